@@ -1,0 +1,110 @@
+"""Every fault that Twofold knows, each with one sentence for the person it reaches.
+
+    TwofoldError                  user_message, retryable
+    ├── StorageError              (storage/errors.py)
+    │   ├── DatabaseTooNew
+    │   └── DatabaseBusy          retryable
+    ├── ConfigError               a setting is missing or wrong; names key and source
+    ├── ModelError                weights cannot be had
+    │   ├── ModelNameError        the source is not written as one
+    │   ├── ModelNotFound         nothing has that name or version
+    │   ├── ModelCorrupt          the hash is not the expected one, or the file is unreadable
+    │   ├── ModelUnreachable      no network; retryable
+    │   └── NoRoom                disk or memory is too small
+    ├── EngineError               a completion could not be made
+    │   ├── EngineBusy            the queue is full; retryable
+    │   ├── EngineTimeout         the deadline passed; retryable
+    │   ├── EngineUnavailable     the far side refuses or is down for now; retryable
+    │   └── EngineRefused         the far side will never take this request (key, model, arguments)
+    ├── BattleError               a battle cannot be opened
+    └── VoteRefused               this vote does not count
+"""
+
+from __future__ import annotations
+
+from storage.errors import DatabaseBusy, DatabaseTooNew, StorageError, TwofoldError
+
+__all__ = [
+    "BattleError",
+    "ConfigError",
+    "DatabaseBusy",
+    "DatabaseTooNew",
+    "EngineBusy",
+    "EngineError",
+    "EngineRefused",
+    "EngineTimeout",
+    "EngineUnavailable",
+    "ModelCorrupt",
+    "ModelError",
+    "ModelNameError",
+    "ModelNotFound",
+    "ModelUnreachable",
+    "NoRoom",
+    "StorageError",
+    "TwofoldError",
+    "VoteRefused",
+]
+
+
+class ConfigError(TwofoldError):
+    """A setting is missing or wrong; the message names the key and where it came from."""
+
+
+class ModelError(TwofoldError):
+    """A model's weights cannot be had."""
+
+
+class ModelNameError(ModelError):
+    """The model is not named by a known source."""
+
+
+class ModelNotFound(ModelError):
+    """No package, repository or folder has that name or version."""
+
+
+class ModelCorrupt(ModelError):
+    """The downloaded file is not the expected one, or cannot be read."""
+
+
+class ModelUnreachable(ModelError):
+    """The place that has the weights cannot be reached."""
+
+    retryable = True
+
+
+class NoRoom(ModelError):
+    """The disk or the memory is too small."""
+
+
+class EngineError(TwofoldError):
+    """A completion could not be made."""
+
+
+class EngineBusy(EngineError):
+    """The engine's queue is full."""
+
+    retryable = True
+
+
+class EngineTimeout(EngineError):
+    """The completion did not end before its deadline."""
+
+    retryable = True
+
+
+class EngineUnavailable(EngineError):
+    """The far side refuses connections, limits the rate or fails for now."""
+
+    retryable = True
+
+
+class EngineRefused(EngineError):
+    """The far side will never take this request: key, model name or arguments are wrong."""
+
+
+class BattleError(TwofoldError):
+    """A battle cannot be opened."""
+
+
+class VoteRefused(TwofoldError):
+    """This vote cannot be cast."""

@@ -1,0 +1,1 @@
+"""The database. The only package that knows SQL."""

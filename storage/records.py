@@ -1,0 +1,214 @@
+"""The shared vocabulary: what crosses the boundaries between the rooms.
+
+Frozen dataclasses and string enums, nothing else. Times are aware and in UTC.
+Discord's ids (snowflakes) are integers here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class Kind(StrEnum):
+    """What sort of model a contender is."""
+
+    BASE = "base"
+    INSTRUCT = "instruct"
+    TUNED = "tuned"
+
+
+class Side(StrEnum):
+    """Where an answer is shown."""
+
+    A = "a"
+    B = "b"
+
+
+class Choice(StrEnum):
+    """What a member presses: an outcome as seen on the ballot."""
+
+    A = "a"
+    B = "b"
+    TIE = "tie"
+    BOTH_BAD = "both_bad"
+
+
+class Outcome(StrEnum):
+    """A vote as stored: by answer, never by side. `WIN` goes with a winning answer."""
+
+    WIN = "win"
+    TIE = "tie"
+    BOTH_BAD = "both_bad"
+
+
+class BattleState(StrEnum):
+    """`answering → open → closed`, or `failed`, or `cancelled`."""
+
+    ANSWERING = "answering"
+    OPEN = "open"
+    CLOSED = "closed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Purpose(StrEnum):
+    """Why a battle exists; only `LIVE` ones count as preferences."""
+
+    LIVE = "live"
+    MIRROR = "mirror"
+    CONTROL = "control"
+
+
+class FinishReason(StrEnum):
+    """Why a completion ended: the model's own end or a stop text, or the length ran out."""
+
+    STOP = "stop"
+    LENGTH = "length"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One message of a conversation. `text` is verbatim; `name` is the display name."""
+
+    author_id: int
+    name: str
+    text: str
+    is_bot: bool = False
+    message_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """The frozen context of a battle, oldest turn first; the last turn is the prompt."""
+
+    turns: tuple[Turn, ...]
+    bot_name: str
+
+    @property
+    def prompt(self) -> Turn:
+        """The message that is answered."""
+        return self.turns[-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How tokens are drawn. `temperature` 0 is greedy; `top_k` 0 and `top_p` 1 are off."""
+
+    temperature: float = 0.8
+    top_p: float = 0.95
+    top_k: int = 50
+    max_tokens: int = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """A model × prompt template × sampling, by its slug.
+
+    `model` is a source such as `wheel:NAME==VERSION`; `template` is None when the
+    guild's setting decides; `fingerprint` identifies exactly this combination.
+    """
+
+    slug: str
+    kind: Kind
+    model: str
+    template: str | None = None
+    sampling: Sampling = Sampling()
+    base_url: str | None = None
+    revision: str = ""
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One contender's answer. `raw` is the completion as generated, `shown` what people see.
+
+    `rendered` is the exact prompt text that the model saw. `retries` counts the
+    samples thrown away before this one. `id` is 0 until it is stored.
+    """
+
+    side: Side
+    contender: str
+    kind: Kind
+    fingerprint: str
+    template: str
+    rendered: str
+    raw: str
+    shown: str
+    finish_reason: FinishReason
+    tags: tuple[str, ...] = ()
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds_to_first_token: float = 0.0
+    seconds: float = 0.0
+    seed: int = 0
+    retries: int = 0
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Battle:
+    """One prompt answered by two contenders; `answers` is empty until it is open."""
+
+    id: int
+    source_message_id: int
+    guild_id: int | None
+    channel_id: int
+    author_id: int
+    conversation: Conversation
+    state: BattleState
+    purpose: Purpose
+    created_at: datetime
+    opened_at: datetime | None = None
+    closed_at: datetime | None = None
+    shown_message_id: int | None = None
+    answers: tuple[Answer, ...] = ()
+
+    def answer(self, side: Side) -> Answer:
+        """The answer shown on `side`; raises KeyError where there is none."""
+        for answer in self.answers:
+            if answer.side is side:
+                return answer
+        raise KeyError(side)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """One member's word on one battle, as it stands now.
+
+    `winner_answer_id` is set exactly when `outcome` is a win. `blind` is false
+    where the vote was cast or changed after the reveal to this voter.
+    """
+
+    battle_id: int
+    voter_id: int
+    outcome: Outcome
+    winner_answer_id: int | None
+    blind: bool
+    by_author: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A contender's counts over live, blind votes."""
+
+    contender: str
+    kind: Kind
+    wins: int
+    losses: int
+    ties: int
+    both_bad: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VotedBattle:
+    """A battle with its votes: what the dataset is made of."""
+
+    battle: Battle
+    votes: tuple[Vote, ...]
