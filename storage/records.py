@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
 
@@ -69,6 +70,23 @@ class FinishReason(StrEnum):
 
     STOP = "stop"
     LENGTH = "length"
+
+
+class Consent(StrEnum):
+    """What a member allowed to be kept and for what; each scope includes those before it."""
+
+    NONE = "none"
+    EVALUATE = "evaluate"
+    TRAIN = "train"
+    PUBLISH = "publish"
+
+
+class VoteEventKind(StrEnum):
+    """What happened to a vote."""
+
+    CAST = "cast"
+    CHANGE = "change"
+    WITHDRAW = "withdraw"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +170,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Battle:
-    """One prompt answered by two contenders; `answers` is empty until it is open."""
+    """One prompt answered by two contenders; `answers` is empty until it is open.
+
+    `closed_at` is when it was closed, failed or was cancelled; `failure` says why it failed.
+    """
 
     id: int
     source_message_id: int
@@ -166,6 +187,7 @@ class Battle:
     opened_at: datetime | None = None
     closed_at: datetime | None = None
     shown_message_id: int | None = None
+    failure: str | None = None
     answers: tuple[Answer, ...] = ()
 
     def answer(self, side: Side) -> Answer:
@@ -195,6 +217,20 @@ class Vote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VoteEvent:
+    """One entry of a battle's append-only log. `outcome` is None for a withdrawn vote."""
+
+    id: int
+    battle_id: int
+    voter_id: int
+    event: VoteEventKind
+    outcome: Outcome | None
+    winner_answer_id: int | None
+    blind: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """A contender's counts over live, blind votes."""
 
@@ -212,3 +248,14 @@ class VotedBattle:
 
     battle: Battle
     votes: tuple[Vote, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """One dataset that was written: its format, its manifest as JSON, the SHA-256 of its data."""
+
+    id: int
+    created_at: datetime
+    format: str
+    manifest: Mapping[str, object]
+    sha256: str

@@ -1,0 +1,1 @@
+"""Votes become files that training libraries read."""

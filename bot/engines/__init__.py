@@ -7,7 +7,7 @@ pass the same contract test (`tests/engines/test_contract.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from storage.records import FinishReason, Sampling
@@ -40,7 +40,7 @@ class CompletionRequest:
     """
 
     prompt: Prompt
-    sampling: Sampling = Sampling()
+    sampling: Sampling = field(default_factory=Sampling)
     stops: tuple[str, ...] = ()
     seed: int = 0
     deadline: float = 60.0
@@ -73,7 +73,7 @@ class Engine(Protocol):
         """Load and warm up; raises ModelError. The event loop is not held up."""
 
     def render(self, prompt: Prompt) -> str:
-        """The exact text that the model sees for `prompt`, as stored with the answer."""
+        """Return the exact text that the model sees for `prompt`, as stored with the answer."""
 
     def stream(self, request: CompletionRequest) -> AsyncIterator[Chunk]:
         """Generate; raises EngineError. Closing the iterator early cancels the work."""

@@ -1,0 +1,303 @@
+"""BattleService: a prompt becomes two answers and a stored battle."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bot import answers, prompting
+from bot.engines import CompletionRequest
+from bot.errors import BattleError, EngineBusy, EngineError, EngineTimeout, EngineUnavailable, TwofoldError
+from bot.roster import CHAT_TEMPLATE, fingerprint, template_of
+from storage.records import Answer, BattleState, FinishReason, Kind, Purpose, Side
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
+    from random import Random
+
+    from bot.engines import Engine, Prompt
+    from bot.guilds import GuildService
+    from bot.prompting import Rendering
+    from bot.roster import Roster
+    from storage.battles import BattleStore
+    from storage.contenders import ContenderStore
+    from storage.records import Battle, Contender, Conversation, Vote
+    from storage.votes import VoteStore
+
+log = structlog.get_logger(__name__)
+
+ATTEMPTS = 3
+"""Samples per side: an empty or failed one is drawn again at most twice."""
+
+
+_DELETED = "The message was deleted while it was answered."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """A prompt that somebody wants answered twice, with where it stands."""
+
+    source_message_id: int
+    guild_id: int | None
+    channel_id: int
+    author_id: int
+    conversation: Conversation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """What an engine made of one request."""
+
+    raw: str
+    finish_reason: FinishReason
+    stop: str | None
+    prompt_tokens: int
+    completion_tokens: int
+    seconds_to_first_token: float
+    seconds: float
+
+
+class BattleCancelled(BattleError):
+    """The prompt went away while it was answered; nobody needs to be told."""
+
+
+class BattleService:
+    """Opens, answers and cancels battles."""
+
+    def __init__(
+        self,
+        *,
+        battles: BattleStore,
+        votes: VoteStore,
+        contenders: ContenderStore,
+        roster: Roster,
+        guilds: GuildService,
+        clock: Callable[[], datetime],
+        rng: Random,
+        default_template: str,
+        system_prompt: str,
+        deadline: float,
+    ) -> None:
+        self._battles = battles
+        self._votes = votes
+        self._contenders = contenders
+        self._roster = roster
+        self._guilds = guilds
+        self._clock = clock
+        self._rng = rng
+        self._default_template = default_template
+        self._system_prompt = system_prompt
+        self._deadline = deadline
+        self._running: dict[int, asyncio.Task[tuple[Answer, ...]]] = {}
+
+    async def start(self) -> None:
+        """Register the roster; give up battles that an earlier process left half-answered."""
+        await self._contenders.register(self._roster.contenders, at=self._clock())
+        expired = await self._battles.expire_unfinished(reason="interrupted", at=self._clock())
+        if expired:
+            log.warning("unfinished battles were given up", battles=[b.id for b in expired])
+
+    async def open(self, ask: Ask) -> Battle | None:
+        """Store the battle as `answering`; None where this message already has one."""
+        return await self._battles.create(
+            source_message_id=ask.source_message_id,
+            guild_id=ask.guild_id,
+            channel_id=ask.channel_id,
+            author_id=ask.author_id,
+            conversation=ask.conversation,
+            purpose=Purpose.LIVE,
+            at=self._clock(),
+        )
+
+    async def answer(self, battle: Battle) -> Battle:
+        """Have both sides answer, and open the battle for votes.
+
+        Raises BattleCancelled if the prompt was deleted meanwhile, BattleError if
+        a side could not answer; nothing is left to vote on then.
+        """
+        sides = self._roster.draw()
+        settings = await self._guilds.settings(battle.guild_id)
+        template = settings.template or self._default_template
+        task = asyncio.ensure_future(self._answer_sides(battle, sides, template))
+        self._running[battle.source_message_id] = task
+        try:
+            finished = await task
+        except asyncio.CancelledError:
+            if await self._is_cancelled(battle):
+                raise BattleCancelled(_DELETED) from None
+            await self.abandon(battle, reason="interrupted")
+            raise
+        except Exception as error:
+            log.warning("battle failed", battle=battle.id, error=type(error).__name__)
+            await self.abandon(battle, reason=type(error).__name__)
+            if isinstance(error, TwofoldError):
+                raise BattleError(_failure(error, self._deadline)) from error
+            raise
+        finally:
+            del self._running[battle.source_message_id]
+        opened = await self._battles.open(battle.id, finished, at=self._clock())
+        if opened is None:
+            raise BattleCancelled(_DELETED)
+        return opened
+
+    async def abandon(self, battle: Battle, *, reason: str) -> None:
+        """Give a battle up: it failed, or could not be shown. It will take no votes."""
+        await self._battles.fail(battle.id, reason=reason, at=self._clock())
+
+    async def shown(self, battle: Battle, message_id: int) -> None:
+        """Note which message shows the battle."""
+        await self._battles.shown(battle.id, message_id)
+
+    async def cancel(self, source_message_id: int) -> None:
+        """The prompt was deleted: stop answering it and keep nothing of its text."""
+        battle = await self._battles.by_source(source_message_id)
+        if battle is None or battle.state is not BattleState.ANSWERING:
+            return
+        await self._battles.cancel(battle.id, at=self._clock())
+        if task := self._running.get(source_message_id):
+            task.cancel()
+
+    async def spoken(self, message_ids: Iterable[int]) -> Mapping[int, str]:
+        """What the bot is taken to have said in those of its messages that show battles."""
+        battles = await self._battles.by_shown_many(tuple(message_ids))
+        return {
+            message_id: continuing_answer(battle, await self._votes.for_battle(battle.id)).shown
+            for message_id, battle in battles.items()
+            if battle.answers
+        }
+
+    @property
+    def running(self) -> int:
+        """How many battles are being answered now."""
+        return len(self._running)
+
+    async def _is_cancelled(self, battle: Battle) -> bool:
+        stored = await self._battles.get(battle.id)
+        return stored is not None and stored.state is BattleState.CANCELLED
+
+    async def _answer_sides(
+        self, battle: Battle, sides: Mapping[Side, Contender], template: str
+    ) -> tuple[Answer, ...]:
+        tasks = [
+            asyncio.ensure_future(self._answer_side(battle, side, contender, template))
+            for side, contender in sides.items()
+        ]
+        try:
+            return tuple(await asyncio.gather(*tasks))
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _answer_side(
+        self, battle: Battle, side: Side, contender: Contender, default_template: str
+    ) -> Answer:
+        engine = self._roster.engine(contender)
+        template = template_of(contender, default=default_template)
+        prompt, stops = self._prompt(battle.conversation, template)
+        until = time.monotonic() + self._deadline
+        for attempt in range(ATTEMPTS):
+            seed = self._rng.getrandbits(31)
+            request = CompletionRequest(
+                prompt=prompt,
+                sampling=contender.sampling,
+                stops=stops,
+                seed=seed,
+                deadline=max(0.0, until - time.monotonic()),
+            )
+            try:
+                completion = await complete(engine, request)
+            except EngineUnavailable:
+                if attempt + 1 == ATTEMPTS:
+                    raise
+                continue
+            finished = answers.finish(
+                _parse(template, completion.raw),
+                finish_reason=completion.finish_reason,
+                stop=completion.stop,
+            )
+            if finished.shown:
+                return Answer(
+                    side=side,
+                    contender=contender.slug,
+                    kind=contender.kind,
+                    fingerprint=fingerprint(contender, template=template),
+                    template=template,
+                    rendered=engine.render(prompt),
+                    raw=completion.raw,
+                    shown=finished.shown,
+                    finish_reason=completion.finish_reason,
+                    tags=finished.tags,
+                    prompt_tokens=completion.prompt_tokens,
+                    completion_tokens=completion.completion_tokens,
+                    seconds_to_first_token=completion.seconds_to_first_token,
+                    seconds=completion.seconds,
+                    seed=seed,
+                    retries=attempt,
+                )
+        raise EngineError("One of the two models had nothing to say, three times in a row.")
+
+    def _prompt(self, conversation: Conversation, template: str) -> tuple[Prompt, tuple[str, ...]]:
+        if template == CHAT_TEMPLATE:
+            return prompting.chat(conversation, system=self._system_prompt), ()
+        rendering: Rendering = prompting.TEMPLATES[template].render(conversation)
+        return rendering.text, rendering.stops
+
+
+async def complete(engine: Engine, request: CompletionRequest) -> Completion:
+    """Run one request to its end. Raises EngineError as the engine does."""
+    started = time.monotonic()
+    first = None
+    pieces: list[str] = []
+    async for chunk in engine.stream(request):
+        if first is None and chunk.text:
+            first = time.monotonic()
+        pieces.append(chunk.text)
+        if chunk.finish_reason is not None:
+            ended = time.monotonic()
+            return Completion(
+                raw="".join(pieces),
+                finish_reason=chunk.finish_reason,
+                stop=chunk.stop,
+                prompt_tokens=chunk.prompt_tokens,
+                completion_tokens=chunk.completion_tokens,
+                seconds_to_first_token=(first or ended) - started,
+                seconds=ended - started,
+            )
+    raise EngineUnavailable("One of the two models stopped in the middle of its answer.")
+
+
+def continuing_answer(battle: Battle, votes: Iterable[Vote]) -> Answer:
+    """Which answer a conversation goes on from: the winner so far, else the instruct one.
+
+    A tie in wins, or no win at all, leaves it to the instruct side, which keeps a
+    chat on its course; the first answer where there is no instruct side.
+    """
+    wins = Counter(vote.winner_answer_id for vote in votes if vote.winner_answer_id is not None)
+    by_wins = sorted(
+        battle.answers, key=lambda a: (wins[a.id], a.kind is Kind.INSTRUCT), reverse=True
+    )
+    return by_wins[0]
+
+
+def _parse(template: str, raw: str) -> str:
+    return raw if template == CHAT_TEMPLATE else prompting.TEMPLATES[template].parse(raw)
+
+
+def _failure(error: TwofoldError, deadline: float) -> str:
+    """What the member reads: never which of the two it was, always what to do."""
+    if isinstance(error, EngineBusy):
+        what = "Both models are busy with other messages."
+    elif isinstance(error, EngineTimeout):
+        what = f"One of the two models did not answer in {deadline:.0f} seconds."
+    elif isinstance(error, EngineError):
+        what = "One of the two models could not answer."
+    else:
+        what = "The answers could not be stored."
+    again = "Try again in a moment." if error.retryable else "The operator's log says why."
+    return f"{what} Nothing was recorded. {again}"

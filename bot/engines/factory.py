@@ -1,0 +1,43 @@
+"""From a model's name to its engine. Only an engine that starts imports torch or openai."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bot.engines.local import LocalEngine
+from bot.engines.remote import RemoteEngine
+from bot.engines.scripted import ScriptedEngine
+from bot.engines.weights import parse_source, pull
+from bot.engines.weights.store import quiet
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bot.engines import Engine
+    from bot.engines.weights import Progress
+
+
+def make_engine(  # noqa: PLR0913 - the seam to the composition root, all by keyword
+    model: str,
+    *,
+    cache: Path,
+    base_url: str | None = None,
+    api_key: str | None = None,
+    max_waiting: int = 64,
+    progress: Progress = quiet,
+) -> Engine:
+    """Make, not start, the engine for `model`; raises ModelNameError.
+
+    `cache` is the folder of all models: an engine that starts and does not find its
+    weights there pulls them, reporting to `progress` from another thread.
+    """
+    source = parse_source(model)
+    if source.scheme == "scripted":
+        return ScriptedEngine(source.name, max_waiting=max_waiting)
+    if source.scheme == "openai":
+        return RemoteEngine(
+            source.name, base_url=base_url, api_key=api_key, max_waiting=max_waiting
+        )
+    fetch = partial(pull, source, cache, progress)
+    return LocalEngine(source=str(source), fetch=fetch, max_waiting=max_waiting)

@@ -1,0 +1,67 @@
+"""Logs: structured, timed, on stderr, with secrets masked."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+MASK = "[secret]"
+
+
+def configure(*, level: str, secrets: Iterable[str]) -> None:
+    """Send structlog's and the libraries' records to stderr as one kind of line.
+
+    `secrets` are replaced wherever they turn up, in arguments and tracebacks too.
+    """
+    masked = tuple(secret for secret in secrets if secret)
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        _MaskingFormatter(
+            secrets=masked,
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+            ],
+        )
+    )
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for noisy in ("discord", "httpx", "httpx2", "alembic", "transformers", "aiosqlite"):
+        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))
+    structlog.configure(
+        processors=[
+            *shared,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+class _MaskingFormatter(structlog.stdlib.ProcessorFormatter):
+    """Masks in the finished line, so that no way around it is left."""
+
+    def __init__(self, *, secrets: tuple[str, ...], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(record)
+        for secret in self._secrets:
+            line = line.replace(secret, MASK)
+        return line
+

@@ -1,0 +1,41 @@
+"""What the votes say so far, and what this bot is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot import __version__
+from cogs import _render
+from cogs.errors import tell
+
+if TYPE_CHECKING:
+    from bot.client import TwofoldClient
+    from storage.votes import VoteStore
+
+
+class InsightCog(commands.Cog):
+    """Read-only commands for everyone."""
+
+    def __init__(self, *, votes: VoteStore) -> None:
+        self._votes = votes
+
+    @app_commands.command(description="Who is ahead here, by the votes so far.")
+    async def leaderboard(self, interaction: discord.Interaction) -> None:
+        """The standings of this guild, for the asker alone: others may not have voted yet."""
+        standings = await self._votes.standings(interaction.guild_id)
+        not_blind = await self._votes.count_not_blind(interaction.guild_id)
+        await tell(interaction, _render.leaderboard(standings, not_blind=not_blind))
+
+    @app_commands.command(description="What this bot does and what it keeps.")
+    async def about(self, interaction: discord.Interaction) -> None:
+        """A few plain lines."""
+        await tell(interaction, _render.about(__version__))
+
+
+async def setup(client: TwofoldClient) -> None:
+    """Discord.py calls this when the client loads the extension."""
+    await client.add_cog(InsightCog(votes=client.services.store.votes))

@@ -1,0 +1,275 @@
+"""Battles and their answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import exists, func, insert, select, update
+
+from storage.errors import StorageError
+from storage.records import (
+    Answer,
+    Battle,
+    BattleState,
+    Conversation,
+    Purpose,
+    Vote,
+    VotedBattle,
+)
+from storage.rows import (
+    answer_of,
+    answer_values,
+    battle_of,
+    conversation_from_json,
+    conversation_to_json,
+    vote_of,
+    without_texts,
+)
+from storage.schema import answers as answer_rows
+from storage.schema import battles, contenders, votes
+from storage.transactions import insert_if_new
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from storage.transactions import Transactions
+
+# How many battles an export holds in memory at once.
+_PAGE = 100
+
+
+class BattleStore:
+    """What a battle goes through, each step one transaction.
+
+    Every method raises StorageError when the database cannot do it.
+    """
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    async def create(  # noqa: PLR0913  # a battle's facts, all by keyword
+        self,
+        *,
+        source_message_id: int,
+        guild_id: int | None,
+        channel_id: int,
+        author_id: int,
+        conversation: Conversation,
+        purpose: Purpose,
+        at: datetime,
+    ) -> Battle | None:
+        """Store a battle as `answering`; None when that message already has one.
+
+        The returned conversation is as stored: without NUL and lone surrogates.
+        """
+        values = {
+            "source_message_id": source_message_id,
+            "guild_id": guild_id,
+            "channel_id": channel_id,
+            "author_id": author_id,
+            "prompt": conversation.prompt.text,
+            "conversation": conversation_to_json(conversation),
+            "state": BattleState.ANSWERING,
+            "purpose": purpose,
+            "created_at": at,
+        }
+        async with self._transactions.write() as connection:
+            statement = insert_if_new(connection, battles, values, key=["source_message_id"])
+            row = (await connection.execute(statement.returning(battles))).mappings().one_or_none()
+        return None if row is None else battle_of(row, ())
+
+    async def open(
+        self, battle_id: int, answers: Sequence[Answer], *, at: datetime
+    ) -> Battle | None:
+        """Store both answers and let the vote begin: `answering → open`.
+
+        None, and nothing stored, when the battle is no longer answering. The answers come
+        back with their ids. Raises StorageError when a contender is not registered.
+        """
+        async with self._transactions.write() as connection:
+            if not await _move(
+                connection, battle_id, BattleState.ANSWERING, BattleState.OPEN, opened_at=at
+            ):
+                return None
+            ids = await _contender_ids(connection, {answer.contender for answer in answers})
+            rows = [
+                answer_values(answer, battle_id=battle_id, contender_id=ids[answer.contender])
+                for answer in answers
+            ]
+            await connection.execute(insert(answer_rows), rows)
+            return await _one(connection, battles.c.id == battle_id)
+
+    async def shown(self, battle_id: int, message_id: int) -> None:
+        """Remember which message shows the battle."""
+        statement = update(battles).where(battles.c.id == battle_id)
+        async with self._transactions.write() as connection:
+            await connection.execute(statement.values(shown_message_id=message_id))
+
+    async def fail(self, battle_id: int, *, reason: str, at: datetime) -> bool:
+        """Give up on a battle that is answering; False when it is not."""
+        async with self._transactions.write() as connection:
+            return await _move(
+                connection,
+                battle_id,
+                BattleState.ANSWERING,
+                BattleState.FAILED,
+                failure=reason,
+                closed_at=at,
+            )
+
+    async def close(self, battle_id: int, *, at: datetime) -> bool:
+        """End the vote; False when the battle is not open, closed already for instance."""
+        async with self._transactions.write() as connection:
+            return await _move(
+                connection, battle_id, BattleState.OPEN, BattleState.CLOSED, closed_at=at
+            )
+
+    async def cancel(self, battle_id: int, *, at: datetime) -> bool:
+        """Withdraw a battle that is answering or open and wipe every text in it.
+
+        What remains is who, where and when. False when it is in another state.
+        """
+        mine = battles.c.id == battle_id
+        async with self._transactions.write() as connection:
+            if not await _move(
+                connection,
+                battle_id,
+                (BattleState.ANSWERING, BattleState.OPEN),
+                BattleState.CANCELLED,
+                prompt="",
+                closed_at=at,
+            ):
+                return False
+            said = (await connection.scalars(select(battles.c.conversation).where(mine))).one()
+            silent = conversation_to_json(without_texts(conversation_from_json(said)))
+            await connection.execute(update(battles).where(mine).values(conversation=silent))
+            await connection.execute(
+                update(answer_rows)
+                .where(answer_rows.c.battle_id == battle_id)
+                .values(rendered="", raw="", shown="")
+            )
+            return True
+
+    async def expire_unfinished(self, *, reason: str, at: datetime) -> tuple[Battle, ...]:
+        """At start-up: fail every battle that a crash left answering, and return these."""
+        statement = (
+            update(battles)
+            .where(battles.c.state == BattleState.ANSWERING)
+            .values(state=BattleState.FAILED, failure=reason, closed_at=at)
+            .returning(battles.c.id)
+        )
+        async with self._transactions.write() as connection:
+            ids = (await connection.scalars(statement)).all()
+            return await _load(connection, battles.c.id.in_(ids))
+
+    async def get(self, battle_id: int) -> Battle | None:
+        """Find the battle with this id."""
+        async with self._transactions.read() as connection:
+            return await _one(connection, battles.c.id == battle_id)
+
+    async def by_source(self, message_id: int) -> Battle | None:
+        """Find the battle that answers this message."""
+        async with self._transactions.read() as connection:
+            return await _one(connection, battles.c.source_message_id == message_id)
+
+    async def by_shown(self, message_id: int) -> Battle | None:
+        """Find the battle that this message shows."""
+        async with self._transactions.read() as connection:
+            return await _one(connection, battles.c.shown_message_id == message_id)
+
+    async def by_shown_many(self, message_ids: Collection[int]) -> dict[int, Battle]:
+        """Find the battles that these messages show, by message id; others are left out."""
+        async with self._transactions.read() as connection:
+            found = await _load(connection, battles.c.shown_message_id.in_(message_ids))
+        return {
+            battle.shown_message_id: battle
+            for battle in found
+            if battle.shown_message_id is not None
+        }
+
+    async def voted(self) -> AsyncIterator[VotedBattle]:
+        """Yield every battle with at least one vote, whatever its state and purpose, by id.
+
+        One unchanging view, read a hundred battles at a time. It holds a connection until
+        it is exhausted: leave it early through `contextlib.aclosing`.
+        """
+        last = 0
+        has_vote = exists().where(votes.c.battle_id == battles.c.id)
+        async with self._transactions.read() as connection:
+            while page := await _load(connection, battles.c.id > last, has_vote, limit=_PAGE):
+                cast = await _votes(connection, [battle.id for battle in page])
+                for battle in page:
+                    yield VotedBattle(battle=battle, votes=tuple(cast[battle.id]))
+                last = page[-1].id
+
+    async def count_by_state(self, guild_id: int | None) -> dict[BattleState, int]:
+        """Count the battles in each state, in one guild, or everywhere for None."""
+        statement = select(battles.c.state, func.count().label("number")).group_by(battles.c.state)
+        if guild_id is not None:
+            statement = statement.where(battles.c.guild_id == guild_id)
+        async with self._transactions.read() as connection:
+            counts = {row.state: row.number for row in await connection.execute(statement)}
+        return {state: counts.get(state, 0) for state in BattleState}
+
+
+async def _move(
+    connection: AsyncConnection,
+    battle_id: int,
+    before: BattleState | Collection[BattleState],
+    after: BattleState,
+    **values: datetime | str,
+) -> bool:
+    """Change the state and `values`; False, and no change, unless the state was `before`."""
+    states = [before] if isinstance(before, BattleState) else before
+    statement = (
+        update(battles)
+        .where(battles.c.id == battle_id, battles.c.state.in_(states))
+        .values(state=after, **values)
+    )
+    return (await connection.execute(statement)).rowcount == 1
+
+
+async def _contender_ids(connection: AsyncConnection, slugs: Collection[str]) -> dict[str, int]:
+    statement = select(contenders.c.slug, contenders.c.id).where(contenders.c.slug.in_(slugs))
+    ids = {row.slug: row.id for row in await connection.execute(statement)}
+    if len(ids) < len(slugs):
+        raise StorageError(
+            "A contender is not in the database; start the program again to register the roster."
+        )
+    return ids
+
+
+async def _one(connection: AsyncConnection, condition: ColumnElement[bool]) -> Battle | None:
+    found = await _load(connection, condition)
+    return found[0] if found else None
+
+
+async def _load(
+    connection: AsyncConnection, *conditions: ColumnElement[bool], limit: int | None = None
+) -> tuple[Battle, ...]:
+    """Read the matching battles with their answers, both in order: two statements in all."""
+    statement = select(battles).where(*conditions).order_by(battles.c.id).limit(limit)
+    rows = (await connection.execute(statement)).mappings().all()
+    given: dict[int, list[Answer]] = {row["id"]: [] for row in rows}
+    if rows:
+        join = (
+            select(answer_rows, contenders.c.slug)
+            .join(contenders, contenders.c.id == answer_rows.c.contender_id)
+            .where(answer_rows.c.battle_id.in_(given))
+            .order_by(answer_rows.c.battle_id, answer_rows.c.side)
+        )
+        for row in (await connection.execute(join)).mappings():
+            given[row["battle_id"]].append(answer_of(row))
+    return tuple(battle_of(row, given[row["id"]]) for row in rows)
+
+
+async def _votes(connection: AsyncConnection, battle_ids: Sequence[int]) -> dict[int, list[Vote]]:
+    statement = select(votes).where(votes.c.battle_id.in_(battle_ids)).order_by(votes.c.id)
+    cast: dict[int, list[Vote]] = {battle_id: [] for battle_id in battle_ids}
+    for row in (await connection.execute(statement)).mappings():
+        cast[row["battle_id"]].append(vote_of(row))
+    return cast

@@ -1,0 +1,161 @@
+"""Records become rows and JSON, and come back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from storage.records import (
+    Answer,
+    Battle,
+    BattleState,
+    Contender,
+    Conversation,
+    FinishReason,
+    Kind,
+    Outcome,
+    Purpose,
+    Sampling,
+    Side,
+    Turn,
+    Vote,
+    VoteEvent,
+    VoteEventKind,
+)
+from storage.schema import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import RowMapping
+
+
+def conversation_to_json(conversation: Conversation) -> dict[str, Any]:
+    """Make the JSON form of a conversation; ids are strings there, as everywhere in JSON."""
+    return {
+        "bot_name": clean(conversation.bot_name),
+        "turns": [
+            {
+                "author_id": str(turn.author_id),
+                "name": clean(turn.name),
+                "text": clean(turn.text),
+                "is_bot": turn.is_bot,
+                "message_id": None if turn.message_id is None else str(turn.message_id),
+            }
+            for turn in conversation.turns
+        ],
+    }
+
+
+def conversation_from_json(data: Mapping[str, Any]) -> Conversation:
+    """Read what `conversation_to_json` made."""
+    turns = (
+        Turn(
+            author_id=int(turn["author_id"]),
+            name=turn["name"],
+            text=turn["text"],
+            is_bot=turn["is_bot"],
+            message_id=None if turn["message_id"] is None else int(turn["message_id"]),
+        )
+        for turn in data["turns"]
+    )
+    return Conversation(turns=tuple(turns), bot_name=data["bot_name"])
+
+
+def without_texts(conversation: Conversation) -> Conversation:
+    """Keep the turns and who took them; wipe what was said."""
+    turns = tuple(replace(turn, text="") for turn in conversation.turns)
+    return replace(conversation, turns=turns)
+
+
+def battle_of(row: RowMapping, answers: Sequence[Answer]) -> Battle:
+    """Make a record of a row of `battles` and its answers."""
+    return Battle(
+        id=row["id"],
+        source_message_id=row["source_message_id"],
+        guild_id=row["guild_id"],
+        channel_id=row["channel_id"],
+        author_id=row["author_id"],
+        conversation=conversation_from_json(row["conversation"]),
+        state=BattleState(row["state"]),
+        purpose=Purpose(row["purpose"]),
+        created_at=row["created_at"],
+        opened_at=row["opened_at"],
+        closed_at=row["closed_at"],
+        shown_message_id=row["shown_message_id"],
+        failure=row["failure"],
+        answers=tuple(answers),
+    )
+
+
+def answer_values(answer: Answer, *, battle_id: int, contender_id: int) -> dict[str, Any]:
+    """Make a new row of `answers`."""
+    values = asdict(answer)
+    del values["id"], values["contender"]
+    values["tags"] = list(answer.tags)
+    return values | {"battle_id": battle_id, "contender_id": contender_id}
+
+
+def answer_of(row: RowMapping) -> Answer:
+    """Make a record of a row of `answers` that has its contender's `slug`."""
+    return Answer(
+        id=row["id"],
+        side=Side(row["side"]),
+        contender=row["slug"],
+        kind=Kind(row["kind"]),
+        fingerprint=row["fingerprint"],
+        template=row["template"],
+        rendered=row["rendered"],
+        raw=row["raw"],
+        shown=row["shown"],
+        finish_reason=FinishReason(row["finish_reason"]),
+        tags=tuple(row["tags"]),
+        prompt_tokens=row["prompt_tokens"],
+        completion_tokens=row["completion_tokens"],
+        seconds_to_first_token=row["seconds_to_first_token"],
+        seconds=row["seconds"],
+        seed=row["seed"],
+        retries=row["retries"],
+    )
+
+
+def vote_of(row: RowMapping) -> Vote:
+    """Make a record of a row of `votes`."""
+    return Vote(
+        battle_id=row["battle_id"],
+        voter_id=row["voter_id"],
+        outcome=Outcome(row["outcome"]),
+        winner_answer_id=row["winner_answer_id"],
+        blind=row["blind"],
+        by_author=row["by_author"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def vote_event_of(row: RowMapping) -> VoteEvent:
+    """Make a record of a row of `vote_events`."""
+    return VoteEvent(
+        id=row["id"],
+        battle_id=row["battle_id"],
+        voter_id=row["voter_id"],
+        event=VoteEventKind(row["event"]),
+        outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
+        winner_answer_id=row["winner_answer_id"],
+        blind=row["blind"],
+        at=row["at"],
+    )
+
+
+def contender_of(row: RowMapping) -> Contender:
+    """Make a record of a row of `contenders`."""
+    return Contender(
+        slug=row["slug"],
+        kind=Kind(row["kind"]),
+        model=row["model"],
+        template=row["template"],
+        sampling=Sampling(**row["sampling"]),
+        base_url=row["base_url"],
+        revision=row["revision"],
+        fingerprint=row["fingerprint"],
+    )

@@ -1,0 +1,258 @@
+"""The tables. What must never be stored is refused here, by the database itself.
+
+Migrations build exactly this; `tests/storage/test_schema.py` compares the two.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+from storage.records import (
+    BattleState,
+    Consent,
+    FinishReason,
+    Kind,
+    Outcome,
+    Purpose,
+    Side,
+    VoteEventKind,
+)
+
+if TYPE_CHECKING:
+    from enum import StrEnum
+
+
+def clean(text: str) -> str:
+    """`text` as every database can hold it: without NUL, each lone surrogate a `?`."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
+class CleanText(TypeDecorator[str]):
+    """Text of any length, cleaned on its way in."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return None if value is None else clean(value)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment; in UTC when it comes back, which SQLite alone would forget."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(
+        self,
+        value: datetime | None,
+        dialect: Dialect,  # noqa: ARG002
+    ) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a stored time must be aware")
+        return value.astimezone(UTC)
+
+    def process_result_value(
+        self,
+        value: datetime | None,
+        dialect: Dialect,  # noqa: ARG002
+    ) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+# Only a column of the very type INTEGER counts up by itself on SQLite.
+RowId = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def _win_has_winner() -> CheckConstraint:
+    return CheckConstraint(
+        "(coalesce(outcome, '') = 'win') = (winner_answer_id IS NOT NULL)", name="winner"
+    )
+
+
+def _answer_of_same_battle(column: str) -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["battle_id", column], ["answers.battle_id", "answers.id"])
+
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    }
+)
+
+contenders = Table(
+    "contenders",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("slug", CleanText, nullable=False, unique=True),
+    Column("kind", CleanText, nullable=False),
+    Column("model", CleanText, nullable=False),
+    Column("revision", CleanText, nullable=False),
+    Column("template", CleanText),
+    Column("sampling", JSON, nullable=False),
+    Column("base_url", CleanText),
+    Column("fingerprint", CleanText, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    _one_of("kind", Kind),
+    sqlite_autoincrement=True,
+)
+
+guilds = Table(
+    "guilds",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("settings", JSON, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("member_id", BigInteger, primary_key=True, autoincrement=False),
+    # 0 stands for everywhere: a primary key holds no NULL.
+    Column("guild_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("consent", CleanText, nullable=False, server_default=Consent.NONE.value),
+    Column("consent_version", Integer, nullable=False, server_default="0"),
+    Column("updated_at", UtcDateTime, nullable=False),
+    _one_of("consent", Consent),
+)
+
+battles = Table(
+    "battles",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("source_message_id", BigInteger, nullable=False, unique=True),
+    Column("guild_id", BigInteger),
+    Column("channel_id", BigInteger, nullable=False),
+    Column("author_id", BigInteger, nullable=False, index=True),
+    Column("prompt", CleanText, nullable=False),
+    Column("conversation", JSON, nullable=False),
+    Column("state", CleanText, nullable=False),
+    Column("purpose", CleanText, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("opened_at", UtcDateTime),
+    # When it ended, whether closed, failed or cancelled.
+    Column("closed_at", UtcDateTime),
+    Column("shown_message_id", BigInteger, unique=True),
+    Column("failure", CleanText),
+    _one_of("state", BattleState),
+    _one_of("purpose", Purpose),
+    # Ids stand in buttons, so the id of an erased battle is never given again.
+    sqlite_autoincrement=True,
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("battle_id", RowId, ForeignKey("battles.id"), nullable=False),
+    Column("side", CleanText, nullable=False),
+    Column("contender_id", RowId, ForeignKey("contenders.id"), nullable=False, index=True),
+    # What the contender was then; its own row moves with the configuration.
+    Column("kind", CleanText, nullable=False),
+    Column("fingerprint", CleanText, nullable=False),
+    Column("template", CleanText, nullable=False),
+    Column("rendered", CleanText, nullable=False),
+    Column("raw", CleanText, nullable=False),
+    Column("shown", CleanText, nullable=False),
+    Column("finish_reason", CleanText, nullable=False),
+    Column("tags", JSON, nullable=False),
+    Column("prompt_tokens", Integer, nullable=False),
+    Column("completion_tokens", Integer, nullable=False),
+    Column("seconds_to_first_token", Float, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("retries", Integer, nullable=False),
+    UniqueConstraint("battle_id", "side"),
+    # What votes refer to, so that a winner always belongs to the vote's own battle.
+    UniqueConstraint("battle_id", "id"),
+    _one_of("side", Side),
+    _one_of("kind", Kind),
+    _one_of("finish_reason", FinishReason),
+    sqlite_autoincrement=True,
+)
+
+votes = Table(
+    "votes",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("battle_id", RowId, ForeignKey("battles.id"), nullable=False),
+    Column("voter_id", BigInteger, nullable=False, index=True),
+    Column("outcome", CleanText, nullable=False),
+    Column("winner_answer_id", RowId),
+    Column("guessed_base_answer_id", RowId),
+    Column("blind", Boolean, nullable=False),
+    Column("by_author", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("battle_id", "voter_id"),
+    _one_of("outcome", Outcome),
+    _win_has_winner(),
+    _answer_of_same_battle("winner_answer_id"),
+    _answer_of_same_battle("guessed_base_answer_id"),
+    sqlite_autoincrement=True,
+)
+
+vote_events = Table(
+    "vote_events",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("battle_id", RowId, ForeignKey("battles.id"), nullable=False, index=True),
+    Column("voter_id", BigInteger, nullable=False, index=True),
+    Column("event", CleanText, nullable=False),
+    # A withdrawn vote has no outcome.
+    Column("outcome", CleanText),
+    Column("winner_answer_id", RowId),
+    Column("blind", Boolean, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    _one_of("event", VoteEventKind),
+    _one_of("outcome", Outcome),
+    CheckConstraint("(event = 'withdraw') = (outcome IS NULL)", name="withdrawn"),
+    _win_has_winner(),
+    _answer_of_same_battle("winner_answer_id"),
+    sqlite_autoincrement=True,
+)
+
+exports = Table(
+    "exports",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("format", CleanText, nullable=False),
+    Column("manifest", JSON, nullable=False),
+    Column("sha256", CleanText, nullable=False),
+    sqlite_autoincrement=True,
+)

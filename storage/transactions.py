@@ -1,0 +1,177 @@
+"""Connections and transactions: how the stores read and write.
+
+Every fault of the driver becomes one of `storage/errors.py` here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, cast
+
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from storage.errors import DatabaseBusy, StorageError
+from storage.schema import clean
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+    from contextlib import AbstractAsyncContextManager
+
+    from sqlalchemy import URL, Connection, Table
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+_PRAGMAS = (
+    "busy_timeout = 5000",  # milliseconds; first, so that the others wait as well
+    "journal_mode = WAL",
+    "foreign_keys = ON",
+    "synchronous = FULL",  # what was acknowledged survives a loss of power
+    "secure_delete = ON",  # a wiped text leaves no trace in the file
+)
+
+# What SQLite takes the lock at: the start for a writer, which therefore waits instead of
+# failing halfway; never for a reader.
+_BEGIN = {"read": "BEGIN", "write": "BEGIN IMMEDIATE"}
+
+_ADVICE = {
+    sqlite3.SQLITE_READONLY: "cannot be written; make the file and its folder writable, "
+    "or set TWOFOLD_DATABASE to another path",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened; make the file and its folder readable and "
+    "writable, or set TWOFOLD_DATABASE to another path",
+    sqlite3.SQLITE_NOTADB: "is not a database; move the file away, "
+    "or set TWOFOLD_DATABASE to another path",
+    sqlite3.SQLITE_CORRUPT: "is damaged; restore a backup, or move the file away to begin anew",
+    sqlite3.SQLITE_FULL: "has no room to grow; free some space on its disk",
+    sqlite3.SQLITE_IOERR: "cannot be read or written by the disk; check the disk and its free "
+    "space",
+    sqlite3.SQLITE_CONSTRAINT: "refused a record that contradicts what it holds; "
+    "please report this",
+}
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+class Transactions:
+    """The transactions of one database; `place` is how error sentences name it."""
+
+    def __init__(self, engine: AsyncEngine, *, place: str) -> None:
+        self.place = place
+        self._engine = engine
+        self._reader = engine.execution_options(begin=_BEGIN["read"])
+        self._writer = engine.execution_options(begin=_BEGIN["write"])
+        # SQLite's own waiting is a lottery; within this process writers take turns.
+        self._turn: AbstractAsyncContextManager[object] = asyncio.Lock()
+        if engine.dialect.name != "sqlite":
+            self._turn = nullcontext()
+            self._reader = engine.execution_options(isolation_level="REPEATABLE READ")
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """One unchanging view of the database, without the write lock.
+
+        Raises StorageError.
+        """
+        with told_plainly(self.place):
+            async with self._reader.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """All or nothing: committed, to the disk, once the block ends without an exception.
+
+        Never inside another transaction of the same task. Raises DatabaseBusy when
+        another process keeps the lock for over 5 seconds, else StorageError.
+        """
+        with told_plainly(self.place):
+            async with self._turn, self._writer.begin() as connection:
+                yield connection
+
+
+def create_engine(url: URL) -> AsyncEngine:
+    """Make an engine, which opens nothing yet, with the pragmas and BEGINs that SQLite needs."""
+    engine = create_async_engine(url, json_serializer=_to_json)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine.sync_engine, "connect", _prepare)
+        event.listen(engine.sync_engine, "begin", _begin)
+    return engine
+
+
+@contextmanager
+def told_plainly(place: str) -> Iterator[None]:
+    """Turn a fault of driver, disk or network in the block into a StorageError about `place`."""
+    try:
+        yield
+    except (DBAPIError, PoolTimeoutError, sqlite3.Error, OSError) as fault:
+        raise _plainly(fault, place) from fault
+
+
+def insert_if_new(
+    connection: AsyncConnection, table: Table, values: Mapping[str, Any], *, key: Collection[str]
+) -> sqlite.Insert:
+    """INSERT that leaves an existing row with the same `key` alone, and then returns no row."""
+    return _insert(connection, table).values(values).on_conflict_do_nothing(index_elements=key)
+
+
+def upsert(
+    connection: AsyncConnection,
+    table: Table,
+    values: Mapping[str, Any],
+    *,
+    key: Collection[str],
+    keep: Collection[str] = (),
+) -> sqlite.Insert:
+    """INSERT that otherwise updates the row with the same `key`, but for the columns `keep`."""
+    insert = _insert(connection, table).values(values)
+    changes = {name: insert.excluded[name] for name in values if name not in {*key, *keep}}
+    return insert.on_conflict_do_update(index_elements=key, set_=changes)
+
+
+def _insert(connection: AsyncConnection, table: Table) -> sqlite.Insert:
+    if connection.dialect.name == "postgresql":
+        # Another class with the same methods; SQLAlchemy has no common one for upserts.
+        return cast("sqlite.Insert", postgresql.insert(table))
+    return sqlite.insert(table)
+
+
+def _to_json(value: object) -> str:
+    return clean(json.dumps(value, ensure_ascii=False))
+
+
+def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    # The driver is kept from beginning transactions itself, as SQLAlchemy's documentation
+    # of SQLite's transactions describes; `_begin` does it.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", _BEGIN["read"]))
+
+
+def _plainly(fault: Exception, place: str) -> StorageError:
+    if isinstance(fault, PoolTimeoutError):
+        return DatabaseBusy("The database has too much to do; try again in a moment.")
+    if isinstance(fault, OSError):
+        return StorageError(
+            f"The database {place} cannot be reached; check that it is there "
+            "and that you may use it."
+        )
+    origin = fault.orig if isinstance(fault, DBAPIError) else fault
+    # Extended codes keep the general one in their lowest byte.
+    code = getattr(origin, "sqlite_errorcode", 0) & 0xFF
+    if code in _BUSY:
+        return DatabaseBusy(f"The database {place} is in use elsewhere; try again in a moment.")
+    if isinstance(fault, IntegrityError):
+        code = sqlite3.SQLITE_CONSTRAINT
+    advice = _ADVICE.get(code, "cannot be used; see the log for the cause")
+    return StorageError(f"The database {place} {advice}.")

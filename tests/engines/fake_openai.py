@@ -1,0 +1,88 @@
+"""A loopback server that speaks OpenAI's two completion endpoints as event streams.
+
+Faults on demand: `fail` answers the next requests with those statuses, `cut` ends
+the connection after that many pieces, `hang` never answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+
+@dataclass
+class FakeServer:
+    """What was asked, and what to do with the next requests."""
+
+    text: str = "One two three\nAnn: four five"
+    fail: list[int] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: int | None = None
+    hang: bool = False
+    refuse_usage: bool = False
+    pause: float = 0.0
+    requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    running: int = 0
+    url: str = ""
+
+    async def start(self) -> web.AppRunner:
+        app = web.Application()
+        app.router.add_post("/v1/completions", self._answer)
+        app.router.add_post("/v1/chat/completions", self._answer)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+        return runner
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.requests.append((request.path, body))
+        if self.fail:
+            error = {"error": {"message": "server says: sk-secret is wrong"}}
+            return web.json_response(error, status=self.fail.pop(0), headers=self.headers)
+        if self.refuse_usage and "stream_options" in body:
+            return web.json_response({"error": {"message": "unknown field"}}, status=400)
+        if self.hang:
+            await asyncio.sleep(3600)
+        self.running += 1
+        try:
+            return await self._stream(request, body)
+        finally:
+            self.running -= 1
+
+    async def _stream(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(request)
+        chat = request.path.endswith("chat/completions")
+        words = [word + " " for word in self.text.split(" ")]
+        words[-1] = words[-1][:-1]
+        allowed = words[: body["max_tokens"]]
+        for count, word in enumerate(allowed):
+            if self.cut is not None and count >= self.cut:
+                request.transport.abort()
+                return response
+            await self._send(response, self._event(chat, word, None))
+            await asyncio.sleep(self.pause)
+        reason = "stop" if len(allowed) == len(words) else "length"
+        await self._send(response, self._event(chat, "", reason))
+        usage = {"prompt_tokens": 7, "completion_tokens": len(allowed), "total_tokens": 0}
+        await self._send(response, {**self._event(chat, "", None), "choices": [], "usage": usage})
+        await response.write(b"data: [DONE]\n\n")
+        return response
+
+    @staticmethod
+    def _event(chat: bool, text: str, reason: str | None) -> dict[str, Any]:
+        choice: dict[str, Any] = {"index": 0, "finish_reason": reason}
+        choice |= {"delta": {"content": text}} if chat else {"text": text}
+        kind = "chat.completion.chunk" if chat else "text_completion"
+        return {"id": "x", "object": kind, "created": 0, "model": "m", "choices": [choice]}
+
+    @staticmethod
+    async def _send(response: web.StreamResponse, event: dict[str, Any]) -> None:
+        await response.write(f"data: {json.dumps(event)}\n\n".encode())

@@ -1,0 +1,246 @@
+"""Battles on a real file: every step of their life, and what an export reads."""
+
+from __future__ import annotations
+
+import asyncio
+import tracemalloc
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from storage.database import Database, database_url
+from storage.errors import StorageError
+from storage.records import BattleState, Outcome, Purpose
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from conftest import Arena
+
+
+async def test_a_battle_comes_back_as_it_was_created(arena: Arena) -> None:
+    battle = await arena.answering("first", "second", guild_id=None, purpose=Purpose.CONTROL)
+    assert battle.conversation == arena.conversation("first", "second")
+    assert (battle.state, battle.purpose) == (BattleState.ANSWERING, Purpose.CONTROL)
+    assert (battle.guild_id, battle.answers) == (None, ())
+    assert battle.created_at == arena.at()
+    assert battle.created_at.utcoffset() is not None
+    battles = arena.database.battles
+    assert await battles.get(battle.id) == battle
+    assert await battles.by_source(battle.source_message_id) == battle
+    assert await battles.get(99) is None
+    assert await battles.by_source(99) is None
+
+
+async def test_a_message_is_answered_once(arena: Arena) -> None:
+    battle = await arena.answering()
+    again = await arena.database.battles.create(
+        source_message_id=battle.source_message_id,
+        guild_id=1,
+        channel_id=2,
+        author_id=3,
+        conversation=arena.conversation("another"),
+        purpose=Purpose.LIVE,
+        at=arena.at(),
+    )
+    assert again is None
+    assert await arena.database.battles.get(battle.id) == battle
+
+
+async def test_opening_stores_both_answers(arena: Arena) -> None:
+    battle = await arena.answering()
+    opened = await arena.database.battles.open(battle.id, arena.answers(), at=arena.at(2))
+    assert opened is not None
+    assert (opened.state, opened.opened_at) == (BattleState.OPEN, arena.at(2))
+    assert tuple(replace(answer, id=0) for answer in opened.answers) == arena.answers()
+    assert all(answer.id for answer in opened.answers)
+    assert await arena.database.battles.get(battle.id) == opened
+
+
+async def test_a_battle_that_was_cancelled_meanwhile_does_not_open(
+    arena: Arena, rows: Callable[[str], list[tuple[object, ...]]]
+) -> None:
+    battle = await arena.answering()
+    await arena.database.battles.cancel(battle.id, at=arena.at(1))
+    assert await arena.database.battles.open(battle.id, arena.answers(), at=arena.at(2)) is None
+    assert rows("SELECT count(*) FROM answers") == [(0,)]
+
+
+async def test_a_contender_that_is_not_registered_stores_nothing(arena: Arena) -> None:
+    battle = await arena.answering()
+    stranger = replace(arena.answers()[1], contender="nobody")
+    with pytest.raises(StorageError, match="register the roster"):
+        await arena.database.battles.open(battle.id, (arena.answers()[0], stranger), at=arena.at())
+    assert await arena.database.battles.get(battle.id) == battle
+
+
+async def test_a_battle_is_found_by_the_message_that_shows_it(arena: Arena) -> None:
+    battles = arena.database.battles
+    one, two = await arena.open(), await arena.open()
+    await battles.shown(one.id, 501)
+    await battles.shown(two.id, 502)
+    found = await battles.by_shown(501)
+    assert found == replace(one, shown_message_id=501)
+    assert await battles.by_shown(1) is None
+    many = await battles.by_shown_many([501, 502, 503])
+    assert {message: battle.id for message, battle in many.items()} == {501: one.id, 502: two.id}
+    assert await battles.by_shown_many([]) == {}
+
+
+async def test_each_step_is_taken_once_and_in_order(arena: Arena) -> None:
+    battles = arena.database.battles
+    battle = await arena.answering()
+    assert not await battles.close(battle.id, at=arena.at(1))
+    await battles.open(battle.id, arena.answers(), at=arena.at(2))
+    assert not await battles.fail(battle.id, reason="late", at=arena.at(3))
+    assert await battles.close(battle.id, at=arena.at(4))
+    assert not await battles.close(battle.id, at=arena.at(5))
+    assert not await battles.cancel(battle.id, at=arena.at(6))
+    closed = await battles.get(battle.id)
+    assert closed is not None
+    assert (closed.state, closed.closed_at) == (BattleState.CLOSED, arena.at(4))
+
+
+async def test_a_failed_battle_says_why(arena: Arena) -> None:
+    battle = await arena.answering()
+    assert await arena.database.battles.fail(battle.id, reason="no answer", at=arena.at(3))
+    failed = await arena.database.battles.get(battle.id)
+    assert failed is not None
+    assert (failed.state, failed.failure) == (BattleState.FAILED, "no answer")
+
+
+async def test_start_up_fails_what_a_crash_left_answering(arena: Arena) -> None:
+    battles = arena.database.battles
+    await arena.open()
+    left = [(await arena.answering()).id for _ in range(2)]
+    expired = await battles.expire_unfinished(reason="restart", at=arena.at(5))
+    assert [battle.id for battle in expired] == left
+    assert {battle.state for battle in expired} == {BattleState.FAILED}
+    assert await battles.expire_unfinished(reason="restart", at=arena.at(6)) == ()
+    assert await battles.count_by_state(7) == {
+        BattleState.ANSWERING: 0,
+        BattleState.OPEN: 1,
+        BattleState.CLOSED: 0,
+        BattleState.FAILED: 2,
+        BattleState.CANCELLED: 0,
+    }
+    assert sum((await battles.count_by_state(8)).values()) == 0
+    assert sum((await battles.count_by_state(None)).values()) == 3
+
+
+async def test_cancelling_leaves_no_word_in_the_file(
+    path: Path, arena: Arena, contents: Callable[[Path], dict[str, bytes]]
+) -> None:
+    secret = "the-secret-of-the-member"
+    battle = await arena.answering("before", secret * 300)
+    await arena.database.battles.open(battle.id, arena.answers(secret), at=arena.at(1))
+    assert await arena.database.battles.cancel(battle.id, at=arena.at(2))
+    cancelled = await arena.database.battles.get(battle.id)
+    assert cancelled is not None
+    assert cancelled.state is BattleState.CANCELLED
+    assert [turn.text for turn in cancelled.conversation.turns] == ["", ""]
+    assert {(a.rendered, a.raw, a.shown) for a in cancelled.answers} == {("", "", "")}
+    # With the last connection the log is folded into the file, and the log removed.
+    await arena.database._transactions._engine.dispose()
+    files = contents(path.parent)
+    assert list(files) == [path.name]
+    assert secret.encode() not in files[path.name]
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(text=st.text(st.characters(exclude_categories=())))
+async def test_any_text_can_be_said(arena: Arena, text: str) -> None:
+    battle = await arena.answering(text)
+    opened = await arena.database.battles.open(battle.id, arena.answers(text), at=arena.at())
+    assert opened is not None
+    kept = text.replace("\0", "").encode("utf-8", "replace").decode()
+    assert opened.conversation.prompt.text == battle.conversation.prompt.text == kept
+    assert opened.answers[0].raw == f"raw {kept}"
+
+
+async def vote(arena: Arena, battle_id: int, *, voter: int = 5) -> None:
+    await arena.database.votes.cast(
+        battle_id=battle_id,
+        voter_id=voter,
+        outcome=Outcome.TIE,
+        winner_answer_id=None,
+        blind=True,
+        by_author=False,
+        at=arena.at(),
+    )
+
+
+async def test_an_export_reads_voted_battles_in_order_as_they_were_when_it_began(
+    arena: Arena,
+) -> None:
+    ids = [(await arena.open()).id for _ in range(4)]
+    for battle_id in (ids[3], ids[0], ids[2]):
+        for voter in (6, 5):
+            await vote(arena, battle_id, voter=voter)
+    seen = []
+    async for voted in arena.database.battles.voted():
+        # Writers neither wait for the reader nor show up in its view.
+        await asyncio.wait_for(vote(arena, ids[1]), timeout=2)
+        seen.append(voted)
+    assert [voted.battle.id for voted in seen] == [ids[0], ids[2], ids[3]]
+    assert all([vote.voter_id for vote in voted.votes] == [6, 5] for voted in seen)
+    assert all(len(voted.battle.answers) == 2 for voted in seen)
+
+
+async def test_an_export_of_any_size_takes_the_same_memory(
+    arena: Arena, raw: sqlite3.Connection
+) -> None:
+    battle = await arena.open("word " * 1000)
+    await vote(arena, battle.id)
+    small = await _peak(arena.database)
+    _multiply(raw, battle.id, 1500)
+    count = 0
+    async for _ in arena.database.battles.voted():
+        count += 1
+    assert count == 1501
+    # One page of a hundred such battles is about 1 MB; all of them would be about 15 MB.
+    assert await _peak(arena.database) - small < 4_000_000
+
+
+async def _peak(database: Database) -> int:
+    tracemalloc.start()
+    try:
+        async for _ in database.battles.voted():
+            pass
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def _multiply(raw: sqlite3.Connection, battle_id: int, times: int) -> None:
+    """Copy a battle with its answers and votes, in one transaction of plain SQL."""
+    raw.execute("BEGIN")
+    series = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
+        "INSERT INTO {table} SELECT {columns} FROM {table} AS t, n WHERE t.{key} = ?"
+    )
+    for table, key in (("battles", "id"), ("answers", "battle_id"), ("votes", "battle_id")):
+        columns = [row[1] for row in raw.execute(f"PRAGMA table_info({table})")]
+        moved = {
+            "id": "NULL" if table != "battles" else "t.id + i",
+            "battle_id": "t.battle_id + i",
+            "source_message_id": "t.source_message_id + i",
+        }
+        listed = ", ".join(moved.get(column, f"t.{column}") for column in columns)
+        raw.execute(series.format(table=table, columns=listed, key=key), (times, battle_id))
+    raw.execute("COMMIT")
+
+
+async def test_everything_is_there_after_reopening(path: Path, arena: Arena) -> None:
+    battle = await arena.open("kept")
+    await vote(arena, battle.id)
+    async with Database.open(database_url(path)) as again:
+        assert await again.battles.get(battle.id) == battle
+        assert len(await again.votes.for_battle(battle.id)) == 1

@@ -1,0 +1,162 @@
+"""The real program where it gets tight: long texts, lost rights, many voters, failures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .clock import until
+from .components import buttons, containers, rows, walk
+from .driver import WireServer
+from .program import Program
+from .protocol import Intent
+from .table import LABELS, TELLING, Table, roster, table
+from .world import Permission
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class TestTexts:
+    async def test_long_answers_fit_one_message(self, tmp_path: Path) -> None:
+        config = roster("text=" + "fold+" * 1500, "text=" + "knit+" * 1500)
+        config = config.replace('kind = "', 'max_tokens = 4000\nkind = "')
+        async with table(tmp_path, config) as at:
+            ballot = await at.ask()
+            sides = [
+                len("".join(c.get("content", "") for c in walk([one])))
+                for one in containers(ballot)
+            ]
+            assert rows(ballot) == [LABELS]
+            assert abs(sides[0] - sides[1]) <= 1
+
+    async def test_a_prompt_of_markdown_and_the_longest_name(self, tmp_path: Path) -> None:
+        async with table(tmp_path) as at:
+            name = "*`_~|>#" + "n" * 25
+            carol = at.wire.person(name, at.channel.guild)
+            asked = await carol.slash(at.channel, "ask", prompt="`" * 3000 + "||x||")
+            await asked.answered()
+            assert rows(asked.public[0]) == [LABELS]
+
+    @pytest.mark.parametrize("text", ["%20%0A%20", "%E2%80%8B", "%60%60%60py%0Aunclosed"])
+    async def test_odd_answers_leave_a_message_discord_takes(
+        self, tmp_path: Path, text: str
+    ) -> None:
+        async with table(tmp_path, roster(f"text={text}", f"text={text}")) as at:
+            assert (await at.ask()).text
+
+
+class TestVotes:
+    async def test_each_member_has_one_vote_and_sees_their_own_reveal(self, tmp_path: Path) -> None:
+        async with table(tmp_path) as at:
+            ballot = await at.ask()
+            voters = [at.wire.person(f"voter{n}", at.channel.guild) for n in range(6)]
+            presses = [await v.press(ballot, LABELS[n % 4]) for n, v in enumerate(voters)]
+            for press in presses:
+                await press.says("smol-y")
+                assert press.public == []
+            assert at.count("votes") == at.count("vote_events") == len(voters)
+            assert at.said() == [ballot]
+
+    async def test_two_quick_presses_of_one_member_are_one_vote(self, tmp_path: Path) -> None:
+        async with table(tmp_path) as at:
+            ballot = await at.ask()
+            presses = [await at.alice.press(ballot, label) for label in LABELS]
+            for press in presses:
+                await press.acknowledged()
+            assert at.count("votes") == 1
+
+    async def test_a_button_of_no_battle_is_answered_politely(self, tmp_path: Path) -> None:
+        async with table(tmp_path) as at:
+            ballot = await at.ask()
+            real = buttons(ballot)[0]["custom_id"]
+            head, _, choice = real.rsplit(":", 2)
+            forged = await at.alice.press(ballot, custom_id=f"{head}:999999:{choice}")
+            assert await forged.answered()
+            assert len(forged.ephemeral) == 1
+            assert not TELLING.search(forged.text)
+            assert at.count("votes") == 0
+
+    @pytest.mark.parametrize("change", [("vote:1:a", "vote:1:x"), (":1:vote", ":9:vote")])
+    async def test_a_button_of_another_make_stores_nothing(
+        self, tmp_path: Path, change: tuple[str, str]
+    ) -> None:
+        async with table(tmp_path) as at:
+            ballot = await at.ask()
+            real = buttons(ballot)[0]["custom_id"]
+            assert change[0] in real
+            forged = await at.alice.press(ballot, custom_id=real.replace(*change))
+            await (await at.alice.press(ballot, "Tie")).answered()
+            assert not TELLING.search(forged.text)
+            assert at.program.rows("SELECT outcome FROM votes") == [("tie",)]
+
+    async def test_a_battle_of_another_guild_cannot_be_voted_on(self, tmp_path: Path) -> None:
+        async with table(tmp_path) as at:
+            foreign = buttons(await at.ask())[0]["custom_id"]
+            elsewhere = at.wire.channel(at.wire.guild("Elsewhere"))
+            eve = at.wire.person("eve", elsewhere.guild)
+            prompt = await eve.send(elsewhere, f"{at.wire.mention} let me in")
+            ballot = await at.wire.wait_for_reply(prompt)
+            forged = await eve.press(ballot, custom_id=foreign)
+            assert not TELLING.search(await forged.answered())
+            assert at.count("votes") == 0
+
+
+class TestRights:
+    async def test_without_the_right_to_send_nothing_stays_open(self, tmp_path: Path) -> None:
+        async with table(tmp_path) as at:
+            at.wire.deny(at.channel, Permission.SEND_MESSAGES)
+            await at.alice.send(at.channel, f"{at.wire.mention} hello?")
+            free = at.wire.channel(at.channel.guild, "free")
+            prompt = await at.alice.send(free, f"{at.wire.mention} hello!")
+            await at.wire.wait_for_reply(prompt)
+            states = at.program.rows(
+                "SELECT state FROM battles WHERE channel_id = ?", at.channel.id
+            )
+            assert ("answering",) not in states
+            assert ("open",) not in states
+            assert "Traceback" not in at.program.stderr
+
+    async def test_mentions_are_answered_without_the_message_content_intent(
+        self, tmp_path: Path
+    ) -> None:
+        async with WireServer(granted=Intent(0)) as wire:
+            env = {"TWOFOLD_MESSAGE_CONTENT": "false"}
+            at = Table(wire, Program(wire, tmp_path, roster(), env=env))
+            async with at.program:
+                assert rows(await at.ask()) == [LABELS]
+                await at.alice.send(at.channel, "unread")
+                again = await at.ask("again")
+                assert at.said()[-1] is again
+
+
+class TestFailures:
+    async def test_a_failed_slash_command_is_told_privately(self, tmp_path: Path) -> None:
+        async with table(tmp_path, roster("fail=99")) as at:
+            asked = await at.alice.slash(at.channel, "ask", prompt="why?")
+            await until(lambda: asked.ephemeral, "a private sentence")
+            assert not TELLING.search(asked.text)
+            assert at.said() == []
+
+    async def test_sigterm_lets_a_running_battle_end(self, tmp_path: Path) -> None:
+        async with table(tmp_path, roster("delay=0.1", "delay=0.1")) as at:
+            prompt = await at.alice.send(at.channel, f"{at.wire.mention} last one")
+            await at.state("answering")
+            at.program.terminate()
+            ballot = await at.wire.wait_for_reply(prompt)
+            assert rows(ballot) == [LABELS]
+            assert await at.program.wait_exit(within=10) == 0
+            await at.state("open")
+            assert at.program.rows("SELECT shown_message_id FROM battles") == [(ballot.id,)]
+
+    async def test_a_battle_cut_off_by_a_kill_is_ended_at_the_next_start(
+        self, tmp_path: Path
+    ) -> None:
+        async with table(tmp_path, roster("delay=0.3", "delay=0.3")) as at:
+            await at.alice.send(at.channel, f"{at.wire.mention} never finished")
+            await at.state("answering")
+            await at.program.kill9()
+            await at.program.start()
+            states = at.program.rows("SELECT state FROM battles")
+            assert states in ([("failed",)], [("cancelled",)])
