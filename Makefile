@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test lint bench clean
+.PHONY: help run test lint bench docs clean
 .DEFAULT_GOAL := help
 
 help: ## Show what there is
@@ -36,3 +36,6 @@ $(VENV)/%.stamp: pyproject.toml | $(BIN)/python
 	@echo "Installing what $* needs; the first time takes a few minutes"
 	$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	@touch $@
+
+docs: $(VENV)/test.stamp ## Write the generated part of the README
+	$(BIN)/python -m tests.project.readme

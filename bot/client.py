@@ -41,6 +41,11 @@ NO_INTENT = (
 NO_DISCORD = "Discord cannot be reached. Check the network and start again."
 
 
+# There is no voice here; the warnings about its libraries would only puzzle.
+discord.VoiceClient.warn_nacl = False
+discord.VoiceClient.warn_dave = False
+
+
 class DiscordUnreachable(TwofoldError):
     """Discord's servers do not answer."""
 

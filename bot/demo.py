@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 MEMBERS = ("alice", "bob", "carol")
 CHANNEL = "lounge"
+TOPIC = "Write something: two models answer, you vote, then you learn which was which."
 SETTLE_SECONDS = 3.0
 REFRESH_SECONDS = 0.3
 
@@ -139,7 +140,7 @@ async def _furnish(
     """
     users = [env.create_user(name) for name in MEMBERS]
     guild = env.create_guild("Twofold demo", owner=users[0])
-    channel = guild.create_text_channel(CHANNEL)
+    channel = guild.create_text_channel(CHANNEL, topic=TOPIC)
     members = [guild.add_member(user) for user in users]
     await services.guilds.set_channel(guild.id, channel.id, answers=True)
     await env.settle()
@@ -157,16 +158,27 @@ async def _to_the_present(env: simcord.Env) -> None:
 
 
 async def _keep_fresh(env: simcord.Env, page: simcord.Preview) -> None:
-    """Show on the page what the bot did by itself, between the members' actions."""
-    seen = len(env.http_requests)
+    """Show on the page what the bot posts by itself, between the members' actions.
+
+    Only then: an action that was begun on the page before a refresh is turned away.
+    """
+    seen = _posted(env)
     while True:
         await asyncio.sleep(REFRESH_SECONDS)
-        if len(env.http_requests) == seen:
+        if _posted(env) == seen:
             continue
         with suppress(simcord.SetupError, TimeoutError):
             await _to_the_present(env)
             await page.refresh()
-            seen = len(env.http_requests)
+            seen = _posted(env)
+
+
+def _posted(env: simcord.Env) -> int:
+    """How many messages the bot sent or changed; answers to presses are on the page at once."""
+    return sum(
+        request.method != "GET" and ("/messages" in request.path or "/webhooks/" in request.path)
+        for request in env.http_requests
+    )
 
 
 async def _until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from storage.records import Conversation, Turn
 
-GENERIC_HEADERS = ("User:", "Human:", "Assistant:", "Bot:", "AI:", "System:")
+GENERIC_SPEAKERS = ("User", "Human", "Assistant", "Bot", "AI", "System")
 """Turn headers that base models invent because their training data is full of them."""
 
 MAX_LABEL = 32
@@ -80,9 +80,7 @@ class Transcript:
             f"{own if turn.is_bot else labels[turn.author_id]}: {_indent(turn.text)}"
             for turn in conversation.turns
         ]
-        speakers = (*dict.fromkeys((*labels.values(), own)), *GENERIC_HEADERS)
-        stops = tuple(f"\n{speaker.removesuffix(':')}:" for speaker in speakers)
-        return Rendering("\n".join((*lines, f"{own}:")), stops)
+        return Rendering("\n".join((*lines, f"{own}:")), _stops((*labels.values(), own)))
 
     def parse(self, completion: str) -> str:
         """The answer with the log's indentation taken off again."""
@@ -134,6 +132,16 @@ def label(name: str) -> str:
     """A display name made safe as a turn header: one line, no colon, not endless."""
     cleaned = re.sub(r"[\s:]+", " ", "".join(c for c in name if c.isprintable() or c.isspace()))
     return cleaned.strip()[:MAX_LABEL].strip() or "someone"
+
+
+def _stops(speakers: Iterable[str]) -> tuple[str, ...]:
+    """Where another turn begins. Models write a name with the capitals they are used to."""
+    written = (
+        variant
+        for speaker in (*speakers, *GENERIC_SPEAKERS)
+        for variant in (speaker, speaker.lower(), speaker.upper(), speaker.title())
+    )
+    return tuple(dict.fromkeys(f"\n{name}:" for name in written))
 
 
 def _people(turns: Iterable[Turn]) -> Iterable[Turn]:

@@ -14,6 +14,17 @@ if TYPE_CHECKING:
 
 MASK = "[secret]"
 
+NOISY = {
+    "discord": logging.WARNING,
+    "discord.state": logging.ERROR,  # warns about SimCord's own probe, which has no intents
+    "httpx": logging.WARNING,
+    "openai": logging.WARNING,
+    "alembic": logging.WARNING,
+    "transformers": logging.WARNING,
+    "ContinuousBatchingLogger": logging.WARNING,
+}
+"""Libraries whose everyday records say nothing to an operator, with their least level."""
+
 
 def configure(*, level: str, secrets: Iterable[str]) -> None:
     """Send structlog's and the libraries' records to stderr as one kind of line.
@@ -33,13 +44,17 @@ def configure(*, level: str, secrets: Iterable[str]) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+                structlog.dev.ConsoleRenderer(
+                    colors=sys.stderr.isatty(),
+                    # The rich one prints local variables, and members' texts are among them.
+                    exception_formatter=structlog.dev.plain_traceback,
+                ),
             ],
         )
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for noisy in ("discord", "httpx", "httpx2", "alembic", "transformers", "aiosqlite"):
-        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))
+    for noisy, least in NOISY.items():
+        logging.getLogger(noisy).setLevel(max(least, logging.getLogger().level))
     structlog.configure(
         processors=[
             *shared,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import discord
@@ -152,7 +153,9 @@ class ChatCog(commands.Cog):
         async def explain(text: str) -> None:
             await message.reply(view=_render.message(text))
 
-        async with message.channel.typing():
+        async with AsyncExitStack() as working:
+            with suppress(discord.HTTPException):  # answering matters, the typing sign does not
+                await working.enter_async_context(message.channel.typing())
             ask = Ask(
                 source_message_id=message.id,
                 guild_id=message.guild.id if message.guild else None,

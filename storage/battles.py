@@ -110,12 +110,12 @@ class BattleStore:
             await connection.execute(statement.values(shown_message_id=message_id))
 
     async def fail(self, battle_id: int, *, reason: str, at: datetime) -> bool:
-        """Give up on a battle that is answering; False when it is not."""
+        """Give up on a battle that could not be answered, or not be shown; False when it ended."""
         async with self._transactions.write() as connection:
             return await _move(
                 connection,
                 battle_id,
-                BattleState.ANSWERING,
+                (BattleState.ANSWERING, BattleState.OPEN),
                 BattleState.FAILED,
                 failure=reason,
                 closed_at=at,

@@ -137,8 +137,8 @@ class RemoteEngine:
 
         spoken = False
         try:
-            async with await self._open(request) as events:
-                async for piece in _read(events):
+            async with await self._open(request) as events, aclosing(_read(events)) as pieces:
+                async for piece in pieces:
                     if piece.text or piece.finish_reason is not None:
                         spoken = True
                         yield piece

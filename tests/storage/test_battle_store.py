@@ -97,13 +97,18 @@ async def test_each_step_is_taken_once_and_in_order(arena: Arena) -> None:
     battle = await arena.answering()
     assert not await battles.close(battle.id, at=arena.at(1))
     await battles.open(battle.id, arena.answers(), at=arena.at(2))
-    assert not await battles.fail(battle.id, reason="late", at=arena.at(3))
     assert await battles.close(battle.id, at=arena.at(4))
     assert not await battles.close(battle.id, at=arena.at(5))
+    assert not await battles.fail(battle.id, reason="late", at=arena.at(6))
     assert not await battles.cancel(battle.id, at=arena.at(6))
     closed = await battles.get(battle.id)
     assert closed is not None
     assert (closed.state, closed.closed_at) == (BattleState.CLOSED, arena.at(4))
+
+
+async def test_an_open_battle_that_could_not_be_shown_can_fail(arena: Arena) -> None:
+    battle = await arena.open()
+    assert await arena.database.battles.fail(battle.id, reason="not shown", at=arena.at(3))
 
 
 async def test_a_failed_battle_says_why(arena: Arena) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .errors import unknown
-from .gateway import Gateway
 from .protocol import Intent
 from .render import application_json, user_json
 from .routing import Answer, Call, Route
 from .validate_forms import CHAT_INPUT, check_commands
 
 if TYPE_CHECKING:
+    from .gateway import Gateway
     from .world import World
 
 Json = dict[str, Any]

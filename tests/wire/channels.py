@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .errors import ApiError, missing_access, missing_permissions, unknown
-from .gateway import Gateway
 from .protocol import Intent
 from .render import channel_json, guild_json, member_json, message_json, user_json
 from .routing import Answer, Call, Route
 from .world import NO_PERMISSION, THREAD_CHANNEL, Channel, Guild, Message, Permission, World
 
 if TYPE_CHECKING:
+    from .gateway import Gateway
     from .posting import Posting
 
 Json = dict[str, Any]

@@ -75,18 +75,15 @@ class Person:
         """Remove a message."""
         self.wire.posting.delete(message)
 
-    async def press(
-        self, message: Message, label: str | None = None, *, custom_id: str | None = None
-    ) -> Interaction:
-        """Press the button with that label, or send any `custom_id` (as a forger would)."""
-        if custom_id is None:
-            self._require_visible(message)
-            button = _button(message, label)
-            custom_id = button["custom_id"]
-            component_id = button["id"]
-        else:
-            component_id = 1
-        data = {"custom_id": custom_id, "component_type": BUTTON, "id": component_id}
+    async def press(self, message: Message, label: str) -> Interaction:
+        """Press the button with that label.
+
+        Discord refuses a `custom_id` that the message does not hold: to try a forged or an old
+        one, change it in the stored message.
+        """
+        self._require_visible(message)
+        button = _button(message, label)
+        data = {"custom_id": button["custom_id"], "component_type": BUTTON, "id": button["id"]}
         return await self._interact(Kind.COMPONENT, message.channel, data, source=message)
 
     async def choose(self, message: Message, *choices: str, index: int = 0) -> Interaction:
@@ -178,7 +175,7 @@ class Person:
             raise NotOffered(f"{self.user.name} does not see {message.text!r}")
 
 
-def _button(message: Message, label: str | None) -> Component:
+def _button(message: Message, label: str) -> Component:
     for button in buttons(message):
         if button.get("label") == label:
             if button.get("disabled") or button["style"] == LINK:

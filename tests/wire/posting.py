@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from .components import number, walk
 from .errors import Flaw, bad_form
-from .gateway import Gateway, Session
 from .mentions import settle
 from .protocol import Intent
 from .render import message_json
@@ -29,6 +28,7 @@ from .world import (
 
 if TYPE_CHECKING:
     from .clock import Clock
+    from .gateway import Gateway, Session
 
 NONCE_SECONDS = 300.0
 KEPT_FLAGS = COMPONENTS_V2 | (1 << 2) | (1 << 12)

@@ -12,6 +12,7 @@ import asyncio
 import itertools
 import queue
 import threading
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from bot.engines.delivery import Line, Piece
@@ -121,8 +122,9 @@ class LocalEngine:
             "top_p": float(request.sampling.top_p),
             "seed": int(request.seed),
         }
-        async for piece in self._pieces(loaded, ids, max_tokens=wanted, kwargs=kwargs):
-            yield piece
+        async with aclosing(self._pieces(loaded, ids, max_tokens=wanted, kwargs=kwargs)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def _pieces(
         self, loaded: Loaded, ids: list[int], *, max_tokens: int, kwargs: dict[str, Any]

@@ -1,0 +1,96 @@
+"""The documentation is true: what it lists exists, what it tells to run runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from bot.cli import cli
+from bot.config import Config, load
+from tests.project.readme import README, with_settings
+
+ROOT = README.parent
+TEXT = README.read_text("utf-8")
+
+
+def test_the_settings_table_is_the_declared_settings() -> None:
+    assert with_settings(TEXT) == TEXT, "run: make docs"
+
+
+def test_every_file_that_is_linked_or_drawn_in_the_tree_exists() -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", TEXT)
+    tree = TEXT.split("## The house")[1].split("```")[1]
+    room = ""
+    for line in tree.strip().splitlines():
+        name = line.split()[0]
+        room = name if not line.startswith(" ") else room
+        links.append(name if name == room else f"{room}{name}")
+    assert not [link for link in links if not (ROOT / link).exists()]
+
+
+def test_every_module_of_bot_is_in_the_tree() -> None:
+    for path in (ROOT / "bot").iterdir():
+        if path.suffix == ".py" and path.stem != "__init__":
+            assert path.name in TEXT
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    assert set(re.findall(r"`?make ([a-z]+)", TEXT)) <= targets
+
+
+def test_every_command_that_is_named_exists() -> None:
+    command = get_command(cli)
+    for line in re.findall(r"twofold ((?:[a-z]+ ?)+)", TEXT):
+        name = line.split()[0]
+        if name in {"check", "run", "demo", "export", "leaderboard", "models"}:
+            assert name in command.commands
+    assert set(command.commands) == {"run", "demo", "check", "export", "leaderboard", "models"}
+    assert set(command.commands["models"].commands) == {"list", "pull", "rm"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["export", "--format", "dpo", "--out", "exports/dpo"],
+        ["leaderboard"],
+        ["check"],
+        ["models", "list"],
+        ["--version"],
+    ],
+    ids=" ".join,
+)
+def test_the_documented_commands_run(arguments: list[str], tmp_path: Path) -> None:
+    environment = {**os.environ, "TWOFOLD_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "bot.cli", *arguments],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_example_files_hold_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    example = tomllib.loads((ROOT / "twofold.example.toml").read_text("utf-8"))
+    monkeypatch.chdir(ROOT / "tests")
+    monkeypatch.setenv("TWOFOLD_CONFIG", str(ROOT / "twofold.example.toml"))
+    config = load()
+    assert config.contenders == Config().contenders
+    for key, value in example.items():
+        if key != "contenders":
+            assert getattr(Config(), key) == value
+
+
+def test_the_example_environment_names_known_settings() -> None:
+    names = re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text("utf-8"), re.MULTILINE)
+    assert not [name for name in names if f"`{name}`" not in TEXT]

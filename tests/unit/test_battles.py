@@ -1,0 +1,110 @@
+"""The battle service on a real database, with scripted models."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.app import Services, open_services
+from bot.battles import Ask, BattleCancelled, continuing_answer
+from bot.config import Config, ContenderConfig
+from bot.errors import BattleError
+from storage.records import BattleState, Kind, Outcome
+from tests.unit.records import battle, said, talk, vote
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+@asynccontextmanager
+async def services(home: Path, base: str = "scripted:", **settings: object) -> AsyncIterator[Services]:
+    roster = (
+        ContenderConfig(slug="plain", kind=Kind.BASE, model=base),
+        ContenderConfig(slug="polite", kind=Kind.INSTRUCT, model="scripted:"),
+    )
+    config = Config(home=home, contenders=roster, **settings)
+    async with open_services(config, rng=random.Random(1)) as opened:
+        yield opened
+
+
+def ask(number: int = 1) -> Ask:
+    return Ask(
+        source_message_id=number,
+        guild_id=5,
+        channel_id=6,
+        author_id=1,
+        conversation=talk(said("hello")),
+    )
+
+
+async def test_one_message_has_one_battle(tmp_path: Path) -> None:
+    async with services(tmp_path) as s:
+        assert await s.battles.open(ask()) is not None
+        assert await s.battles.open(ask()) is None
+
+
+async def test_a_side_that_hangs_fails_the_battle_at_its_deadline(tmp_path: Path) -> None:
+    async with services(tmp_path, "scripted:hang=1", deadline_seconds=0.2) as s:
+        opened = await s.battles.open(ask())
+        with pytest.raises(BattleError, match="did not answer in 0 seconds. Nothing was recorded"):
+            await s.battles.answer(opened)
+        assert (await s.store.battles.get(opened.id)).state is BattleState.FAILED
+
+
+async def test_a_deleted_prompt_stops_the_work(tmp_path: Path) -> None:
+    async with services(tmp_path, "scripted:hang=1") as s:
+        opened = await s.battles.open(ask())
+        answering = asyncio.ensure_future(s.battles.answer(opened))
+        while not s.battles.running:
+            await asyncio.sleep(0)
+        await s.battles.cancel(1)
+        with pytest.raises(BattleCancelled):
+            await answering
+        assert (await s.store.battles.get(opened.id)).state is BattleState.CANCELLED
+
+
+async def test_a_process_that_stops_leaves_no_battle_half_open(tmp_path: Path) -> None:
+    async with services(tmp_path, "scripted:hang=1") as s:
+        opened = await s.battles.open(ask())
+        answering = asyncio.ensure_future(s.battles.answer(opened))
+        while not s.battles.running:
+            await asyncio.sleep(0)
+        answering.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await answering
+        assert (await s.store.battles.get(opened.id)).state is BattleState.FAILED
+
+
+async def test_start_gives_up_what_a_crash_left_answering(tmp_path: Path) -> None:
+    async with services(tmp_path) as s:
+        left = await s.battles.open(ask())
+    async with services(tmp_path) as s:
+        assert (await s.store.battles.get(left.id)).state is BattleState.FAILED
+
+
+async def test_every_answer_tells_how_it_was_made(tmp_path: Path) -> None:
+    async with services(tmp_path) as s:
+        opened = await s.battles.answer(await s.battles.open(ask()))
+    plain, polite = sorted(opened.answers, key=lambda a: a.contender)
+    assert (plain.template, polite.template) == ("transcript", "chat")
+    assert plain.fingerprint != polite.fingerprint
+    for answer in opened.answers:
+        assert answer.rendered
+        assert answer.completion_tokens > 0
+        assert answer.shown == answer.raw.strip()
+    assert plain.seed != polite.seed
+
+
+def test_a_conversation_goes_on_from_the_winner_else_from_the_instruct_side() -> None:
+    fought = battle()
+    base, instruct = fought.answers
+    assert continuing_answer(fought, []) is instruct
+    assert continuing_answer(fought, [vote(1, Outcome.TIE)]) is instruct
+    assert continuing_answer(fought, [vote(1, Outcome.WIN, base.id)]) is base
+    split = [vote(1, Outcome.WIN, base.id), vote(2, Outcome.WIN, instruct.id)]
+    assert continuing_answer(fought, split) is instruct
