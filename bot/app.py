@@ -70,7 +70,9 @@ async def open_services(
     rng = rng or random.SystemRandom()
     engines = engines if engines is not None else engines_for(config)
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(Database.open(database_url(config.database_location)))
+        store = await stack.enter_async_context(
+            Database.open(database_url(config.database_location))
+        )
         for engine in engines.values():
             stack.push_async_callback(engine.close)
             await engine.start()

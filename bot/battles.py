@@ -12,7 +12,14 @@ import structlog
 
 from bot import answers, prompting
 from bot.engines import CompletionRequest
-from bot.errors import BattleError, EngineBusy, EngineError, EngineTimeout, EngineUnavailable, TwofoldError
+from bot.errors import (
+    BattleError,
+    EngineBusy,
+    EngineError,
+    EngineTimeout,
+    EngineUnavailable,
+    TwofoldError,
+)
 from bot.roster import CHAT_TEMPLATE, fingerprint, template_of
 from storage.records import Answer, BattleState, FinishReason, Kind, Purpose, Side
 
@@ -70,7 +77,7 @@ class BattleCancelled(BattleError):
 class BattleService:
     """Opens, answers and cancels battles."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the collaborators come in one by one, by keyword
         self,
         *,
         battles: BattleStore,

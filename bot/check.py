@@ -38,7 +38,7 @@ async def check_all(config: Config) -> list[Finding]:
     findings.append(await _finding("database", _database(config)))
     findings += [await _finding(f"model of {c.slug}", _model(config, c)) for c in config.contenders]
     if config.discord_token is None:
-        findings.append(Finding("Discord", ok=None, how=client.NO_TOKEN))
+        findings.append(Finding("Discord", ok=None, how=client.TOKEN_MISSING))
     else:
         findings.append(await _finding("Discord", client.inspect(config)))
     return findings

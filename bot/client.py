@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -26,19 +27,19 @@ log = structlog.get_logger(__name__)
 EXTENSIONS = ("cogs.errors", "cogs.chat", "cogs.voting", "cogs.settings", "cogs.insight")
 """Named as text, because imports run from cogs to bot and never back."""
 
-NO_TOKEN = (
+TOKEN_MISSING = (
     "DISCORD_TOKEN is not set. Put the bot's token from Discord's developer portal into "
     ".env, or start `twofold demo`, which needs none."
 )
-BAD_TOKEN = (
+TOKEN_REFUSED = (
     "Discord does not accept DISCORD_TOKEN. Copy the token again from the Bot page of the "
     "developer portal."
 )
-NO_INTENT = (
+INTENT_REFUSED = (
     "Discord refuses the Message Content intent. Turn it on on the Bot page of the developer "
     "portal, or set TWOFOLD_MESSAGE_CONTENT=false to answer mentions only."
 )
-NO_DISCORD = "Discord cannot be reached. Check the network and start again."
+NO_ANSWER = "Discord cannot be reached. Check the network and start again."
 
 
 # There is no voice here; the warnings about its libraries would only puzzle.
@@ -81,7 +82,7 @@ class TwofoldClient(commands.Bot):
 
     async def on_error(self, event_method: str, /, *_args: object, **_kwargs: object) -> None:
         """A listener failed: log it whole, under its name."""
-        log.exception("a listener failed", listener=event_method)
+        log.error("a listener failed", listener=event_method, exc_info=sys.exception())
 
 
 def use_discord(config: Config) -> None:
@@ -122,7 +123,7 @@ async def inspect(config: Config) -> str:
     flags = application.flags
     may_read = flags.gateway_message_content or flags.gateway_message_content_limited
     if config.message_content and not may_read:
-        raise ConfigError(NO_INTENT)
+        raise ConfigError(INTENT_REFUSED)
     reads = "reads messages" if config.message_content else "answers mentions only"
     return f"logged in as {application.name}, {reads}"
 
@@ -130,7 +131,7 @@ async def inspect(config: Config) -> str:
 def required_token(config: Config) -> str:
     """The token, or a ConfigError that says where it comes from."""
     if config.discord_token is None:
-        raise ConfigError(NO_TOKEN)
+        raise ConfigError(TOKEN_MISSING)
     return config.discord_token.get_secret_value().strip()
 
 
@@ -146,8 +147,8 @@ async def _explained(running: Awaitable[None]) -> None:
     try:
         await running
     except discord.LoginFailure:
-        raise ConfigError(BAD_TOKEN) from None
+        raise ConfigError(TOKEN_REFUSED) from None
     except discord.PrivilegedIntentsRequired:
-        raise ConfigError(NO_INTENT) from None
+        raise ConfigError(INTENT_REFUSED) from None
     except (aiohttp.ClientError, discord.GatewayNotFound, OSError):
-        raise DiscordUnreachable(NO_DISCORD) from None
+        raise DiscordUnreachable(NO_ANSWER) from None

@@ -36,6 +36,7 @@ from pydantic_settings import (
 )
 
 from bot.errors import ConfigError
+from bot.prompting import TEMPLATES
 from storage.records import Kind, Sampling
 
 if TYPE_CHECKING:
@@ -54,6 +55,15 @@ DEFAULT_SYSTEM_PROMPT = (
 _DRAW = Sampling()
 
 
+def _known_template(name: str) -> str:
+    if name not in TEMPLATES:
+        raise ValueError(f"there is no template {name}; choose one of {', '.join(TEMPLATES)}")
+    return name
+
+
+TemplateName = Annotated[str, AfterValidator(_known_template)]
+
+
 class ContenderConfig(BaseModel):
     """One `[[contenders]]` table: a model, how it is prompted, how tokens are drawn."""
 
@@ -62,7 +72,7 @@ class ContenderConfig(BaseModel):
     slug: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     kind: Kind
     model: Annotated[str, Field(min_length=1)]
-    template: str | None = None
+    template: TemplateName | None = None
     base_url: str | None = None
     temperature: Annotated[float, Field(ge=0, le=5)] = _DRAW.temperature
     top_p: Annotated[float, Field(gt=0, le=1)] = _DRAW.top_p
@@ -160,11 +170,11 @@ class Config(BaseSettings):
         None, description="A path or a database URL. Default: `twofold.db` in the data folder."
     )
     message_content: bool = Field(
-        True,
+        default=True,
         description="Ask Discord for the Message Content intent. Without it only mentions, "
         "replies, direct messages and commands are answered.",
     )
-    template: Literal["raw", "transcript"] = Field(
+    template: TemplateName = Field(
         "transcript",
         description="How base models are prompted where neither contender nor server says.",
     )

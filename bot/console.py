@@ -46,9 +46,7 @@ def fetch(model: str, *, config: Config, console: Console) -> None:
 
         def show(stage: str, done: int, total: int) -> None:
             amount = f"{done / MEGABYTE:.0f}/{total / MEGABYTE:.0f} MB" if total > MEGABYTE else ""
-            bars.update(
-                bar, description=stage, completed=done, total=total or None, amount=amount
-            )
+            bars.update(bar, description=stage, completed=done, total=total or None, amount=amount)
 
         pull(source, config.models_folder, show)
         bars.update(bar, description="ready", completed=1, total=1, amount="")
@@ -75,6 +73,4 @@ def models_table(config: Config) -> Table:
 
 
 def _is_here(source: Source, config: Config) -> bool:
-    return any(
-        entry.ready and entry.source == source for entry in installed(config.models_folder)
-    )
+    return any(entry.ready and entry.source == source for entry in installed(config.models_folder))

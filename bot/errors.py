@@ -1,23 +1,23 @@
 """Every fault that Twofold knows, each with one sentence for the person it reaches.
 
-    TwofoldError                  user_message, retryable
-    ├── StorageError              (storage/errors.py)
-    │   ├── DatabaseTooNew
-    │   └── DatabaseBusy          retryable
-    ├── ConfigError               a setting is missing or wrong; names key and source
-    ├── ModelError                weights cannot be had
-    │   ├── ModelNameError        the source is not written as one
-    │   ├── ModelNotFound         nothing has that name or version
-    │   ├── ModelCorrupt          the hash is not the expected one, or the file is unreadable
-    │   ├── ModelUnreachable      no network; retryable
-    │   └── NoRoom                disk or memory is too small
-    ├── EngineError               a completion could not be made
-    │   ├── EngineBusy            the queue is full; retryable
-    │   ├── EngineTimeout         the deadline passed; retryable
-    │   ├── EngineUnavailable     the far side refuses or is down for now; retryable
-    │   └── EngineRefused         the far side will never take this request (key, model, arguments)
-    ├── BattleError               a battle cannot be opened
-    └── VoteRefused               this vote does not count
+TwofoldError                  user_message, retryable
+├── StorageError              (storage/errors.py)
+│   ├── DatabaseTooNew
+│   └── DatabaseBusy          retryable
+├── ConfigError               a setting is missing or wrong; names key and source
+├── ModelError                weights cannot be had
+│   ├── ModelNameError        the source is not written as one
+│   ├── ModelNotFound         nothing has that name or version
+│   ├── ModelCorrupt          the hash is not the expected one, or the file is unreadable
+│   ├── ModelUnreachable      no network; retryable
+│   └── NoRoom                disk or memory is too small
+├── EngineError               a completion could not be made
+│   ├── EngineBusy            the queue is full; retryable
+│   ├── EngineTimeout         the deadline passed; retryable
+│   ├── EngineUnavailable     the far side refuses or is down for now; retryable
+│   └── EngineRefused         the far side will never take this request (key, model, arguments)
+├── BattleError               a battle cannot be opened
+└── VoteRefused               this vote does not count
 """
 
 from __future__ import annotations

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bot.config import TemplateName
 from bot.prompting import TEMPLATES
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class GuildSettings(BaseModel):
     channels: tuple[int, ...] = Field(
         (), description="Channels in which every message of a person is answered."
     )
-    template: Literal["raw", "transcript"] | None = Field(
+    template: TemplateName | None = Field(
         None,
         description="How the conversation is given to a model that only continues text. "
         + " ".join(f"`{name}`: {template.help}" for name, template in TEMPLATES.items()),

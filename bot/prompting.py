@@ -87,7 +87,9 @@ class Transcript:
         return completion.replace(f"\n{INDENT}", "\n")
 
 
-TEMPLATES: dict[str, PromptTemplate] = {template.name: template for template in (Raw(), Transcript())}
+TEMPLATES: dict[str, PromptTemplate] = {
+    template.name: template for template in (Raw(), Transcript())
+}
 
 
 def chat(conversation: Conversation, *, system: str = "") -> tuple[ChatMessage, ...]:

@@ -54,8 +54,8 @@ class Roster:
 
 
 def template_of(contender: Contender, *, default: str) -> str:
-    """The name of the prompt template in force: chat, else its own, else the default."""
-    return CHAT_TEMPLATE if contender.kind is Kind.INSTRUCT else contender.template or default
+    """The prompt template in force: its own, else chat for instruct models, else the default."""
+    return contender.template or (CHAT_TEMPLATE if contender.kind is Kind.INSTRUCT else default)
 
 
 def fingerprint(contender: Contender, *, template: str) -> str:
@@ -80,6 +80,4 @@ def _contender(config: ContenderConfig, *, revision: str) -> Contender:
         base_url=config.base_url,
         revision=revision,
     )
-    return replace(
-        contender, fingerprint=fingerprint(contender, template=config.template or "")
-    )
+    return replace(contender, fingerprint=fingerprint(contender, template=config.template or ""))

@@ -70,7 +70,7 @@ def configure(*, level: str, secrets: Iterable[str]) -> None:
 class _MaskingFormatter(structlog.stdlib.ProcessorFormatter):
     """Masks in the finished line, so that no way around it is left."""
 
-    def __init__(self, *, secrets: tuple[str, ...], **kwargs: Any) -> None:
+    def __init__(self, *, secrets: tuple[str, ...], **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(**kwargs)
         self._secrets = secrets
 
@@ -79,4 +79,3 @@ class _MaskingFormatter(structlog.stdlib.ProcessorFormatter):
         for secret in self._secrets:
             line = line.replace(secret, MASK)
         return line
-

@@ -76,8 +76,8 @@ def leaderboard(standings: Sequence[Standing], *, not_blind: int) -> str:
     if not standings:
         return "No votes yet. Chat in an enabled channel and press a button under the answers."
     ranked = sorted(standings, key=_win_share, reverse=True)
-    lines = ["**Leaderboard**", *(_standing(standing) for standing in ranked)]
-    lines.append("-# Blind votes only. Ranges hold the true share 19 times out of 20.")
+    lines = ["### Leaderboard", *(_standing(standing) for standing in ranked)]
+    lines.append("-# Blind votes only. A likely range is right 19 times out of 20.")
     if not_blind:
         lines.append(f"-# {_count(not_blind, 'vote')} changed after the reveal left out.")
     return "\n".join(lines)
@@ -100,18 +100,13 @@ def settings(current: GuildSettings, *, default_template: str) -> str:
 
 def about(version: str) -> str:
     """What this is, for a member."""
-    return "\n".join(
-        (
-            "**Twofold** answers every message twice, with two different language models.",
-            "One of them was only taught to continue text, the other to be an assistant. "
-            "They appear as A and B, sides by coin: vote for the better one, "
-            "then you are told which was which.",
-            "Messages that start with `//` are not answered.",
-            "Prompts, answers and votes are stored on the operator's machine and may be "
-            "exported as a dataset by the operator.",
-            f"-# Twofold {version} · Apache-2.0",
-        )
-    )
+    return f"""\
+**Twofold** answers every message twice, with two different language models.
+One of them was only taught to continue text, the other to be an assistant. They appear as A \
+and B, sides by coin: vote for the better one, then you are told which was which.
+Messages that start with `//` are not answered.
+Prompts, answers and votes are stored on the operator's machine and may be exported as a dataset.
+-# Twofold {version} · Apache-2.0"""
 
 
 def _side(side: Side, answer: Answer) -> ui.Container[ui.LayoutView]:
@@ -129,18 +124,19 @@ def _who(side: Side, answer: Answer) -> str:
 
 
 def _standing(standing: Standing) -> str:
-    name = f"**{discord.utils.escape_markdown(standing.contender)}** ({KIND_NAMES[standing.kind]})"
-    decided = standing.wins + standing.losses
-    rest = f"{_count(standing.ties, 'tie')}, {standing.both_bad} both bad"
+    name = f"**{discord.utils.escape_markdown(standing.contender)}** · {KIND_NAMES[standing.kind]}"
+    rest = f"-# {_count(standing.ties, 'tie')}, {standing.both_bad} times both bad"
+    return f"{name}\n{_ahead(standing.wins, standing.wins + standing.losses)}\n{rest}"
+
+
+def _ahead(wins: int, decided: int) -> str:
     if not decided:
-        return f"{name}: never ahead or behind yet · {rest}"
-    interval = wilson(standing.wins, decided)
-    verdict = "" if interval.low > 0.5 or interval.high < 0.5 else ", too few to tell"  # noqa: PLR2004 - even odds
-    return (
-        f"{name}: ahead in {standing.wins} of {_count(decided, 'vote')}"
-        f" ({interval.share:.0%}, likely {interval.low:.0%} to {interval.high:.0%}{verdict})"
-        f" · {rest}"
-    )
+        return "neither ahead nor behind yet"
+    interval = wilson(wins, decided)
+    low, high = (round(bound * decided) for bound in (interval.low, interval.high))
+    evenly_matched = interval.low <= 0.5 <= interval.high  # noqa: PLR2004 - even odds
+    verdict = ": too few votes to tell" if evenly_matched else ""
+    return f"ahead in {wins} of {_count(decided, 'vote')}, {low} to {high} likely{verdict}"
 
 
 def _win_share(standing: Standing) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from collections import Counter
@@ -44,7 +45,7 @@ async def write(
     left_out: Counter[LeftOut] = Counter()
     battles_read = votes_read = rows = 0
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(out.mkdir, parents=True, exist_ok=True)
         with _whole(out / DATA) as (file, digest):
             async for voted in battles:
                 battles_read += 1
@@ -69,9 +70,13 @@ async def write(
             "files": {DATA: {"rows": rows, "sha256": digest.hexdigest()}},
         }
         with _whole(out / MANIFEST) as (file, _):
-            file.write(orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+            file.write(
+                orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+            )
     except OSError as error:
-        raise ConfigError(f"{out} cannot be written: {error.strerror}. Choose another --out.") from None
+        raise ConfigError(
+            f"{out} cannot be written: {error.strerror}. Choose another --out."
+        ) from None
     return manifest
 
 

@@ -17,8 +17,7 @@ from bot.config import Config, ContenderConfig
 from storage.records import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
 BASE, INSTRUCT = "plain-writer", "polite-helper"
@@ -56,7 +55,9 @@ def texts(message: discord.Message | simcord.ResponseMessage) -> str:
     """All text of a Components V2 message."""
     message = getattr(message, "message", message)
     view = discord.ui.LayoutView.from_message(message)
-    return "\n".join(i.content for i in view.walk_children() if isinstance(i, discord.ui.TextDisplay))
+    return "\n".join(
+        i.content for i in view.walk_children() if isinstance(i, discord.ui.TextDisplay)
+    )
 
 
 @asynccontextmanager

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from tests.behaviour.conftest import OpenTown
 
 LABELS = ["A is better", "B is better", "Tie", "Both bad"]
-TELLTALES = re.compile(rf"{BASE}|{INSTRUCT}|scripted|\bbase\b|\binstruct\b|\btuned\b", re.IGNORECASE)
+TELLTALES = re.compile(
+    rf"{BASE}|{INSTRUCT}|scripted|\bbase\b|\binstruct\b|\btuned\b", re.IGNORECASE
+)
 
 
 def buttons(message: discord.Message) -> list[list[str]]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import discord
-import pytest
 
 from tests.behaviour.conftest import Town, texts
+
+if TYPE_CHECKING:
+    import pytest
 
 
 async def test_an_admin_turns_a_channel_on_and_off(town: Town) -> None:

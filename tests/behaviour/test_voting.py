@@ -104,7 +104,9 @@ async def test_leaderboard_counts_blind_votes_and_gives_an_interval(town: Town) 
         await town.alice.click(town.ballot(), label=f"{plain.side.upper()} is better")
     told = await town.alice.slash(town.lounge, "leaderboard")
     assert told.ephemeral
-    assert f"**{BASE}** (base model): ahead in 3 of 3 votes (100%" in texts(told.response)
+    board = texts(told.response)
+    assert f"**{BASE}** · base model\nahead in 3 of 3 votes, 1 to 3 likely: too few" in board
+    assert board.index(BASE) < board.index(INSTRUCT)
 
 
 async def test_a_press_by_a_slow_database_still_confirms(
@@ -151,5 +153,3 @@ def _point_at(components: list[dict[str, object]], battle_id: int) -> None:
             outcome = component["custom_id"].rsplit(":", 1)[1]
             component["custom_id"] = f"twofold:1:vote:{battle_id}:{outcome}"
         _point_at(component.get("components", []), battle_id)
-
-

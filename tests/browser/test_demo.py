@@ -57,8 +57,21 @@ def test_chat_vote_as_two_members_leaderboard_export(tmp_path: Path, config: Pat
 
     with closing(sqlite3.connect(tmp_path / "twofold.db")) as database:
         assert database.execute("SELECT count(*) FROM votes").fetchone() == (2,)
-    command = [sys.executable, "-m", "bot.cli", "export", "--format", "dpo", "--out", str(tmp_path / "out")]
-    environment = {"TWOFOLD_HOME": str(tmp_path), "TWOFOLD_CONFIG": str(config), "PATH": "/usr/bin:/bin"}
+    command = [
+        sys.executable,
+        "-m",
+        "bot.cli",
+        "export",
+        "--format",
+        "dpo",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    environment = {
+        "TWOFOLD_HOME": str(tmp_path),
+        "TWOFOLD_CONFIG": str(config),
+        "PATH": "/usr/bin:/bin",
+    }
     subprocess.run(command, env=environment, check=True, capture_output=True)
     (row,) = map(json.loads, (tmp_path / "out" / "train.jsonl").read_text().splitlines())
     assert row["prompt"] == [{"role": "user", "content": "which book should I read?"}]

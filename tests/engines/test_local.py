@@ -8,6 +8,7 @@ import sys
 
 import pytest
 import pytest_asyncio
+from safetensors.torch import load_file, save_file
 from tiny_model import save_tiny_model
 
 from bot.engines import ChatMessage, CompletionRequest
@@ -131,6 +132,24 @@ async def test_a_missing_and_a_damaged_model_are_told_apart(tmp_path, tiny):
     (tmp_path / "model.safetensors").write_bytes(b"not weights")
     with pytest.raises(ModelCorrupt):
         await engine_on(tmp_path).start()
+
+
+async def test_a_weight_that_is_missing_is_not_replaced_by_random_numbers(tmp_path, tiny):
+    for file in tiny.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    tensors = load_file(tiny / "model.safetensors")
+    tensors.pop("model.layers.0.mlp.up_proj.weight")
+    save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelCorrupt):
+        await engine_on(tmp_path).start()
+
+
+async def test_engines_that_start_at_once_all_read_their_weights(tiny):
+    engines = [engine_on(tiny) for _ in range(4)]
+    await asyncio.gather(*(engine.start() for engine in engines))
+    texts = {text(await complete(engine, "Ann:", seed=1)) for engine in engines}
+    await asyncio.gather(*(engine.close() for engine in engines))
+    assert len(texts) == 1
 
 
 def test_importing_the_engines_imports_no_heavy_library_and_starts_no_thread():

@@ -54,7 +54,9 @@ async def test_the_length_runs_out():
     assert (text, last.finish_reason) == ("a b", FinishReason.LENGTH)
 
 
-@pytest.mark.parametrize("bad", ["dealy=1", "fail=x", "delay=-1", "fail", "delay=nan", "tokens=1e9"])
+@pytest.mark.parametrize(
+    "bad", ["dealy=1", "fail=x", "delay=-1", "fail", "delay=nan", "tokens=1e9"]
+)
 def test_bad_options_are_one_sentence(bad, tmp_path):
     with pytest.raises(ModelNameError, match="delay=SECONDS"):
         make_engine(f"scripted:{bad}", cache=tmp_path)

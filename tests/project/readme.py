@@ -15,11 +15,16 @@ SETTINGS = re.compile(r"(<!-- settings: [^\n]* -->\n).*(<!-- /settings -->)", re
 
 def settings_table() -> str:
     """Every field of Config as a row: in the environment, in the TOML, default, help."""
-    rows = ["| environment | in `twofold.toml` | default | what it does |", "| --- | --- | --- | --- |"]
+    rows = [
+        "| environment | in `twofold.toml` | default | what it does |",
+        "| --- | --- | --- | --- |",
+    ]
     for name, field in Config.model_fields.items():
         alias = field.validation_alias
         variable = alias.choices[0] if alias else f"TWOFOLD_{name.upper()}"
-        plain = field.default is not PydanticUndefined and isinstance(field.default, str | int | float)
+        plain = field.default is not PydanticUndefined and isinstance(
+            field.default, str | int | float
+        )
         default = f"`{str(field.default).lower()}`" if plain and name != "system_prompt" else ""
         toml = "" if name == "config" else f"`{name}`"
         rows.append(f"| `{variable}` | {toml} | {default} | {field.description} |")

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def services(home: Path, base: str = "scripted:", **settings: object) -> AsyncIterator[Services]:
+async def services(
+    home: Path, base: str = "scripted:", **settings: object
+) -> AsyncIterator[Services]:
     roster = (
         ContenderConfig(slug="plain", kind=Kind.BASE, model=base),
         ContenderConfig(slug="polite", kind=Kind.INSTRUCT, model="scripted:"),
@@ -42,6 +44,11 @@ def ask(number: int = 1) -> Ask:
     )
 
 
+async def _until_at_work(s: Services) -> None:
+    while not s.battles.running:  # noqa: ASYNC110 - it has no event, and needs none elsewhere
+        await asyncio.sleep(0)
+
+
 async def test_one_message_has_one_battle(tmp_path: Path) -> None:
     async with services(tmp_path) as s:
         assert await s.battles.open(ask()) is not None
@@ -51,7 +58,7 @@ async def test_one_message_has_one_battle(tmp_path: Path) -> None:
 async def test_a_side_that_hangs_fails_the_battle_at_its_deadline(tmp_path: Path) -> None:
     async with services(tmp_path, "scripted:hang=1", deadline_seconds=0.2) as s:
         opened = await s.battles.open(ask())
-        with pytest.raises(BattleError, match="did not answer in 0 seconds. Nothing was recorded"):
+        with pytest.raises(BattleError, match=r"did not answer in 0 sec.* Nothing was recorded"):
             await s.battles.answer(opened)
         assert (await s.store.battles.get(opened.id)).state is BattleState.FAILED
 
@@ -60,8 +67,7 @@ async def test_a_deleted_prompt_stops_the_work(tmp_path: Path) -> None:
     async with services(tmp_path, "scripted:hang=1") as s:
         opened = await s.battles.open(ask())
         answering = asyncio.ensure_future(s.battles.answer(opened))
-        while not s.battles.running:
-            await asyncio.sleep(0)
+        await _until_at_work(s)
         await s.battles.cancel(1)
         with pytest.raises(BattleCancelled):
             await answering
@@ -72,8 +78,7 @@ async def test_a_process_that_stops_leaves_no_battle_half_open(tmp_path: Path) -
     async with services(tmp_path, "scripted:hang=1") as s:
         opened = await s.battles.open(ask())
         answering = asyncio.ensure_future(s.battles.answer(opened))
-        while not s.battles.running:
-            await asyncio.sleep(0)
+        await _until_at_work(s)
         answering.cancel()
         with pytest.raises(asyncio.CancelledError):
             await answering

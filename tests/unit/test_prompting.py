@@ -18,7 +18,9 @@ SEED_PROMPT = (
 
 names = st.text(max_size=40)
 texts = st.text(min_size=1, max_size=200)
-turns = st.builds(lambda by, name, text: said(text, by=by, name=name), st.integers(1, 5), names, texts)
+turns = st.builds(
+    lambda by, name, text: said(text, by=by, name=name), st.integers(1, 5), names, texts
+)
 conversations = st.lists(st.one_of(turns, texts.map(bot_said)), max_size=8).flatmap(
     lambda earlier: turns.map(lambda last: talk(*earlier, last))
 )
@@ -71,7 +73,9 @@ def test_no_one_can_take_the_bots_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES.keys())
-@given(answer=st.text(alphabet=st.characters(exclude_characters="\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")))
+@given(
+    answer=st.text(alphabet=st.characters(exclude_characters="\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"))
+)
 def test_an_answer_survives_being_said_and_parsed(template: object, answer: str) -> None:
     said_again = template.render(talk(bot_said(answer), said("ok"))).text
     if template.name == "raw":
@@ -82,7 +86,9 @@ def test_an_answer_survives_being_said_and_parsed(template: object, answer: str)
 
 
 def test_a_chat_starts_with_a_person_and_alternates() -> None:
-    log = talk(bot_said("left over"), said("a"), said("b", by=2, name="bob"), bot_said("c"), said("d"))
+    log = talk(
+        bot_said("left over"), said("a"), said("b", by=2, name="bob"), bot_said("c"), said("d")
+    )
     roles = [(m.role, m.content) for m in chat(log, system="Be kind.")]
     assert roles == [
         ("system", "Be kind."),
