@@ -123,7 +123,7 @@ async def main(cache: Path, tokens: int, sizes: list[int]) -> None:
 
 def show(runs: list[Run], ready: float, revisions: list[str]) -> None:
     """Print the table and what it was measured on."""
-    table = Table(title=f"{tokens_title(runs)}, both models at once")
+    table = Table(title="The default pair, both models answering every message")
     for heading in (
         *("messages at once", "tokens", "seconds", "tokens/s in all", "× one alone"),
         *("first text, mean s", "worst s", "longest loop gap, ms"),
@@ -136,15 +136,10 @@ def show(runs: list[Run], ready: float, revisions: list[str]) -> None:
             f"{run.gap * 1000:.0f}",
         )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    console = Console()
+    console = Console(width=110)
     console.print(table)
     console.print(f"ready in {ready:.1f} s, peak memory {peak:.0f} MiB, {cpu()}")
     console.print("\n".join(revisions))
-
-
-def tokens_title(runs: list[Run]) -> str:
-    """Return the title's first half."""
-    return f"{', '.join(str(run.messages) for run in runs)} messages at once"
 
 
 def cpu() -> str:

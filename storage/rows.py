@@ -63,8 +63,8 @@ def conversation_from_json(data: Mapping[str, Any]) -> Conversation:
 
 
 def without_texts(conversation: Conversation) -> Conversation:
-    """Keep the turns and who took them; wipe what was said."""
-    turns = tuple(replace(turn, text="") for turn in conversation.turns)
+    """Keep which ids took turns; wipe what was said and what they were called."""
+    turns = tuple(replace(turn, text="", name="") for turn in conversation.turns)
     return replace(conversation, turns=turns)
 
 

@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 from tiny_model import save_tiny_model
 
 from bot.engines import ChatMessage, CompletionRequest
-from bot.engines.local import LocalEngine
-from bot.errors import EngineError, EngineUnavailable, ModelCorrupt, ModelNotFound
+from bot.engines.local import LocalEngine, sampling
+from bot.errors import EngineError, EngineUnavailable, ModelCorrupt, ModelError, ModelNotFound
 from storage.records import Sampling
 
 
@@ -132,6 +132,18 @@ async def test_a_missing_and_a_damaged_model_are_told_apart(tmp_path, tiny):
     (tmp_path / "model.safetensors").write_bytes(b"not weights")
     with pytest.raises(ModelCorrupt):
         await engine_on(tmp_path).start()
+
+
+async def test_a_model_that_loads_but_cannot_generate_does_not_start(tiny, monkeypatch):
+    def crash(*_):
+        raise RuntimeError("no kernel")
+
+    monkeypatch.setattr(sampling, "draw", crash)
+    made = engine_on(tiny)
+    with pytest.raises(ModelError, match="does not generate"):
+        await made.start()
+    with pytest.raises(EngineUnavailable):
+        await complete(made, "x")
 
 
 async def test_a_weight_that_is_missing_is_not_replaced_by_random_numbers(tmp_path, tiny):

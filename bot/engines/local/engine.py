@@ -16,7 +16,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from bot.engines.delivery import Line, Piece
-from bot.errors import EngineError, EngineUnavailable
+from bot.errors import EngineError, EngineUnavailable, ModelError
 from storage.records import FinishReason
 
 if TYPE_CHECKING:
@@ -70,9 +70,16 @@ class LocalEngine:
         self._revision = f"{self._source}#{digest}:{loaded.dtype}"
         self._loaded = loaded
         _start_thread(loaded.manager, name=f"generate {self._source}")
-        warm_up = self._pieces(loaded, loaded.encode("Hello"), max_tokens=2, kwargs={})
-        async for _ in warm_up:
-            pass
+        try:
+            warm_up = self._pieces(loaded, loaded.encode("Hello"), max_tokens=2, kwargs={})
+            async for _ in warm_up:
+                pass
+        except EngineUnavailable as error:
+            await self.close()
+            raise ModelError(
+                f"{self._source} was loaded but does not generate: this kind of model may not be "
+                "supported, or the memory is too small. The log says more."
+            ) from error
 
     def _load(self) -> tuple[Loaded, str]:
         from bot.engines.local import loading  # noqa: PLC0415 - torch is imported here, late

@@ -177,6 +177,7 @@ def folder_hash(folder: Path) -> str:
 
 def _read(folder: Path, precision: torch.dtype) -> tuple[Any, Any]:
     """Return tokenizer and model; every weight comes from the files or it is ModelCorrupt."""
+    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         with _LOADING:
             tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
