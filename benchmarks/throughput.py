@@ -41,7 +41,7 @@ CHAT = "Number {n}: does anyone know a good place for a walk this weekend, if it
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One row: tokens in all, seconds, mean and worst seconds to first text, worst gap in seconds."""
+    """One row. `first_mean` and `first_worst`: seconds to the first text; `gap`: seconds."""
 
     messages: int
     tokens: int

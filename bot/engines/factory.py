@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bot.engines.weights import Progress
 
 
-def make_engine(  # noqa: PLR0913 - the seam to the composition root, all by keyword
+def make_engine(
     model: str,
     *,
     cache: Path,

@@ -92,7 +92,8 @@ async def test_nothing_is_left_behind_by_callers_that_went_away(engine):
     manager = engine._loaded.manager
     assert manager.output_router.result_handlers == {}
     async with asyncio.timeout(5):
-        while manager.batch_processor.scheduler.has_pending_requests():
+        scheduler = manager.batch_processor.scheduler
+        while scheduler.has_pending_requests():  # noqa: ASYNC110 - it is in another thread
             await asyncio.sleep(0.01)
     assert manager.output_router.output_queue.empty()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -19,7 +21,7 @@ def cut(text, stops):
 
 def chunked(text, borders):
     at = sorted({min(border, len(text)) for border in borders} | {0, len(text)})
-    return [text[a:b] for a, b in zip(at, at[1:], strict=False)]
+    return [text[a:b] for a, b in pairwise(at)]
 
 
 def run(pieces, stops):

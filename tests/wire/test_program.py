@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .clock import until
 from .commands import NotOffered
 from .components import buttons, containers, rows
 from .driver import WireServer
@@ -139,8 +140,8 @@ class TestListening:
     async def test_the_commands_answer(self, tmp_path: Path) -> None:
         async with table(tmp_path) as at:
             asked = await at.alice.slash(at.channel, "ask", prompt="why fold?")
-            await asked.answered()
-            assert rows(asked.public[0]) == [LABELS]
+            public = await until(lambda: asked.public, "both answers for all to see")
+            assert rows(public[0]) == [LABELS]
             said = await at.boss.send(at.channel, "was it ever folded?")
             menu = await at.alice.context_menu(said, "Answer this twice")
             ballot = await at.wire.wait_for_reply(said)

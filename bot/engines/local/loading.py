@@ -33,6 +33,7 @@ import torch
 from tokenizers.decoders import DecodeStream
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.generation.configuration_utils import ContinuousBatchingConfig
+from transformers.utils import logging
 
 from bot.engines.local.sampling import Sampler
 
@@ -177,11 +178,11 @@ def folder_hash(folder: Path) -> str:
 
 def _read(folder: Path, precision: torch.dtype) -> tuple[Any, Any]:
     """Return tokenizer and model; every weight comes from the files or it is ModelCorrupt."""
-    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         with _LOADING:
             tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
-            model, report = AutoModelForCausalLM.from_pretrained(
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
                 str(folder),
                 dtype=precision,
                 use_safetensors=True,
@@ -197,6 +198,7 @@ def _read(folder: Path, precision: torch.dtype) -> tuple[Any, Any]:
         raise _corrupt(folder) from error
     except Exception as error:  # transformers and safetensors raise many kinds on a bad file
         raise _corrupt(folder) from error
+    model, report = loaded
     if report["missing_keys"] or report["mismatched_keys"]:
         raise _corrupt(folder)  # the library would go on with random numbers in their place
     return tokenizer, model
