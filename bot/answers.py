@@ -28,7 +28,7 @@ class Finished:
     tags: tuple[str, ...]
 
 
-def finish(text: str, *, finish_reason: FinishReason, stop: str | None) -> Finished:
+def finish(text: str, *, finish_reason: FinishReason, ran_on: bool) -> Finished:
     """Tidy a parsed completion for showing.
 
     `run_on` says that the model went on into another turn and was cut there,
@@ -36,9 +36,9 @@ def finish(text: str, *, finish_reason: FinishReason, stop: str | None) -> Finis
     earlier than the completion. `shown` is empty where nothing visible is left.
     """
     tags = []
-    if stop is not None:
+    if ran_on:
         tags.append(RUN_ON)
-    if finish_reason is FinishReason.LENGTH:
+    elif finish_reason is FinishReason.LENGTH:
         tags.append(CUT_SHORT)
     shown = text.strip() if visible(text) else ""
     fitting = shorten(shown, SHOWN_LIMIT)

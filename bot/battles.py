@@ -20,6 +20,7 @@ from bot.errors import (
     EngineUnavailable,
     TwofoldError,
 )
+from bot.prompting import Parsed
 from bot.roster import CHAT_TEMPLATE, fingerprint, template_of
 from storage.records import Answer, BattleState, FinishReason, Kind, Purpose, Side
 
@@ -223,10 +224,11 @@ class BattleService:
                 if attempt + 1 == ATTEMPTS:
                     raise
                 continue
+            parsed = _parse(template, completion.raw)
             finished = answers.finish(
-                _parse(template, completion.raw),
+                parsed.text,
                 finish_reason=completion.finish_reason,
-                stop=completion.stop,
+                ran_on=parsed.ran_on or completion.stop is not None,
             )
             if finished.shown:
                 return Answer(
@@ -292,8 +294,8 @@ def continuing_answer(battle: Battle, votes: Iterable[Vote]) -> Answer:
     return by_wins[0]
 
 
-def _parse(template: str, raw: str) -> str:
-    return raw if template == CHAT_TEMPLATE else prompting.TEMPLATES[template].parse(raw)
+def _parse(template: str, raw: str) -> Parsed:
+    return Parsed(raw) if template == CHAT_TEMPLATE else prompting.TEMPLATES[template].parse(raw)
 
 
 def _failure(error: TwofoldError, deadline: float) -> str:

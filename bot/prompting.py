@@ -22,6 +22,10 @@ GENERIC_SPEAKERS = ("User", "Human", "Assistant", "Bot", "AI", "System")
 """Turn headers that base models invent because their training data is full of them."""
 
 MAX_LABEL = 32
+
+TURN = re.compile(rf"\n(?=[^\W_][^:\n]{{0,{MAX_LABEL - 1}}}:(?:\s|$))")
+"""The line break before a turn: a name that is not too long, a colon, a space."""
+
 INDENT = "  "
 
 
@@ -33,6 +37,14 @@ class Rendering:
     stops: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """An answer's own text, and whether somebody else's turn was cut off behind it."""
+
+    text: str
+    ran_on: bool = False
+
+
 class PromptTemplate(Protocol):
     """A way to prompt a base model."""
 
@@ -42,7 +54,7 @@ class PromptTemplate(Protocol):
     def render(self, conversation: Conversation) -> Rendering:
         """The prompt for `conversation`, ending where the answer begins."""
 
-    def parse(self, completion: str) -> str:
+    def parse(self, completion: str) -> Parsed:
         """The answer's own text in a completion that was cut at a stop."""
 
 
@@ -56,9 +68,9 @@ class Raw:
         """The prompt's text, byte for byte; nothing stops it but its length."""
         return Rendering(conversation.prompt.text)
 
-    def parse(self, completion: str) -> str:
+    def parse(self, completion: str) -> Parsed:
         """The completion as it is."""
-        return completion
+        return Parsed(completion)
 
 
 class Transcript:
@@ -82,9 +94,14 @@ class Transcript:
         ]
         return Rendering("\n".join((*lines, f"{own}:")), _stops((*labels.values(), own)))
 
-    def parse(self, completion: str) -> str:
-        """The answer with the log's indentation taken off again."""
-        return completion.replace(f"\n{INDENT}", "\n")
+    def parse(self, completion: str) -> Parsed:
+        """The answer up to the next turn, with the log's indentation taken off again.
+
+        A line that begins like a turn is one, whoever speaks: models invent speakers,
+        and in this log only a text's further lines are indented.
+        """
+        own, *others = TURN.split(completion, maxsplit=1)
+        return Parsed(own.replace(f"\n{INDENT}", "\n"), ran_on=bool(others))
 
 
 TEMPLATES: dict[str, PromptTemplate] = {

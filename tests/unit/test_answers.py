@@ -11,7 +11,7 @@ from storage.records import FinishReason
 
 
 def done(text: str, **kwargs: object) -> object:
-    return finish(text, **{"finish_reason": FinishReason.STOP, "stop": None, **kwargs})
+    return finish(text, **{"finish_reason": FinishReason.STOP, "ran_on": False, **kwargs})
 
 
 @pytest.mark.parametrize("nothing", ["", " \n\t", "\u200b\u200d", "\u2028", "\x00"])
@@ -26,7 +26,7 @@ def test_what_can_be_seen_is_one(something: str) -> None:
 
 def test_tags_say_how_it_ended() -> None:
     assert done("fine").tags == ()
-    assert done("fine", stop="\nalice:").tags == ("run_on",)
+    assert done("fine", ran_on=True).tags == ("run_on",)
     assert done("fine", finish_reason=FinishReason.LENGTH).tags == ("cut_short",)
     assert done("long " * 900).tags == ("truncated",)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.prompting import TEMPLATES, chat, label, speaker_labels
+from bot.prompting import TEMPLATES, Parsed, chat, label, speaker_labels
 from tests.unit.records import BOT_ID, bot_said, said, talk
 
 SEED_PROMPT = (
@@ -79,10 +79,29 @@ def test_no_one_can_take_the_bots_name(name: str) -> None:
 def test_an_answer_survives_being_said_and_parsed(template: object, answer: str) -> None:
     said_again = template.render(talk(bot_said(answer), said("ok"))).text
     if template.name == "raw":
-        assert template.parse(answer) == answer
+        assert template.parse(answer).text == answer
         return
     own = said_again.removeprefix("Twofold: ").removesuffix("\nalice: ok\nTwofold:")
-    assert template.parse(own).split("\n") == (answer.splitlines() or [answer])
+    assert template.parse(own) == Parsed("\n".join(answer.splitlines()))
+
+
+@pytest.mark.parametrize(
+    ("completion", "own", "ran_on"),
+    [
+        (" Paris\nThreefold: tell me more", " Paris", True),
+        (" Paris\nbob: no\ncarol: yes", " Paris", True),
+        (" Paris\nred:", " Paris", True),
+        (" it is 12:30\nand https://example.org is a page", None, False),
+        (" first\n  Note: indented lines are the speaker's own", None, False),
+        (" a list\n- one: two\n(x): y", None, False),
+    ],
+)
+def test_a_transcript_is_cut_before_anyone_else_speaks(
+    completion: str, own: str | None, ran_on: bool
+) -> None:
+    parsed = TEMPLATES["transcript"].parse(completion)
+    assert parsed.text == (completion.replace("\n  ", "\n") if own is None else own)
+    assert parsed.ran_on == ran_on
 
 
 def test_a_chat_starts_with_a_person_and_alternates() -> None:

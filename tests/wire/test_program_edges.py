@@ -111,18 +111,16 @@ class TestVotes:
 
 
 class TestRights:
-    async def test_without_the_right_to_send_nothing_stays_open(self, tmp_path: Path) -> None:
+    async def test_without_the_right_to_send_the_battle_ends(self, tmp_path: Path) -> None:
         async with table(tmp_path) as at:
             at.wire.deny(at.channel, Permission.SEND_MESSAGES)
             await at.alice.send(at.channel, f"{at.wire.mention} hello?")
+            query = "SELECT state FROM battles WHERE state IN ('failed', 'cancelled')"
+            await until(lambda: at.program.rows(query), "an ended battle")
             free = at.wire.channel(at.channel.guild, "free")
             prompt = await at.alice.send(free, f"{at.wire.mention} hello!")
-            await at.wire.wait_for_reply(prompt)
-            states = at.program.rows(
-                "SELECT state FROM battles WHERE channel_id = ?", at.channel.id
-            )
-            assert ("answering",) not in states
-            assert ("open",) not in states
+            assert rows(await at.wire.wait_for_reply(prompt)) == [LABELS]
+            assert at.said() == []
             assert "Traceback" not in at.program.stderr
 
     async def test_mentions_are_answered_without_the_message_content_intent(
