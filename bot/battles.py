@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -263,22 +264,24 @@ async def complete(engine: Engine, request: CompletionRequest) -> Completion:
     started = time.monotonic()
     first = None
     pieces: list[str] = []
-    async for chunk in engine.stream(request):
-        if first is None and chunk.text:
-            first = time.monotonic()
-        pieces.append(chunk.text)
-        if chunk.finish_reason is not None:
-            ended = time.monotonic()
-            return Completion(
-                raw="".join(pieces),
-                finish_reason=chunk.finish_reason,
-                stop=chunk.stop,
-                prompt_tokens=chunk.prompt_tokens,
-                completion_tokens=chunk.completion_tokens,
-                seconds_to_first_token=(first or ended) - started,
-                seconds=ended - started,
-            )
-    raise EngineUnavailable("One of the two models stopped in the middle of its answer.")
+    last = None
+    async with aclosing(engine.stream(request)) as chunks:
+        async for last in chunks:
+            if first is None and last.text:
+                first = time.monotonic()
+            pieces.append(last.text)
+    if last is None or last.finish_reason is None:
+        raise EngineUnavailable("One of the two models stopped in the middle of its answer.")
+    ended = time.monotonic()
+    return Completion(
+        raw="".join(pieces),
+        finish_reason=last.finish_reason,
+        stop=last.stop,
+        prompt_tokens=last.prompt_tokens,
+        completion_tokens=last.completion_tokens,
+        seconds_to_first_token=(first or ended) - started,
+        seconds=ended - started,
+    )
 
 
 def continuing_answer(battle: Battle, votes: Iterable[Vote]) -> Answer:

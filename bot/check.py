@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot import client
 from bot.app import engines_for
+from bot.battles import complete
 from bot.engines import ChatMessage, CompletionRequest
 from bot.engines.weights import installed, parse_source, pull
 from bot.errors import TwofoldError
@@ -70,8 +71,7 @@ async def _model(config: Config, contender: ContenderConfig) -> str:
     request = CompletionRequest(prompt=prompt, sampling=PROBE, deadline=PROBE_SECONDS)
     try:
         await engine.start()
-        async for _ in engine.stream(request):
-            pass
+        await complete(engine, request)
     finally:
         await engine.close()
     return f"{engine.revision} answers"

@@ -8,7 +8,7 @@ something outside; `Workshop` runs the engines there.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ import simcord
 from bot.client import TwofoldClient
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncGenerator, Callable, Coroutine
     from typing import Any
 
     import discord
@@ -80,16 +80,17 @@ class _OutsideEngine:
     async def close(self) -> None:
         await self._engine.close()
 
-    async def stream(self, request: CompletionRequest) -> AsyncIterator[Chunk]:
+    async def stream(self, request: CompletionRequest) -> AsyncGenerator[Chunk, None]:
         chunks: asyncio.Queue[Chunk | Exception | None] = asyncio.Queue()
         unwanted = asyncio.Event()
 
         async def pump() -> None:
             try:
-                async for chunk in self._engine.stream(request):
-                    chunks.put_nowait(chunk)
-                    if unwanted.is_set():
-                        break
+                async with aclosing(self._engine.stream(request)) as stream:
+                    async for chunk in stream:
+                        chunks.put_nowait(chunk)
+                        if unwanted.is_set():
+                            break
                 chunks.put_nowait(None)
             except Exception as error:  # noqa: BLE001 - handed on to the one who waits
                 chunks.put_nowait(error)

@@ -51,7 +51,7 @@ class BattleStore:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
-    async def create(  # noqa: PLR0913  # a battle's facts, all by keyword
+    async def create(  # a battle's facts, all by keyword
         self,
         *,
         source_message_id: int,

@@ -39,7 +39,7 @@ class VoteStore:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
-    async def cast(  # noqa: PLR0913  # a vote's facts, all by keyword
+    async def cast(  # a vote's facts, all by keyword
         self,
         *,
         battle_id: int,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from storage.records import FinishReason, Sampling
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
 __all__ = ["ChatMessage", "Chunk", "CompletionRequest", "Engine", "FinishReason", "Prompt"]
 
@@ -75,7 +75,7 @@ class Engine(Protocol):
     def render(self, prompt: Prompt) -> str:
         """Return the exact text that the model sees for `prompt`, as stored with the answer."""
 
-    def stream(self, request: CompletionRequest) -> AsyncIterator[Chunk]:
+    def stream(self, request: CompletionRequest) -> AsyncGenerator[Chunk, None]:
         """Generate; raises EngineError. Closing the iterator early cancels the work."""
 
     async def close(self) -> None:

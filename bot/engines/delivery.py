@@ -13,7 +13,7 @@ from bot.errors import EngineBusy, EngineTimeout, EngineUnavailable
 from storage.records import FinishReason
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from bot.engines import CompletionRequest
 
@@ -50,7 +50,7 @@ class Line:
 
     async def deliver(
         self, pieces: AsyncGenerator[Piece, None], request: CompletionRequest
-    ) -> AsyncIterator[Chunk]:
+    ) -> AsyncGenerator[Chunk, None]:
         """Turn an engine's pieces into the chunks of the Engine protocol.
 
         Cuts at the earliest stop and closes `pieces` then, as it does when the caller

@@ -19,7 +19,7 @@ from bot.errors import EngineRefused, EngineUnavailable
 from storage.records import FinishReason
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from openai import AsyncOpenAI
 
@@ -98,7 +98,7 @@ class RemoteEngine:
             prompt if isinstance(prompt, str) else json.dumps(_messages(prompt), ensure_ascii=False)
         )
 
-    def stream(self, request: CompletionRequest) -> AsyncIterator[Chunk]:
+    def stream(self, request: CompletionRequest) -> AsyncGenerator[Chunk, None]:
         """Generate; raises EngineUnavailable, EngineRefused, EngineTimeout, EngineBusy.
 
         What may be retried is, with growing and jittered pauses, until text came or

@@ -20,7 +20,7 @@ from bot.errors import EngineUnavailable, ModelNameError
 from storage.records import FinishReason
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from bot.engines import Chunk, CompletionRequest, Prompt
 
@@ -120,7 +120,7 @@ class ScriptedEngine:
         messages = [{"role": m.role, "content": m.content} for m in prompt]
         return json.dumps(messages, ensure_ascii=False)
 
-    def stream(self, request: CompletionRequest) -> AsyncIterator[Chunk]:
+    def stream(self, request: CompletionRequest) -> AsyncGenerator[Chunk, None]:
         """Generate a word at a time; raises EngineError as the script says."""
         return self._line.deliver(self._pieces(request), request)
 

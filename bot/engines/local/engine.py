@@ -20,7 +20,7 @@ from bot.errors import EngineError, EngineUnavailable, ModelError
 from storage.records import FinishReason
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
     from bot.engines import Chunk, CompletionRequest, Prompt
@@ -94,7 +94,7 @@ class LocalEngine:
         """
         return prompt if isinstance(prompt, str) else self._ready().render(prompt)
 
-    def stream(self, request: CompletionRequest) -> AsyncIterator[Chunk]:
+    def stream(self, request: CompletionRequest) -> AsyncGenerator[Chunk, None]:
         """Generate; raises EngineError, EngineBusy, EngineTimeout, EngineUnavailable."""
         return self._line.deliver(self._answer(request), request)
 
