@@ -39,6 +39,10 @@ INTENT_REFUSED = (
     "Discord refuses the Message Content intent. Turn it on on the Bot page of the developer "
     "portal, or set TWOFOLD_MESSAGE_CONTENT=false to answer mentions only."
 )
+DISCORD_REFUSED = (
+    "Discord refused what the bot asked at its start; the log line above has the code. Invite "
+    "it again with the scopes bot and applications.commands."
+)
 NO_ANSWER = "Discord cannot be reached. Check the network and start again."
 
 
@@ -150,5 +154,8 @@ async def _explained(running: Awaitable[None]) -> None:
         raise ConfigError(TOKEN_REFUSED) from None
     except discord.PrivilegedIntentsRequired:
         raise ConfigError(INTENT_REFUSED) from None
-    except (aiohttp.ClientError, discord.GatewayNotFound, OSError):
+    except (aiohttp.ClientError, discord.DiscordServerError, discord.GatewayNotFound, OSError):
         raise DiscordUnreachable(NO_ANSWER) from None
+    except discord.HTTPException as error:
+        log.error("Discord refused", status=error.status, code=error.code)
+        raise ConfigError(DISCORD_REFUSED) from None

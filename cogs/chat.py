@@ -148,7 +148,7 @@ class ChatCog(commands.Cog):
         """Reply to a message with a ballot; False where it already has one."""
 
         async def show(battle: Battle) -> int:
-            return (await message.reply(view=_render.ballot(battle), nonce=battle.id)).id
+            return (await message.reply(view=_render.ballot(battle), nonce=message.id)).id
 
         async def explain(text: str) -> None:
             await message.reply(view=_render.message(text))

@@ -57,6 +57,7 @@ class SettingsCog(commands.GroupCog, group_name="settings", group_description="H
         await self._answer(interaction, f"Every message in {channel.mention} {what}.")
 
     @app_commands.command(description="Choose how models that only continue text are prompted.")
+    @app_commands.describe(template="What of the conversation such a model gets to see.")
     @app_commands.choices(template=TEMPLATE_CHOICES)
     async def template(self, interaction: discord.Interaction, template: str) -> None:
         """Choose the prompt template of this server."""
