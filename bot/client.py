@@ -157,5 +157,5 @@ async def _explained(running: Awaitable[None]) -> None:
     except (aiohttp.ClientError, discord.DiscordServerError, discord.GatewayNotFound, OSError):
         raise DiscordUnreachable(NO_ANSWER) from None
     except discord.HTTPException as error:
-        log.error("Discord refused", status=error.status, code=error.code)
+        log.warning("Discord refused", status=error.status, code=error.code)
         raise ConfigError(DISCORD_REFUSED) from None
