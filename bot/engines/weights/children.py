@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import psutil
+import structlog
 
 from bot.engines.weights.convert import STAGES
 from bot.errors import ModelCorrupt, ModelError, ModelNotFound, ModelUnreachable, NoRoom
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from bot.engines.weights.sources import Source
     from bot.engines.weights.wheels import Progress
+
+log = structlog.get_logger(__name__)
 
 _MEMORY_PER_BYTE = 14
 """Peak memory of a conversion per byte of GGUF: 3.3 GB for 253 MB, 0.9 GB for 98 MB (measured)."""
@@ -51,7 +54,11 @@ def convert(gguf: Path, out: Path, progress: Progress) -> None:
         raise NoRoom("The memory ran out while the model was converted. Close other programs.")
     if failure["errno"] in (errno.ENOSPC, errno.EDQUOT):
         raise OSError(failure["errno"], failure["detail"])
-    raise ModelCorrupt("The model file cannot be converted: this kind of GGUF is not supported.")
+    log.warning("conversion failed", model=gguf.name, reason=failure["detail"])
+    raise ModelCorrupt(
+        "The model file cannot be converted; the log line above says why. Choose another model, "
+        "or remove this one with `twofold models rm` and pull it again."
+    )
 
 
 def download(source: Source, folder: Path, progress: Progress) -> str:
