@@ -19,6 +19,7 @@ from bot.errors import (
     EngineError,
     EngineTimeout,
     EngineUnavailable,
+    PromptTooLong,
     TwofoldError,
 )
 from bot.prompting import Parsed
@@ -143,7 +144,7 @@ class BattleService:
             await self.abandon(battle, reason="interrupted")
             raise
         except Exception as error:
-            log.warning("battle failed", battle=battle.id, error=type(error).__name__)
+            log.warning("battle failed", battle=battle.id, error=repr(error))
             await self.abandon(battle, reason=type(error).__name__)
             if isinstance(error, TwofoldError):
                 raise BattleError(_failure(error, self._deadline)) from error
@@ -303,6 +304,8 @@ def _parse(template: str, raw: str) -> Parsed:
 
 def _failure(error: TwofoldError, deadline: float) -> str:
     """What the member reads: never which of the two it was, always what to do."""
+    if isinstance(error, PromptTooLong):
+        return "That is more text than one of the two models can read. Send a shorter message."
     if isinstance(error, EngineBusy):
         what = "Both models are busy with other messages."
     elif isinstance(error, EngineTimeout):

@@ -40,6 +40,7 @@ __all__ = [
     "ModelNotFound",
     "ModelUnreachable",
     "NoRoom",
+    "PromptTooLong",
     "StorageError",
     "TwofoldError",
     "VoteRefused",
@@ -96,6 +97,10 @@ class EngineUnavailable(EngineError):
     """The far side refuses connections, limits the rate or fails for now."""
 
     retryable = True
+
+
+class PromptTooLong(EngineError):
+    """The prompt and the answer together are more than the model can hold."""
 
 
 class EngineRefused(EngineError):

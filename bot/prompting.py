@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from bot.engines import ChatMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from storage.records import Conversation, Turn
 
@@ -129,6 +129,17 @@ def chat(conversation: Conversation, *, system: str = "") -> tuple[ChatMessage, 
         messages.append(ChatMessage(role, text))
     head = (ChatMessage("system", system),) if system else ()
     return (*head, *messages)
+
+
+def recent(turns: Sequence[Turn], *, characters: int) -> tuple[Turn, ...]:
+    """The last turns whose texts have at most so many characters in all, cut between turns."""
+    kept: list[Turn] = []
+    for turn in reversed(turns):
+        characters -= len(turn.text)
+        if characters < 0:
+            break
+        kept.append(turn)
+    return tuple(reversed(kept))
 
 
 def speaker_labels(conversation: Conversation) -> dict[int, str]:

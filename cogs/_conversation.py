@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import discord
 
+from bot.prompting import recent
 from storage.records import Conversation, Turn
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 SILENT = "//"
 """Messages that start so are for the people in the channel only."""
+
+CONTEXT_CHARACTERS = 6000
+"""What earlier messages may have in all, so that small models have room left to answer."""
 
 CONTEXT_AGE = timedelta(hours=1)
 """Older messages belong to another conversation, unless somebody replies to them."""
@@ -57,13 +61,10 @@ async def conversation(
     """
     earlier = await _earlier(message, limit)
     said = await spoken(m.id for m in earlier if m.author == me)
-    turns = [
-        turn
-        for m in earlier
-        if (turn := _said(m, said) if m.author == me else _turn(m, prompt_of(m, me)))
-    ]
-    last = _turn(message, prompt)
-    return Conversation(turns=(*turns, last) if last else (), bot_name=_own_name(message, me))
+    texts = ((m, said.get(m.id) if m.author == me else prompt_of(m, me)) for m in earlier)
+    turns = [_turn(m, text, is_bot=m.author == me) for m, text in texts if text]
+    kept = recent(turns, characters=CONTEXT_CHARACTERS)
+    return Conversation(turns=(*kept, _turn(message, prompt)), bot_name=_own_name(message, me))
 
 
 async def _earlier(message: discord.Message, limit: int) -> list[discord.Message]:
@@ -92,22 +93,13 @@ async def _reply_chain(message: discord.Message, limit: int) -> list[discord.Mes
     return chain[::-1]
 
 
-def _turn(message: discord.Message, text: str | None) -> Turn | None:
-    if text is None:
-        return None
-    author = message.author
-    return Turn(author_id=author.id, name=author.display_name, text=text, message_id=message.id)
-
-
-def _said(message: discord.Message, said: Mapping[int, str]) -> Turn | None:
-    if message.id not in said:
-        return None
+def _turn(message: discord.Message, text: str, *, is_bot: bool = False) -> Turn:
     author = message.author
     return Turn(
         author_id=author.id,
         name=author.display_name,
-        text=said[message.id],
-        is_bot=True,
+        text=text,
+        is_bot=is_bot,
         message_id=message.id,
     )
 

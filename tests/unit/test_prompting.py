@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.prompting import TEMPLATES, Parsed, chat, label, speaker_labels
+from bot.prompting import TEMPLATES, Parsed, chat, label, recent, speaker_labels
 from tests.unit.records import BOT_ID, bot_said, said, talk
 
 SEED_PROMPT = (
@@ -119,6 +119,14 @@ def test_a_chat_starts_with_a_person_and_alternates() -> None:
 
 def test_one_person_alone_is_not_named_in_a_chat() -> None:
     assert [m.content for m in chat(talk(said("just me")))] == ["just me"]
+
+
+def test_the_context_is_cut_between_turns_oldest_first() -> None:
+    turns = [said("a" * 5), said("b" * 3), said("c" * 2)]
+    assert recent(turns, characters=5) == tuple(turns[1:])
+    assert recent(turns, characters=4) == tuple(turns[2:])
+    assert recent(turns, characters=99) == tuple(turns)
+    assert recent(turns, characters=0) == ()
 
 
 def test_the_bots_own_id_is_no_speaker() -> None:

@@ -16,7 +16,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from bot.engines.delivery import Line, Piece
-from bot.errors import EngineError, EngineUnavailable, ModelError
+from bot.errors import EngineUnavailable, ModelError, PromptTooLong
 from storage.records import FinishReason
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class LocalEngine:
             ids = loaded.encode_chat(loaded.render(request.prompt))
         wanted = max(1, request.sampling.max_tokens)
         if not ids or len(ids) + wanted > loaded.room:
-            raise EngineError(
+            raise PromptTooLong(
                 f"The prompt has {len(ids)} tokens and the answer may have {wanted}; this model "
                 f"takes 1 to {loaded.room} in all. Send a shorter message."
             )

@@ -38,6 +38,7 @@ from transformers.utils import logging
 from bot.engines.local.sampling import Sampler
 
 PAGE = 64
+BLOCKS = 256
 ZERO_WIDTH_SPACE = "\u200b"
 MAX_RUNNING = 32
 
@@ -205,7 +206,9 @@ def _read(folder: Path, precision: torch.dtype) -> tuple[Any, Any]:
 
 
 def _room(config: Any) -> int:
-    return int(getattr(config, "max_position_embeddings", None) or 4096)
+    """A request larger than the cache could never be scheduled, and would stop the thread."""
+    positions = int(getattr(config, "max_position_embeddings", None) or 4096)
+    return min(positions, PAGE * BLOCKS // 2)
 
 
 def _end_ids(model: Any, tokenizer: Any) -> list[int]:
@@ -224,7 +227,7 @@ def _build_manager(model: Any, tokenizer: Any) -> Any:
         generation_config=settings,
         continuous_batching_config=ContinuousBatchingConfig(
             page_size=PAGE,
-            num_blocks=256,
+            num_blocks=BLOCKS,
             max_batch_tokens=512,
             max_requests_per_batch=MAX_RUNNING,
             # Both would prepare a step before the last one's tokens are known, and the noise
