@@ -15,6 +15,7 @@ TwofoldError                  user_message, retryable
 │   ├── EngineBusy            the queue is full; retryable
 │   ├── EngineTimeout         the deadline passed; retryable
 │   ├── EngineUnavailable     the far side refuses or is down for now; retryable
+│   ├── PromptTooLong         the model cannot read that much
 │   └── EngineRefused         the far side will never take this request (key, model, arguments)
 ├── BattleError               a battle cannot be opened
 └── VoteRefused               this vote does not count
