@@ -130,7 +130,10 @@ def leaderboard() -> None:
     """Print who is ahead over all servers, with 95 % intervals."""
     from bot.ranking import wilson
 
-    table = Table("Contender", "Kind", "Ahead", "Behind", "Ties", "Both bad", "Share", "95 %")
+    table = Table(
+        "Contender", "Kind", "Ahead", "Behind", "Ties", "Both bad", "Share", "95 %", box=None
+    )
+    table.columns[0].no_wrap = True
     for standing in asyncio.run(_standings(_config())):
         decided = standing.wins + standing.losses
         interval = wilson(standing.wins, decided) if decided else None
@@ -139,7 +142,7 @@ def leaderboard() -> None:
             standing.kind.value,
             *(str(n) for n in (standing.wins, standing.losses, standing.ties, standing.both_bad)),
             f"{interval.share:.0%}" if interval else "",
-            f"{interval.low:.0%} to {interval.high:.0%}" if interval else "no votes yet",
+            f"{interval.low:.0%}-{interval.high:.0%}" if interval else "no votes yet",
         )
     out.print(table)
 
