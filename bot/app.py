@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from bot.answering import Answering
 from bot.battles import BattleService
 from bot.engines.factory import make_engine
 from bot.guilds import GuildService
+from bot.prompting import TEMPLATES, Chat
 from bot.roster import Roster
 from bot.voting import VotingService
 from storage.database import Database, database_url
@@ -77,18 +79,23 @@ async def open_services(
             stack.push_async_callback(engine.close)
             await engine.start()
         roster = Roster(config.contenders, engines=engines, rng=rng)
+        chat = Chat(system=config.system_prompt)
+        answering = Answering(
+            roster=roster,
+            templates={**TEMPLATES, chat.name: chat},
+            rng=rng,
+            deadline=config.deadline_seconds,
+        )
         guilds = GuildService(store=store.guilds, clock=clock)
         battles = BattleService(
             battles=store.battles,
             votes=store.votes,
             contenders=store.contenders,
             roster=roster,
+            answering=answering,
             guilds=guilds,
-            clock=clock,
-            rng=rng,
             default_template=config.template,
-            system_prompt=config.system_prompt,
-            deadline=config.deadline_seconds,
+            clock=clock,
         )
         await battles.start()
         yield Services(

@@ -3,48 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
 
-from bot import answers, prompting
-from bot.engines import CompletionRequest
 from bot.errors import (
     BattleError,
     EngineBusy,
     EngineError,
     EngineTimeout,
-    EngineUnavailable,
     PromptTooLong,
     TwofoldError,
 )
-from bot.prompting import Parsed
-from bot.roster import CHAT_TEMPLATE, fingerprint, template_of
-from storage.records import Answer, BattleState, FinishReason, Kind, Purpose, Side
+from storage.records import Answer, BattleState, Kind, Purpose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
-    from random import Random
 
-    from bot.engines import Engine, Prompt
+    from bot.answering import Answering
     from bot.guilds import GuildService
-    from bot.prompting import Rendering
     from bot.roster import Roster
     from storage.battles import BattleStore
     from storage.contenders import ContenderStore
-    from storage.records import Battle, Contender, Conversation, Vote
+    from storage.records import Battle, Conversation, Vote
     from storage.votes import VoteStore
 
 log = structlog.get_logger(__name__)
-
-ATTEMPTS = 3
-"""Samples per side: an empty or failed one is drawn again at most twice."""
-
 
 _DELETED = "The message was deleted while it was answered."
 
@@ -60,19 +47,6 @@ class Ask:
     conversation: Conversation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completion:
-    """What an engine made of one request."""
-
-    raw: str
-    finish_reason: FinishReason
-    stop: str | None
-    prompt_tokens: int
-    completion_tokens: int
-    seconds_to_first_token: float
-    seconds: float
-
-
 class BattleCancelled(BattleError):
     """The prompt went away while it was answered; nobody needs to be told."""
 
@@ -80,30 +54,26 @@ class BattleCancelled(BattleError):
 class BattleService:
     """Opens, answers and cancels battles."""
 
-    def __init__(  # noqa: PLR0913 - the collaborators come in one by one, by keyword
+    def __init__(
         self,
         *,
         battles: BattleStore,
         votes: VoteStore,
         contenders: ContenderStore,
         roster: Roster,
+        answering: Answering,
         guilds: GuildService,
-        clock: Callable[[], datetime],
-        rng: Random,
         default_template: str,
-        system_prompt: str,
-        deadline: float,
+        clock: Callable[[], datetime],
     ) -> None:
         self._battles = battles
         self._votes = votes
         self._contenders = contenders
         self._roster = roster
+        self._answering = answering
         self._guilds = guilds
-        self._clock = clock
-        self._rng = rng
         self._default_template = default_template
-        self._system_prompt = system_prompt
-        self._deadline = deadline
+        self._clock = clock
         self._running: dict[int, asyncio.Task[tuple[Answer, ...]]] = {}
 
     async def start(self) -> None:
@@ -131,10 +101,14 @@ class BattleService:
         Raises BattleCancelled if the prompt was deleted meanwhile, BattleError if
         a side could not answer; nothing is left to vote on then.
         """
-        sides = self._roster.draw()
         settings = await self._guilds.settings(battle.guild_id)
-        template = settings.template or self._default_template
-        task = asyncio.ensure_future(self._answer_sides(battle, sides, template))
+        task = asyncio.ensure_future(
+            self._answering.answer(
+                battle.conversation,
+                self._roster.draw(),
+                template=settings.template or self._default_template,
+            )
+        )
         self._running[battle.source_message_id] = task
         try:
             finished = await task
@@ -147,7 +121,7 @@ class BattleService:
             log.warning("battle failed", battle=battle.id, error=repr(error))
             await self.abandon(battle, reason=type(error).__name__)
             if isinstance(error, TwofoldError):
-                raise BattleError(_failure(error, self._deadline)) from error
+                raise BattleError(_failure(error)) from error
             raise
         finally:
             del self._running[battle.source_message_id]
@@ -191,99 +165,6 @@ class BattleService:
         stored = await self._battles.get(battle.id)
         return stored is not None and stored.state is BattleState.CANCELLED
 
-    async def _answer_sides(
-        self, battle: Battle, sides: Mapping[Side, Contender], template: str
-    ) -> tuple[Answer, ...]:
-        tasks = [
-            asyncio.ensure_future(self._answer_side(battle, side, contender, template))
-            for side, contender in sides.items()
-        ]
-        try:
-            return tuple(await asyncio.gather(*tasks))
-        finally:
-            for task in tasks:
-                task.cancel()
-
-    async def _answer_side(
-        self, battle: Battle, side: Side, contender: Contender, default_template: str
-    ) -> Answer:
-        engine = self._roster.engine(contender)
-        template = template_of(contender, default=default_template)
-        prompt, stops = self._prompt(battle.conversation, template)
-        until = time.monotonic() + self._deadline
-        for attempt in range(ATTEMPTS):
-            seed = self._rng.getrandbits(31)
-            request = CompletionRequest(
-                prompt=prompt,
-                sampling=contender.sampling,
-                stops=stops,
-                seed=seed,
-                deadline=max(0.0, until - time.monotonic()),
-            )
-            try:
-                completion = await complete(engine, request)
-            except EngineUnavailable:
-                if attempt + 1 == ATTEMPTS:
-                    raise
-                continue
-            parsed = _parse(template, completion.raw)
-            finished = answers.finish(
-                parsed.text,
-                finish_reason=completion.finish_reason,
-                ran_on=parsed.ran_on or completion.stop is not None,
-            )
-            if finished.shown:
-                return Answer(
-                    side=side,
-                    contender=contender.slug,
-                    kind=contender.kind,
-                    fingerprint=fingerprint(contender, template=template),
-                    template=template,
-                    rendered=engine.render(prompt),
-                    raw=completion.raw,
-                    shown=finished.shown,
-                    finish_reason=completion.finish_reason,
-                    tags=finished.tags,
-                    prompt_tokens=completion.prompt_tokens,
-                    completion_tokens=completion.completion_tokens,
-                    seconds_to_first_token=completion.seconds_to_first_token,
-                    seconds=completion.seconds,
-                    seed=seed,
-                    retries=attempt,
-                )
-        raise EngineError("One of the two models had nothing to say, three times in a row.")
-
-    def _prompt(self, conversation: Conversation, template: str) -> tuple[Prompt, tuple[str, ...]]:
-        if template == CHAT_TEMPLATE:
-            return prompting.chat(conversation, system=self._system_prompt), ()
-        rendering: Rendering = prompting.TEMPLATES[template].render(conversation)
-        return rendering.text, rendering.stops
-
-
-async def complete(engine: Engine, request: CompletionRequest) -> Completion:
-    """Run one request to its end. Raises EngineError as the engine does."""
-    started = time.monotonic()
-    first = None
-    pieces: list[str] = []
-    last = None
-    async with aclosing(engine.stream(request)) as chunks:
-        async for last in chunks:
-            if first is None and last.text:
-                first = time.monotonic()
-            pieces.append(last.text)
-    if last is None or last.finish_reason is None:
-        raise EngineUnavailable("One of the two models stopped in the middle of its answer.")
-    ended = time.monotonic()
-    return Completion(
-        raw="".join(pieces),
-        finish_reason=last.finish_reason,
-        stop=last.stop,
-        prompt_tokens=last.prompt_tokens,
-        completion_tokens=last.completion_tokens,
-        seconds_to_first_token=(first or ended) - started,
-        seconds=ended - started,
-    )
-
 
 def continuing_answer(battle: Battle, votes: Iterable[Vote]) -> Answer:
     """Which answer a conversation goes on from: the winner so far, else the instruct one.
@@ -298,18 +179,14 @@ def continuing_answer(battle: Battle, votes: Iterable[Vote]) -> Answer:
     return by_wins[0]
 
 
-def _parse(template: str, raw: str) -> Parsed:
-    return Parsed(raw) if template == CHAT_TEMPLATE else prompting.TEMPLATES[template].parse(raw)
-
-
-def _failure(error: TwofoldError, deadline: float) -> str:
+def _failure(error: TwofoldError) -> str:
     """What the member reads: never which of the two it was, always what to do."""
     if isinstance(error, PromptTooLong):
         return "That is more text than one of the two models can read. Send a shorter message."
     if isinstance(error, EngineBusy):
         what = "Both models are busy with other messages."
     elif isinstance(error, EngineTimeout):
-        what = f"One of the two models did not answer in {deadline:.0f} seconds."
+        what = "One of the two models did not answer in time."
     elif isinstance(error, EngineError):
         what = "One of the two models could not answer."
     else:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from bot import client
 from bot.app import engines_for
-from bot.battles import complete
 from bot.engines import ChatMessage, CompletionRequest
+from bot.engines.completion import complete
 from bot.engines.weights import installed, parse_source, pull
 from bot.errors import TwofoldError
 from storage.database import Database, database_url

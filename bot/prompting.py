@@ -16,6 +16,7 @@ from bot.engines import ChatMessage
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from bot.engines import Prompt
     from storage.records import Conversation, Turn
 
 GENERIC_SPEAKERS = ("User", "Human", "Assistant", "Bot", "AI", "System")
@@ -31,9 +32,9 @@ INDENT = "  "
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """The text to continue, and the texts at which somebody else's turn begins."""
+    """What the model is given, and the texts at which somebody else's turn begins."""
 
-    text: str
+    prompt: Prompt
     stops: tuple[str, ...] = ()
 
 
@@ -46,7 +47,7 @@ class Parsed:
 
 
 class PromptTemplate(Protocol):
-    """A way to prompt a base model."""
+    """A way to give a conversation to a model."""
 
     name: str
     help: str
@@ -107,6 +108,24 @@ class Transcript:
 TEMPLATES: dict[str, PromptTemplate] = {
     template.name: template for template in (Raw(), Transcript())
 }
+
+
+class Chat:
+    """The conversation as a chat, which the model's own chat template then renders."""
+
+    name = "chat"
+    help = "The conversation as a chat with a system text, for instruct models."
+
+    def __init__(self, *, system: str) -> None:
+        self._system = system
+
+    def render(self, conversation: Conversation) -> Rendering:
+        """The messages; the model ends its turn by itself."""
+        return Rendering(chat(conversation, system=self._system))
+
+    def parse(self, completion: str) -> Parsed:
+        """The completion as it is."""
+        return Parsed(completion)
 
 
 def chat(conversation: Conversation, *, system: str = "") -> tuple[ChatMessage, ...]:

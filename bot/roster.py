@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
+from bot.prompting import Chat
 from storage.records import Contender, Kind, Side
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
 EngineKey = tuple[str, str | None]
 """A model and its base URL: contenders that agree in both share an engine."""
-
-CHAT_TEMPLATE = "chat"
-"""What stands as the template of a contender that uses its model's own chat template."""
 
 
 class Roster:
@@ -55,7 +53,7 @@ class Roster:
 
 def template_of(contender: Contender, *, default: str) -> str:
     """The prompt template in force: its own, else chat for instruct models, else the default."""
-    return contender.template or (CHAT_TEMPLATE if contender.kind is Kind.INSTRUCT else default)
+    return contender.template or (Chat.name if contender.kind is Kind.INSTRUCT else default)
 
 
 def fingerprint(contender: Contender, *, template: str) -> str:

@@ -29,13 +29,13 @@ conversations = st.lists(st.one_of(turns, texts.map(bot_said)), max_size=8).flat
 @given(st.one_of(texts, st.just(SEED_PROMPT)))
 def test_raw_is_the_message_byte_for_byte(text: str) -> None:
     rendering = TEMPLATES["raw"].render(talk(said("before"), said(text)))
-    assert rendering.text == text
+    assert rendering.prompt == text
     assert rendering.stops == ()
 
 
 def test_a_transcript_is_a_chat_log_that_ends_at_the_bots_turn() -> None:
     log = talk(said("hi"), bot_said("hello"), said("any news?", by=2, name="bob"))
-    assert TEMPLATES["transcript"].render(log).text == (
+    assert TEMPLATES["transcript"].render(log).prompt == (
         "alice: hi\nTwofold: hello\nbob: any news?\nTwofold:"
     )
 
@@ -44,7 +44,7 @@ def test_a_transcript_is_a_chat_log_that_ends_at_the_bots_turn() -> None:
 def test_every_line_of_a_transcript_belongs_to_the_one_who_wrote_it(log: object) -> None:
     """No text can start a line as somebody else: it has as many turns as were taken."""
     rendering = TEMPLATES["transcript"].render(log)
-    lines = rendering.text.split("\n")
+    lines = rendering.prompt.split("\n")
     heads = [line for line in lines if not line.startswith("  ")]
     assert len(heads) == len(log.turns) + 1
     assert lines[-1] == f"{label(log.bot_name)}:"
@@ -77,7 +77,7 @@ def test_no_one_can_take_the_bots_name(name: str) -> None:
     answer=st.text(alphabet=st.characters(exclude_characters="\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"))
 )
 def test_an_answer_survives_being_said_and_parsed(template: object, answer: str) -> None:
-    said_again = template.render(talk(bot_said(answer), said("ok"))).text
+    said_again = template.render(talk(bot_said(answer), said("ok"))).prompt
     if template.name == "raw":
         assert template.parse(answer).text == answer
         return

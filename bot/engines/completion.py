@@ -1,0 +1,51 @@
+"""One request, run to its end."""
+
+from __future__ import annotations
+
+import time
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bot.errors import EngineUnavailable
+
+if TYPE_CHECKING:
+    from bot.engines import CompletionRequest, Engine
+    from storage.records import FinishReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """What an engine made of one request; `stop` is the stop text that ended it, if one did."""
+
+    raw: str
+    finish_reason: FinishReason
+    stop: str | None
+    prompt_tokens: int
+    completion_tokens: int
+    seconds_to_first_token: float
+    seconds: float
+
+
+async def complete(engine: Engine, request: CompletionRequest) -> Completion:
+    """Run one request to its end. Raises EngineError as the engine does."""
+    started = time.monotonic()
+    first = last = None
+    pieces: list[str] = []
+    async with aclosing(engine.stream(request)) as chunks:
+        async for last in chunks:
+            if first is None and last.text:
+                first = time.monotonic()
+            pieces.append(last.text)
+    if last is None or last.finish_reason is None:
+        raise EngineUnavailable("One of the two models stopped in the middle of its answer.")
+    ended = time.monotonic()
+    return Completion(
+        raw="".join(pieces),
+        finish_reason=last.finish_reason,
+        stop=last.stop,
+        prompt_tokens=last.prompt_tokens,
+        completion_tokens=last.completion_tokens,
+        seconds_to_first_token=(first or ended) - started,
+        seconds=ended - started,
+    )
