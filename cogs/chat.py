@@ -11,6 +11,7 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
+from bot.answers import visible
 from bot.battles import Ask, BattleCancelled
 from bot.errors import BattleError
 from cogs import _render
@@ -97,6 +98,8 @@ class ChatCog(commands.Cog):
         self, interaction: discord.Interaction, prompt: app_commands.Range[str, 1, 4000]
     ) -> None:
         """Answer a text that no message in the channel holds."""
+        if not visible(prompt):
+            raise BattleError("There is nothing to answer in that. Write a few words.")
         author = interaction.user
         turn = Turn(author_id=author.id, name=author.display_name, text=prompt)
         ask = Ask(

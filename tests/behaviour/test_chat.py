@@ -202,6 +202,12 @@ async def test_ask_answers_text_that_stands_nowhere(town: Town) -> None:
     assert buttons(ballot) == [LABELS]
 
 
+async def test_ask_wants_words(town: Town) -> None:
+    result = await town.alice.slash(town.hall, "ask", prompt=" \u200b ")
+    assert result.ephemeral
+    assert "nothing to answer" in texts(result.response)
+
+
 async def test_ask_tells_the_asker_alone_when_it_cannot(open_town: OpenTown) -> None:
     async with open_town(instruct="scripted:fail=99") as town:
         result = await town.alice.slash(town.hall, "ask", prompt="hello")
