@@ -66,6 +66,7 @@ class Answering:
         self, conversation: Conversation, side: Side, contender: Contender, default: str
     ) -> Answer:
         template = self._templates[template_of(contender, default=default)]
+        written = f"{template.name}@{template.digest}"
         rendering = template.render(conversation)
         engine = self._roster.engine(contender)
         until = time.monotonic() + self._deadline
@@ -89,7 +90,7 @@ class Answering:
                     side=side,
                     contender=contender.slug,
                     kind=contender.kind,
-                    fingerprint=fingerprint(contender, template=template.name),
+                    fingerprint=fingerprint(contender, template=written),
                     template=template.name,
                     rendered=engine.render(rendering.prompt),
                     raw=completion.raw,

@@ -12,16 +12,17 @@ from bot.answering import Answering
 from bot.battles import BattleService
 from bot.engines.factory import make_engine
 from bot.guilds import GuildService
-from bot.prompting import TEMPLATES, Chat
+from bot.prompting import Chat, library
 from bot.roster import Roster
 from bot.voting import VotingService
 from storage.database import Database, database_url
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from bot.config import Config
     from bot.engines import Engine
+    from bot.prompting import PromptTemplate
     from bot.roster import EngineKey
 
 
@@ -32,6 +33,7 @@ class Services:
     config: Config
     store: Database
     roster: Roster
+    templates: Mapping[str, PromptTemplate]
     guilds: GuildService
     battles: BattleService
     voting: VotingService
@@ -79,14 +81,15 @@ async def open_services(
             stack.push_async_callback(engine.close)
             await engine.start()
         roster = Roster(config.contenders, engines=engines, rng=rng)
+        templates = library(config.templates)
         chat = Chat(system=config.system_prompt)
         answering = Answering(
             roster=roster,
-            templates={**TEMPLATES, chat.name: chat},
+            templates={**templates, chat.name: chat},
             rng=rng,
             deadline=config.deadline_seconds,
         )
-        guilds = GuildService(store=store.guilds, clock=clock)
+        guilds = GuildService(store=store.guilds, templates=templates, clock=clock)
         battles = BattleService(
             battles=store.battles,
             votes=store.votes,
@@ -102,6 +105,7 @@ async def open_services(
             config=config,
             store=store,
             roster=roster,
+            templates=templates,
             guilds=guilds,
             battles=battles,
             voting=VotingService(battles=store.battles, votes=store.votes, clock=clock),

@@ -147,6 +147,40 @@ def leaderboard() -> None:
     out.print(table)
 
 
+@cli.command()
+def prompt(
+    message: Annotated[str, typer.Argument(help="What a member writes.")],
+    template: Annotated[
+        str | None, typer.Option(help="A prompt template; without it the default one.")
+    ] = None,
+) -> None:
+    """Print exactly what a base model would see of a message, and how many tokens that is.
+
+    The prompt goes to standard output as it is, everything else to standard error.
+
+    Example: `twofold prompt --template qa "Why is the sea salty?"`
+    """
+    from bot.console import token_counts
+    from bot.prompting import library
+    from storage.records import Conversation, Turn
+
+    config = _config()
+    templates = library(config.templates)
+    name = template or config.template
+    if name not in templates:
+        raise ConfigError(f"There is no template {name}. Choose one of: {', '.join(templates)}.")
+    turn = Turn(author_id=1, name="alice", text=message)
+    rendering = templates[name].render(Conversation(turns=(turn,), bot_name="Twofold"))
+    typer.echo(rendering.prompt, nl=False)
+    err.print()
+    err.print(f"template {name}: {templates[name].help}", markup=False, soft_wrap=True)
+    for slug, count in token_counts(str(rendering.prompt), config).items():
+        err.print(f"{slug}: {count} tokens", markup=False)
+    if rendering.stops:
+        stops = ", ".join(map(repr, rendering.stops))
+        err.print(f"stops at: {stops}", markup=False, soft_wrap=True)
+
+
 @models_cli.command("list")
 def models_list() -> None:
     """Show the models of the roster and those in the cache."""

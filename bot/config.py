@@ -23,6 +23,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -36,7 +37,7 @@ from pydantic_settings import (
 )
 
 from bot.errors import ConfigError
-from bot.prompting import TEMPLATES
+from bot.prompting import Frame, built_in
 from storage.records import Kind, Sampling
 
 if TYPE_CHECKING:
@@ -55,15 +56,6 @@ DEFAULT_SYSTEM_PROMPT = (
 _DRAW = Sampling()
 
 
-def _known_template(name: str) -> str:
-    if name not in TEMPLATES:
-        raise ValueError(f"there is no template {name}; choose one of {', '.join(TEMPLATES)}")
-    return name
-
-
-TemplateName = Annotated[str, AfterValidator(_known_template)]
-
-
 class ContenderConfig(BaseModel):
     """One `[[contenders]]` table: a model, how it is prompted, how tokens are drawn."""
 
@@ -72,7 +64,7 @@ class ContenderConfig(BaseModel):
     slug: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     kind: Kind
     model: Annotated[str, Field(min_length=1)]
-    template: TemplateName | None = None
+    template: str | None = None
     base_url: str | None = None
     temperature: Annotated[float, Field(ge=0, le=5)] = _DRAW.temperature
     top_p: Annotated[float, Field(gt=0, le=1)] = _DRAW.top_p
@@ -122,6 +114,13 @@ def _loopback(url: str) -> str:
 
 
 LoopbackUrl = Annotated[str, AfterValidator(_loopback)]
+
+
+def _known(template: str, info: ValidationInfo) -> str:
+    names = {**built_in(), **info.data.get("templates", {})}
+    if template not in names:
+        raise ValueError(f"there is no template {template}; choose one of {', '.join(names)}")
+    return template
 
 
 class _KnownDotEnv(DotEnvSettingsSource):
@@ -174,7 +173,10 @@ class Config(BaseSettings):
         description="Ask Discord for the Message Content intent. Without it only mentions, "
         "replies, direct messages and commands are answered.",
     )
-    template: TemplateName = Field(
+    templates: dict[str, Frame] = Field(
+        {}, description="More prompt templates, as `[templates.NAME]` tables."
+    )
+    template: str = Field(
         "transcript",
         description="How base models are prompted where neither contender nor server says.",
     )
@@ -203,9 +205,19 @@ class Config(BaseSettings):
         TINY, description="The roster, as `[[contenders]]` tables. Default: the `tiny` pair."
     )
 
+    @field_validator("template")
+    @classmethod
+    def _check_template(cls, name: str, info: ValidationInfo) -> str:
+        return _known(name, info)
+
     @field_validator("contenders")
     @classmethod
-    def _check_roster(cls, roster: tuple[ContenderConfig, ...]) -> tuple[ContenderConfig, ...]:
+    def _check_roster(
+        cls, roster: tuple[ContenderConfig, ...], info: ValidationInfo
+    ) -> tuple[ContenderConfig, ...]:
+        for contender in roster:
+            if contender.template is not None:
+                _known(contender.template, info)
         slugs = [contender.slug for contender in roster]
         if len(set(slugs)) != len(slugs):
             raise ValueError("two contenders have the same slug; give each its own")

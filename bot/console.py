@@ -11,8 +11,10 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from rich.table import Table
+from tokenizers import Tokenizer
 
 from bot.engines.weights import installed, notice, parse_source, pull
+from storage.records import Kind
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,6 +72,18 @@ def models_table(config: Config) -> Table:
         size = f"{entry.size / MEGABYTE:.0f} MB" if entry else ""
         table.add_row(name, ", ".join(slugs), state, size)
     return table
+
+
+def token_counts(text: str, config: Config) -> dict[str, int]:
+    """How many tokens a raw prompt has, by slug, for base contenders whose weights are here."""
+    folders = {entry.source: entry.folder for entry in installed(config.models_folder)}
+    counts = {}
+    for contender in config.contenders:
+        folder = folders.get(parse_source(contender.model))
+        if contender.kind is Kind.BASE and folder and (folder / "tokenizer.json").is_file():
+            tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            counts[contender.slug] = len(tokenizer.encode(text).ids)
+    return counts
 
 
 def _is_here(source: Source, config: Config) -> bool:

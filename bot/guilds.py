@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bot.config import TemplateName
-from bot.prompting import TEMPLATES
+from bot.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from datetime import datetime
 
     from storage.guilds import GuildStore
@@ -24,25 +23,33 @@ class GuildSettings(BaseModel):
     channels: tuple[int, ...] = Field(
         (), description="Channels in which every message of a person is answered."
     )
-    template: TemplateName | None = Field(
-        None,
-        description="How the conversation is given to a model that only continues text. "
-        + " ".join(f"`{name}`: {template.help}" for name, template in TEMPLATES.items()),
+    template: str | None = Field(
+        None, description="How the conversation is given to a model that only continues text."
     )
 
 
 class GuildService:
     """Reads and changes the settings of a guild."""
 
-    def __init__(self, *, store: GuildStore, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        *,
+        store: GuildStore,
+        templates: Collection[str],
+        clock: Callable[[], datetime],
+    ) -> None:
         self._store = store
+        self._templates = templates
         self._clock = clock
 
     async def settings(self, guild_id: int | None) -> GuildSettings:
         """The effective settings; direct messages, which have no guild, get the defaults."""
         if guild_id is None:
             return GuildSettings()
-        return GuildSettings.model_validate(await self._store.get(guild_id))
+        settings = GuildSettings.model_validate(await self._store.get(guild_id))
+        if settings.template in self._templates:
+            return settings
+        return settings.model_copy(update={"template": None})
 
     async def set_channel(self, guild_id: int, channel_id: int, *, answers: bool) -> GuildSettings:
         """Turn answering every message in a channel on or off."""
@@ -51,7 +58,13 @@ class GuildService:
         return await self._set(guild_id, "channels", channels)
 
     async def set_template(self, guild_id: int, template: str) -> GuildSettings:
-        """Choose the prompt template for contenders that have none of their own."""
+        """Choose the prompt template for contenders that have none of their own.
+
+        Raises ConfigError where there is none of that name.
+        """
+        if template not in self._templates:
+            names = ", ".join(self._templates)
+            raise ConfigError(f"There is no template {template}. Choose one of: {names}.")
         return await self._set(guild_id, "template", template)
 
     async def _set(self, guild_id: int, key: str, value: object) -> GuildSettings:

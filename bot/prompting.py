@@ -1,33 +1,72 @@
-"""Prompt templates: how a conversation becomes the text that a base model continues.
+"""Prompt templates: how a conversation becomes what a model is given.
 
-A template is a `render` and `parse` pair and holds no state. Base models get raw
-text and never a chat template; instruct models get the same frozen conversation
-as a chat through `chat`, which their own chat template then renders.
+A template is a `render` and `parse` pair and holds no state. Those for base models
+are data, one small file each in `bot/templates/`, and more in the TOML file: a
+`Frame` says how a turn is written, `Framed` writes it. Base models get raw text and
+never a chat template; instruct models get the same frozen conversation as a `Chat`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
+import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from functools import cached_property
+from importlib import resources
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from bot.engines import ChatMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from bot.engines import Prompt
     from storage.records import Conversation, Turn
 
-GENERIC_SPEAKERS = ("User", "Human", "Assistant", "Bot", "AI", "System")
-"""Turn headers that base models invent because their training data is full of them."""
-
 MAX_LABEL = 32
-
-TURN = re.compile(rf"\n(?=[^\W_][^:\n]{{0,{MAX_LABEL - 1}}}:(?:\s|$))")
-"""The line break before a turn: a name that is not too long, a colon, a space."""
-
 INDENT = "  "
+
+
+def _a_pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"{text!r} is not a regular expression: {error}") from None
+    return text
+
+
+class Frame(BaseModel):
+    """How a template writes a conversation down.
+
+    `preamble` stands first. `person` and `bot` write a turn, with `{name}` and
+    `{text}`; `cue` is where the bot's answer begins. `stops` are what other turns
+    begin with, besides the speakers' names; `turn` is a regular expression for it,
+    for speakers that the model invents. Turns begin on lines of their own, and a
+    text's further lines are indented, so that no text can imitate a turn. With
+    `quote`, a text stands between quotation marks instead. With `verbatim` there is
+    the message alone.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    help: Annotated[str, Field(min_length=1, max_length=100)]
+    preamble: str = ""
+    person: str = ""
+    bot: str = ""
+    cue: str = ""
+    turn: Annotated[str, AfterValidator(_a_pattern)] = ""
+    stops: tuple[str, ...] = ()
+    quote: Annotated[str, Field(max_length=1)] = ""
+    verbatim: bool = False
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if not self.verbatim and ("{text}" not in self.person or not self.cue.strip()):
+            raise ValueError("a template needs person, with {text} in it, and cue")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +88,17 @@ class Parsed:
 class PromptTemplate(Protocol):
     """A way to give a conversation to a model."""
 
-    name: str
-    help: str
+    @property
+    def name(self) -> str:
+        """What settings and answers call it."""
+
+    @property
+    def help(self) -> str:
+        """What it is for, in one line."""
+
+    @property
+    def digest(self) -> str:
+        """Eight hex digits that change when the template does."""
 
     def render(self, conversation: Conversation) -> Rendering:
         """The prompt for `conversation`, ending where the answer begins."""
@@ -59,55 +107,83 @@ class PromptTemplate(Protocol):
         """The answer's own text in a completion that was cut at a stop."""
 
 
-class Raw:
-    """The member's message verbatim, nothing added."""
+class Framed:
+    """A template for base models, written as its frame says."""
 
-    name = "raw"
-    help = "Your message as it is, nothing added: the model simply goes on writing."
+    def __init__(self, name: str, frame: Frame) -> None:
+        self.name = name
+        self._frame = frame
 
-    def render(self, conversation: Conversation) -> Rendering:
-        """The prompt's text, byte for byte; nothing stops it but its length."""
-        return Rendering(conversation.prompt.text)
+    @property
+    def help(self) -> str:
+        """What it is for, in one line."""
+        return self._frame.help
 
-    def parse(self, completion: str) -> Parsed:
-        """The completion as it is."""
-        return Parsed(completion)
-
-
-class Transcript:
-    """The conversation as a chat log that ends at the bot's turn."""
-
-    name = "transcript"
-    help = "The conversation as a chat log; the model writes the next line of it."
+    @cached_property
+    def digest(self) -> str:
+        """Eight hex digits that change when the frame does."""
+        return hashlib.sha256(self._frame.model_dump_json().encode()).hexdigest()[:8]
 
     def render(self, conversation: Conversation) -> Rendering:
-        """`name: text` lines, then the bot's name and a colon.
+        """The preamble, the turns and the cue, one below the other.
 
-        A text's further lines are indented, so that no message can imitate a turn
-        of somebody else. The prompt ends on the colon, without a space: tokenizers
-        keep a space together with the word that follows it.
+        The prompt ends without a space: tokenizers keep a space together with the
+        word that follows it.
         """
+        frame = self._frame
+        if frame.verbatim:
+            return Rendering(conversation.prompt.text)
         labels = speaker_labels(conversation)
         own = label(conversation.bot_name)
         lines = [
-            f"{own if turn.is_bot else labels[turn.author_id]}: {_indent(turn.text)}"
+            _fill(frame.bot or frame.person, name=own, text=self._safe(turn.text))
+            if turn.is_bot
+            else _fill(frame.person, name=labels[turn.author_id], text=self._safe(turn.text))
             for turn in conversation.turns
         ]
-        return Rendering("\n".join((*lines, f"{own}:")), _stops((*labels.values(), own)))
+        preamble = [frame.preamble.strip("\n")] if frame.preamble else []
+        text = "\n".join((*preamble, *lines, _fill(frame.cue, name=own)))
+        return Rendering(text, tuple(self._stops((*labels.values(), own))))
 
     def parse(self, completion: str) -> Parsed:
-        """The answer up to the next turn, with the log's indentation taken off again.
+        """The answer up to the next turn, with the frame's indentation taken off again.
 
         A line that begins like a turn is one, whoever speaks: models invent speakers,
-        and in this log only a text's further lines are indented.
+        and only a text's further lines are indented.
         """
-        own, *others = TURN.split(completion, maxsplit=1)
+        frame = self._frame
+        if frame.verbatim:
+            return Parsed(completion)
+        if frame.quote:
+            own, closing, _ = completion.partition(frame.quote)
+            return Parsed(own, ran_on=bool(closing))
+        own, *others = self._next_turn.split(completion, maxsplit=1)
         return Parsed(own.replace(f"\n{INDENT}", "\n"), ran_on=bool(others))
 
+    @cached_property
+    def _next_turn(self) -> re.Pattern[str]:
+        return re.compile(rf"\n(?={self._frame.turn or '(?!)'})")
 
-TEMPLATES: dict[str, PromptTemplate] = {
-    template.name: template for template in (Raw(), Transcript())
-}
+    def _safe(self, text: str) -> str:
+        """A text that stays inside its turn."""
+        if self._frame.quote:
+            return " ".join(text.replace(self._frame.quote, "'").split("\n"))
+        return f"\n{INDENT}".join(text.splitlines())
+
+    def _stops(self, speakers: Iterable[str]) -> Iterator[str]:
+        """Where another turn begins. Models write a name with the capitals they are used to."""
+        frame = self._frame
+        if frame.quote:
+            yield frame.quote
+            return
+        heads = {
+            _fill(turn.partition("{text}")[0], name=name).strip()
+            for turn in (frame.person, frame.bot)
+            if turn
+            for speaker in speakers
+            for name in (speaker, speaker.lower(), speaker.upper(), speaker.title())
+        }
+        yield from sorted(f"\n{head}" for head in {*heads, *frame.stops} if head)
 
 
 class Chat:
@@ -119,6 +195,11 @@ class Chat:
     def __init__(self, *, system: str) -> None:
         self._system = system
 
+    @property
+    def digest(self) -> str:
+        """Eight hex digits that change when the system text does."""
+        return hashlib.sha256(self._system.encode()).hexdigest()[:8]
+
     def render(self, conversation: Conversation) -> Rendering:
         """The messages; the model ends its turn by itself."""
         return Rendering(chat(conversation, system=self._system))
@@ -126,6 +207,23 @@ class Chat:
     def parse(self, completion: str) -> Parsed:
         """The completion as it is."""
         return Parsed(completion)
+
+
+def library(more: Mapping[str, Frame]) -> dict[str, PromptTemplate]:
+    """The templates for base models by name: those that come along, and `more`."""
+    return {name: Framed(name, frame) for name, frame in {**built_in(), **more}.items()}
+
+
+def built_in() -> dict[str, Frame]:
+    """The frames in `bot/templates/`, by file name."""
+    folder = resources.files("bot") / "templates"
+    files = (file for file in folder.iterdir() if file.name.endswith(".toml"))
+    return {
+        file.name.removesuffix(".toml"): Frame.model_validate(
+            tomllib.loads(file.read_text("utf-8"))
+        )
+        for file in sorted(files, key=lambda file: file.name)
+    }
 
 
 def chat(conversation: Conversation, *, system: str = "") -> tuple[ChatMessage, ...]:
@@ -183,19 +281,10 @@ def label(name: str) -> str:
     return cleaned.strip()[:MAX_LABEL].strip() or "someone"
 
 
-def _stops(speakers: Iterable[str]) -> tuple[str, ...]:
-    """Where another turn begins. Models write a name with the capitals they are used to."""
-    written = (
-        variant
-        for speaker in (*speakers, *GENERIC_SPEAKERS)
-        for variant in (speaker, speaker.lower(), speaker.upper(), speaker.title())
-    )
-    return tuple(dict.fromkeys(f"\n{name}:" for name in written))
+def _fill(pattern: str, **values: str) -> str:
+    """Put values into a frame's pattern; what looks like a place in a value is none."""
+    return re.sub(r"\{(name|text)\}", lambda place: values.get(place[1], place[0]), pattern)
 
 
 def _people(turns: Iterable[Turn]) -> Iterable[Turn]:
     return (turn for turn in turns if not turn.is_bot)
-
-
-def _indent(text: str) -> str:
-    return f"\n{INDENT}".join(text.splitlines())

@@ -8,18 +8,15 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.prompting import TEMPLATES
 from cogs import _render
 from cogs.errors import tell
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bot.client import TwofoldClient
     from bot.guilds import GuildService
-
-TEMPLATE_CHOICES = [
-    app_commands.Choice(name=f"{name}: {template.help}"[:100], value=name)
-    for name, template in TEMPLATES.items()
-]
+    from bot.prompting import PromptTemplate
 
 
 @app_commands.guild_only()
@@ -27,8 +24,15 @@ TEMPLATE_CHOICES = [
 class SettingsCog(commands.GroupCog, group_name="settings", group_description="How I behave here."):
     """Shows and changes a guild's settings."""
 
-    def __init__(self, *, guilds: GuildService, default_template: str) -> None:
+    def __init__(
+        self,
+        *,
+        guilds: GuildService,
+        templates: Mapping[str, PromptTemplate],
+        default_template: str,
+    ) -> None:
         self._guilds = guilds
+        self._templates = templates
         self._default_template = default_template
 
     async def interaction_check(self, interaction: discord.Interaction, /) -> bool:
@@ -58,11 +62,23 @@ class SettingsCog(commands.GroupCog, group_name="settings", group_description="H
 
     @app_commands.command(description="Choose how models that only continue text are prompted.")
     @app_commands.describe(template="What of the conversation such a model gets to see.")
-    @app_commands.choices(template=TEMPLATE_CHOICES)
     async def template(self, interaction: discord.Interaction, template: str) -> None:
         """Choose the prompt template of this server."""
         await self._guilds.set_template(_guild(interaction), template)
         await self._answer(interaction, f"Prompts are now given as `{template}`.")
+
+    @template.autocomplete("template")
+    async def suggest_template(
+        self,
+        interaction: discord.Interaction,  # noqa: ARG002 - discord.py's signature
+        current: str,
+    ) -> list[app_commands.Choice[str]]:
+        """The templates with what each is for."""
+        return [
+            app_commands.Choice(name=f"{name}: {template.help}"[:100], value=name)
+            for name, template in self._templates.items()
+            if current.lower() in f"{name} {template.help}".lower()
+        ][:25]
 
     async def _answer(self, interaction: discord.Interaction, done: str) -> None:
         current = await self._guilds.settings(_guild(interaction))
@@ -80,5 +96,9 @@ async def setup(client: TwofoldClient) -> None:
     """Discord.py calls this when the client loads the extension."""
     services = client.services
     await client.add_cog(
-        SettingsCog(guilds=services.guilds, default_template=services.config.template)
+        SettingsCog(
+            guilds=services.guilds,
+            templates=services.templates,
+            default_template=services.config.template,
+        )
     )

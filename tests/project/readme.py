@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from pydantic_core import PydanticUndefined
 
 from bot.config import Config
+from bot.prompting import built_in
 
 README = Path(__file__).parents[2] / "README.md"
-SETTINGS = re.compile(r"(<!-- settings: [^\n]* -->\n).*(<!-- /settings -->)", re.DOTALL)
+MADE = "made by `make docs`, checked by a test"
 
 
 def settings_table() -> str:
@@ -31,10 +31,20 @@ def settings_table() -> str:
     return "\n".join(rows)
 
 
-def with_settings(text: str) -> str:
-    """The README with its table as it should be."""
-    return SETTINGS.sub(lambda found: f"{found[1]}{settings_table()}\n{found[2]}", text)
+def templates_table() -> str:
+    """Every prompt template that comes along, with what it is for."""
+    rows = [f"| `{name}` | {frame.help} |" for name, frame in built_in().items()]
+    return "\n".join(("| template | what it is for |", "| --- | --- |", *rows))
+
+
+def up_to_date(text: str) -> str:
+    """The README with its tables as they should be."""
+    for name, table in (("settings", settings_table()), ("templates", templates_table())):
+        begin, end = f"<!-- {name}: {MADE} -->\n", f"\n<!-- /{name} -->"
+        before, _, rest = text.partition(begin)
+        text = f"{before}{begin}{table}{end}{rest.partition(end)[2]}"
+    return text
 
 
 if __name__ == "__main__":
-    README.write_text(with_settings(README.read_text("utf-8")), "utf-8")
+    README.write_text(up_to_date(README.read_text("utf-8")), "utf-8")

@@ -14,14 +14,14 @@ from typer.main import get_command
 
 from bot.cli import cli
 from bot.config import Config, load
-from tests.project.readme import README, with_settings
+from tests.project.readme import README, up_to_date
 
 ROOT = README.parent
 TEXT = README.read_text("utf-8")
 
 
-def test_the_settings_table_is_the_declared_settings() -> None:
-    assert with_settings(TEXT) == TEXT, "run: make docs"
+def test_the_tables_are_what_the_code_declares() -> None:
+    assert up_to_date(TEXT) == TEXT, "run: make docs"
 
 
 def test_every_file_that_is_linked_or_drawn_in_the_tree_exists() -> None:
@@ -46,14 +46,15 @@ def test_every_make_target_that_is_named_exists() -> None:
     assert set(re.findall(r"`?make ([a-z]+)", TEXT)) <= targets
 
 
+COMMANDS = {"run", "demo", "check", "export", "leaderboard", "prompt", "models"}
+
+
 def test_every_command_that_is_named_exists() -> None:
     command = get_command(cli)
-    for line in re.findall(r"twofold ((?:[a-z]+ ?)+)", TEXT):
-        name = line.split()[0]
-        if name in {"check", "run", "demo", "export", "leaderboard", "models"}:
-            assert name in command.commands
-    assert set(command.commands) == {"run", "demo", "check", "export", "leaderboard", "models"}
+    assert set(command.commands) == COMMANDS
     assert set(command.commands["models"].commands) == {"list", "pull", "rm"}
+    named = set(re.findall(r"(?:\.venv/bin/|`|^)twofold ([a-z]+)", TEXT, re.MULTILINE))
+    assert named <= COMMANDS
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,7 @@ def test_every_command_that_is_named_exists() -> None:
         ["leaderboard"],
         ["check"],
         ["models", "list"],
+        ["prompt", "--template", "qa", "Why is the sea salty?"],
         ["--version"],
     ],
     ids=" ".join,

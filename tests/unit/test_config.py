@@ -59,7 +59,8 @@ def test_a_named_file_gives_the_roster(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("tempalte = 'raw'", "tempalte"),
         ("template = 'rare'", "template"),
-        (ROSTER.replace("raw", "rare"), "contenders.0.template"),
+        (ROSTER.replace("raw", "rare"), "contenders"),
+        ("[templates.mine]\nhelp = 'x'", "templates.mine"),
         ("[[contenders]]\nslug = 'x y'\nkind = 'base'\nmodel = 'scripted:'", "contenders.0.slug"),
         ("[[contenders]]\nslug = 'x'\nkind = 'odd'\nmodel = 'scripted:'", "contenders.0.kind"),
         ("[[contenders]]\nslug = 'x'\nkind = 'base'\nmodel = 'scripted:'", "contenders"),
