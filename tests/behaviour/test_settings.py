@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import discord
 
-from tests.behaviour.conftest import Town, texts
+from tests.behaviour.conftest import BASE, Town, texts
 
 if TYPE_CHECKING:
     import pytest
@@ -69,3 +69,26 @@ def test_only_what_is_needed_is_asked_of_discord(town: Town) -> None:
     intents = discord.Intents(guilds=True, guild_messages=True, dm_messages=True)
     intents.message_content = True
     assert town.env.bot.intents == intents
+
+
+async def test_templates_are_suggested_with_what_each_is_for(town: Town) -> None:
+    offered = await town.admin.autocomplete(
+        town.lounge, "settings template", "template", "question"
+    )
+    assert [choice["value"] for choice in offered] == ["qa"]
+    assert "A list of questions and answers" in offered[0]["name"]
+
+
+async def test_a_template_that_does_not_exist_is_refused(town: Town) -> None:
+    told = await town.admin.slash(town.lounge, "settings template", template="sonnet")
+    assert told.ephemeral
+    assert "There is no template sonnet. Choose one of: irc, qa, raw" in texts(told.response)
+
+
+async def test_a_servers_template_is_what_its_base_model_gets(town: Town) -> None:
+    await town.admin.slash(town.lounge, "settings template", template="qa")
+    prompt = await town.alice.send(town.lounge, "why is the sea salty?")
+    battle = await town.services.store.battles.by_source(prompt.id)
+    (plain,) = [a for a in battle.answers if a.contender == BASE]
+    assert plain.template == "qa"
+    assert plain.rendered.endswith("\nQ: why is the sea salty?\nA:")
