@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot import answers
@@ -17,13 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from random import Random
 
-    from bot.engines.completion import Completion
     from bot.prompting import PromptTemplate
     from bot.roster import Roster
     from storage.records import Contender, Conversation, Side
 
 ATTEMPTS = 3
-"""Samples per side: an empty or failed one is drawn again at most twice."""
+"""Samples per side: one that failed, is empty or loops is drawn again at most twice."""
 
 
 class Answering:
@@ -66,51 +66,66 @@ class Answering:
         self, conversation: Conversation, side: Side, contender: Contender, default: str
     ) -> Answer:
         template = self._templates[template_of(contender, default=default)]
-        written = f"{template.name}@{template.digest}"
-        rendering = template.render(conversation)
-        engine = self._roster.engine(contender)
         until = time.monotonic() + self._deadline
+        usable = None
         for attempt in range(ATTEMPTS):
-            request = CompletionRequest(
-                prompt=rendering.prompt,
-                sampling=contender.sampling,
-                stops=rendering.stops,
-                seed=self._rng.getrandbits(31),
-                deadline=max(0.0, until - time.monotonic()),
-            )
+            deadline = max(0.0, until - time.monotonic())
             try:
-                completion = await complete(engine, request)
-            except EngineUnavailable:
-                if attempt + 1 == ATTEMPTS:
+                answer = await self._sample(conversation, side, contender, template, deadline)
+            except EngineError as error:
+                if usable:
+                    break
+                if not isinstance(error, EngineUnavailable) or attempt + 1 == ATTEMPTS:
                     raise
                 continue
-            finished = _finish(completion, template)
-            if finished.shown:
-                return Answer(
-                    side=side,
-                    contender=contender.slug,
-                    kind=contender.kind,
-                    fingerprint=fingerprint(contender, template=written),
-                    template=template.name,
-                    rendered=engine.render(rendering.prompt),
-                    raw=completion.raw,
-                    shown=finished.shown,
-                    finish_reason=completion.finish_reason,
-                    tags=finished.tags,
-                    prompt_tokens=completion.prompt_tokens,
-                    completion_tokens=completion.completion_tokens,
-                    seconds_to_first_token=completion.seconds_to_first_token,
-                    seconds=completion.seconds,
-                    seed=request.seed,
-                    retries=attempt,
-                )
+            if answer.shown:
+                usable = replace(answer, retries=attempt)
+                if answers.LOOP not in answer.tags:
+                    return usable
+        if usable:
+            return usable
         raise EngineError("One of the two models had nothing to say, three times in a row.")
 
-
-def _finish(completion: Completion, template: PromptTemplate) -> answers.Finished:
-    parsed = template.parse(completion.raw)
-    return answers.finish(
-        parsed.text,
-        finish_reason=completion.finish_reason,
-        ran_on=parsed.ran_on or completion.stop is not None,
-    )
+    async def _sample(
+        self,
+        conversation: Conversation,
+        side: Side,
+        contender: Contender,
+        template: PromptTemplate,
+        deadline: float,
+    ) -> Answer:
+        """One answer with a new seed; its `shown` is empty where nothing visible came."""
+        rendering = template.render(conversation)
+        engine = self._roster.engine(contender)
+        request = CompletionRequest(
+            prompt=rendering.prompt,
+            sampling=contender.sampling,
+            stops=rendering.stops,
+            seed=self._rng.getrandbits(31),
+            deadline=deadline,
+        )
+        completion = await complete(engine, request)
+        parsed = template.parse(completion.raw)
+        finished = answers.finish(
+            parsed.text,
+            finish_reason=completion.finish_reason,
+            ran_on=parsed.ran_on or completion.stop is not None,
+            heard=" ".join(turn.text for turn in conversation.turns),
+        )
+        return Answer(
+            side=side,
+            contender=contender.slug,
+            kind=contender.kind,
+            fingerprint=fingerprint(contender, template=f"{template.name}@{template.digest}"),
+            template=template.name,
+            rendered=engine.render(rendering.prompt),
+            raw=completion.raw,
+            shown=finished.shown,
+            finish_reason=completion.finish_reason,
+            tags=finished.tags,
+            prompt_tokens=completion.prompt_tokens,
+            completion_tokens=completion.completion_tokens,
+            seconds_to_first_token=completion.seconds_to_first_token,
+            seconds=completion.seconds,
+            seed=request.seed,
+        )

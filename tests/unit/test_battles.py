@@ -105,6 +105,29 @@ async def test_every_answer_tells_how_it_was_made(tmp_path: Path) -> None:
     assert plain.seed != polite.seed
 
 
+LOOP = "scripted:text=round%20and%20round%20we%20go%20again%20&tokens=40"
+
+
+async def test_a_loop_is_drawn_again_and_shown_if_there_is_nothing_better(tmp_path: Path) -> None:
+    async with services(tmp_path, LOOP) as s:
+        opened = await s.battles.answer(await s.battles.open(ask()))
+    (plain,) = [a for a in opened.answers if a.contender == "plain"]
+    assert "loop" in plain.tags
+    assert plain.retries == 2
+    assert plain.shown
+
+
+async def test_what_gives_a_model_away_is_masked_but_kept_in_raw(tmp_path: Path) -> None:
+    told = "scripted:text=I%20am%20Claude.%20As%20an%20AI%20language%20model%20I%20like%20tea."
+    async with services(tmp_path, told) as s:
+        opened = await s.battles.answer(await s.battles.open(ask()))
+    (plain,) = [a for a in opened.answers if a.contender == "plain"]
+    assert plain.tags == ("leak:name", "leak:assistant")
+    assert "Claude" not in plain.shown
+    assert "language model" not in plain.shown
+    assert plain.raw.startswith("I am Claude. As an AI language model")
+
+
 def test_a_conversation_goes_on_from_the_winner_else_from_the_instruct_side() -> None:
     fought = battle()
     base, instruct = fought.answers
