@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bot import answers
 from bot.engines import CompletionRequest
 from bot.engines.completion import complete
-from bot.errors import EngineError, EngineUnavailable
+from bot.errors import EngineBusy, EngineError, EngineUnavailable, PromptTooLong
 from bot.roster import fingerprint, template_of
 from storage.records import Answer
 
@@ -65,6 +65,20 @@ class Answering:
     async def _answer(
         self, conversation: Conversation, side: Side, contender: Contender, default: str
     ) -> Answer:
+        try:
+            answer = await self._usable(conversation, side, contender, default)
+        except (EngineBusy, PromptTooLong):
+            raise  # neither is the contender's fault
+        except EngineError:
+            self._roster.failed(contender)
+            raise
+        self._roster.answered(contender)
+        return answer
+
+    async def _usable(
+        self, conversation: Conversation, side: Side, contender: Contender, default: str
+    ) -> Answer:
+        """The first sample that can be shown and does not loop, else the last that loops."""
         template = self._templates[template_of(contender, default=default)]
         until = time.monotonic() + self._deadline
         usable = None

@@ -80,7 +80,7 @@ async def open_services(
         for engine in engines.values():
             stack.push_async_callback(engine.close)
             await engine.start()
-        roster = Roster(config.contenders, engines=engines, rng=rng)
+        roster = Roster(config.contenders, engines=engines, clock=clock, rng=rng)
         templates = library(config.templates)
         chat = Chat(system=config.system_prompt)
         answering = Answering(

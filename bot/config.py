@@ -66,6 +66,7 @@ class ContenderConfig(BaseModel):
     model: Annotated[str, Field(min_length=1)]
     template: str | None = None
     base_url: str | None = None
+    weight: Annotated[float, Field(gt=0, le=1000)] = 1.0
     temperature: Annotated[float, Field(ge=0, le=5)] = _DRAW.temperature
     top_p: Annotated[float, Field(gt=0, le=1)] = _DRAW.top_p
     top_k: Annotated[int, Field(ge=0)] = _DRAW.top_k
