@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
 
 from bot.answering import Answering
 from bot.battles import BattleService
 from bot.engines.factory import make_engine
+from bot.errors import StorageError
 from bot.guilds import GuildService
 from bot.prompting import Chat, library
 from bot.roster import Roster
@@ -24,6 +29,10 @@ if TYPE_CHECKING:
     from bot.engines import Engine
     from bot.prompting import PromptTemplate
     from bot.roster import EngineKey
+
+
+WAIT_SECONDS = 12.0
+"""A bot that is told to stop may take ten."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +68,33 @@ def engines_for(config: Config) -> dict[EngineKey, Engine]:
 
 
 @asynccontextmanager
+async def _alone(url: str) -> AsyncIterator[None]:
+    """Two bots on one file would give each other's battles up; wait for one that is ending."""
+    if not url.startswith("sqlite"):
+        yield
+        return
+    path = Path(f"{url.partition(':///')[2]}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path, thread_local=False)
+        await asyncio.to_thread(lock.acquire, timeout=WAIT_SECONDS)
+    except Timeout:
+        raise StorageError(
+            f"Another Twofold works on the database beside {path}. Stop it, or set TWOFOLD_HOME "
+            "to a folder of its own."
+        ) from None
+    except OSError as error:
+        raise StorageError(
+            f"The folder {path.parent} cannot be written ({error.strerror}). Set TWOFOLD_HOME to "
+            "one that can."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@asynccontextmanager
 async def open_services(
     config: Config,
     *,
@@ -74,12 +110,12 @@ async def open_services(
     rng = rng or random.SystemRandom()
     engines = engines if engines is not None else engines_for(config)
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(
-            Database.open(database_url(config.database_location))
-        )
+        url = database_url(config.database_location)
+        await stack.enter_async_context(_alone(url))
+        store = await stack.enter_async_context(Database.open(url))
         for engine in engines.values():
             stack.push_async_callback(engine.close)
-            await engine.start()
+        await asyncio.gather(*(engine.start() for engine in engines.values()))
         roster = Roster(config.contenders, engines=engines, clock=clock, rng=rng)
         templates = library(config.templates)
         chat = Chat(system=config.system_prompt)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from storage.votes import VoteStore
 
 log = structlog.get_logger(__name__)
+
+DELETED_KEPT = 1000
+"""Ids of deleted messages to remember: a deletion may be heard before its battle is stored."""
 
 _DELETED = "The message was deleted while it was answered."
 
@@ -74,6 +77,7 @@ class BattleService:
         self._guilds = guilds
         self._default_template = default_template
         self._clock = clock
+        self._deleted: deque[int] = deque(maxlen=DELETED_KEPT)
         self._running: dict[int, asyncio.Task[tuple[Answer, ...]]] = {}
 
     async def start(self) -> None:
@@ -84,8 +88,11 @@ class BattleService:
             log.warning("unfinished battles were given up", battles=[b.id for b in expired])
 
     async def open(self, ask: Ask) -> Battle | None:
-        """Store the battle as `answering`; None where this message already has one."""
-        return await self._battles.create(
+        """Store the battle as `answering`.
+
+        None where this message already has one, or was deleted while it was read.
+        """
+        battle = await self._battles.create(
             source_message_id=ask.source_message_id,
             guild_id=ask.guild_id,
             channel_id=ask.channel_id,
@@ -94,6 +101,10 @@ class BattleService:
             purpose=Purpose.LIVE,
             at=self._clock(),
         )
+        if battle is not None and ask.source_message_id in self._deleted:
+            await self._battles.cancel(battle.id, at=self._clock())
+            return None
+        return battle
 
     async def answer(self, battle: Battle) -> Battle:
         """Have both sides answer, and open the battle for votes.
@@ -139,9 +150,13 @@ class BattleService:
         await self._battles.shown(battle.id, message_id)
 
     async def cancel(self, source_message_id: int) -> None:
-        """The prompt was deleted: stop answering it and keep nothing of its text."""
+        """The prompt was deleted: stop answering it and keep nothing of its text.
+
+        A battle that is on show already stays: its votes were given.
+        """
+        self._deleted.append(source_message_id)
         battle = await self._battles.by_source(source_message_id)
-        if battle is None or battle.state is not BattleState.ANSWERING:
+        if battle is None or battle.shown_message_id is not None:
             return
         await self._battles.cancel(battle.id, at=self._clock())
         if task := self._running.get(source_message_id):

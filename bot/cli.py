@@ -122,7 +122,12 @@ def export(
     for reason, count in manifest["left_out"].items():
         if count:
             out.print(f"  left out: {count} × {reason.replace('_', ' ')}")
-    out.print(f"Written to {out_folder}")
+    if manifest["rows"]:
+        out.print(f"Written to {out_folder}", soft_wrap=True)
+    else:
+        out.print(
+            "Nothing to train on yet: no battle has a clear winner. Only the manifest is there."
+        )
 
 
 @cli.command()
@@ -203,8 +208,7 @@ def models_pull(
 
     config = _config()
     for model in [source] if source else dict.fromkeys(c.model for c in config.contenders):
-        fetch(model, config=config, console=err)
-        out.print(f"{model} is ready")
+        out.print(f"{model} {fetch(model, config=config, console=err)}", soft_wrap=True)
 
 
 @models_cli.command("rm")
@@ -223,7 +227,7 @@ def main() -> None:
     try:
         cli()
     except TwofoldError as error:
-        err.print(f"twofold: {error.user_message}", markup=False)
+        err.print(f"twofold: {error.user_message}", markup=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -233,6 +237,7 @@ def main() -> None:
             f"twofold: something unexpected went wrong ({type(error).__name__}). "
             "Run it again with TWOFOLD_LOG_LEVEL=debug to see where, and please report that.",
             markup=False,
+            soft_wrap=True,
         )
         sys.exit(1)
 

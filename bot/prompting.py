@@ -248,12 +248,12 @@ def chat(conversation: Conversation, *, system: str = "") -> tuple[ChatMessage, 
     return (*head, *messages)
 
 
-def recent(turns: Sequence[Turn], *, characters: int) -> tuple[Turn, ...]:
-    """The last turns whose texts have at most so many characters in all, cut between turns."""
+def recent(turns: Sequence[Turn], *, size: int) -> tuple[Turn, ...]:
+    """The last turns whose texts have at most `size` bytes in all, cut between turns."""
     kept: list[Turn] = []
     for turn in reversed(turns):
-        characters -= len(turn.text)
-        if characters < 0:
+        size -= len(turn.text.encode("utf-8", "replace"))
+        if size < 0:
             break
         kept.append(turn)
     return tuple(reversed(kept))

@@ -13,11 +13,15 @@ if TYPE_CHECKING:
     from typing import Any
 
 MASK = "[secret]"
+SHORTEST_SECRET = 6
+"""Anything shorter is no secret, and masking it would eat words."""
 
 NOISY = {
     "discord": logging.WARNING,
     "discord.state": logging.ERROR,  # warns about SimCord's own probe, which has no intents
     "httpx": logging.WARNING,
+    "httpx2": logging.WARNING,
+    "stamina": logging.ERROR,
     "openai": logging.WARNING,
     "alembic": logging.WARNING,
     "transformers": logging.WARNING,
@@ -31,7 +35,7 @@ def configure(*, level: str, secrets: Iterable[str]) -> None:
 
     `secrets` are replaced wherever they turn up, in arguments and tracebacks too.
     """
-    masked = tuple(secret for secret in secrets if secret)
+    masked = tuple(s for secret in secrets if len(s := secret.strip()) >= SHORTEST_SECRET)
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
@@ -55,6 +59,7 @@ def configure(*, level: str, secrets: Iterable[str]) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for noisy, least in NOISY.items():
         logging.getLogger(noisy).setLevel(max(least, logging.getLogger().level))
+    logging.getLogger("discord.client").addFilter(_without_traceback)
     structlog.configure(
         processors=[
             *shared,
@@ -65,6 +70,12 @@ def configure(*, level: str, secrets: Iterable[str]) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Discord.py tells of every reconnect with a traceback; the sentence is enough."""
+    record.exc_info = None
+    return True
 
 
 class _MaskingFormatter(structlog.stdlib.ProcessorFormatter):

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 SILENT = "//"
 """Messages that start so are for the people in the channel only."""
 
-CONTEXT_CHARACTERS = 6000
-"""What earlier messages may have in all, so that small models have room left to answer."""
+CONTEXT_BYTES = 6000
+"""What prompt and earlier messages may have in all, so that small models can read it: a
+tokenizer may make as many tokens of a text as it has bytes. A longer prompt stands alone."""
 
 CONTEXT_AGE = timedelta(hours=1)
 """Older messages belong to another conversation, unless somebody replies to them."""
@@ -31,7 +32,7 @@ def prompt_of(message: discord.Message, me: discord.abc.User) -> str | None:
     """
     if message.author.bot or message.webhook_id or message.is_system():
         return None
-    text = re.sub(rf"\A\s*<@!?{me.id}>\s*", "", message.content)
+    text = re.sub(rf"\A\s*(?:<@!?{me.id}>\s?)+", "", message.content)
     if not text.strip() or text.startswith(SILENT) or message.content.startswith(SILENT):
         return None
     return text
@@ -63,7 +64,7 @@ async def conversation(
     said = await spoken(m.id for m in earlier if m.author == me)
     texts = ((m, said.get(m.id) if m.author == me else prompt_of(m, me)) for m in earlier)
     turns = [_turn(m, text, is_bot=m.author == me) for m, text in texts if text]
-    kept = recent(turns, characters=CONTEXT_CHARACTERS)
+    kept = recent(turns, size=CONTEXT_BYTES - len(prompt.encode()))
     return Conversation(turns=(*kept, _turn(message, prompt)), bot_name=_own_name(message, me))
 
 
@@ -75,7 +76,7 @@ async def _earlier(message: discord.Message, limit: int) -> list[discord.Message
         after = message.created_at - CONTEXT_AGE
         recent = message.channel.history(limit=limit, before=message, oldest_first=False)
         return [m async for m in recent if m.created_at >= after][::-1]
-    except (discord.Forbidden, discord.NotFound):
+    except discord.HTTPException:
         return []
 
 

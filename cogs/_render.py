@@ -77,9 +77,11 @@ def leaderboard(standings: Sequence[Standing], *, not_blind: int) -> str:
         return "No votes yet. Chat in an enabled channel and press a button under the answers."
     ranked = sorted(standings, key=_win_share, reverse=True)
     lines = ["### Leaderboard", *(_standing(standing) for standing in ranked)]
-    lines.append("-# Blind votes only. A likely range is right 19 times out of 20.")
+    lines.append("-# A likely range is right 19 times out of 20.")
     if not_blind:
-        lines.append(f"-# {_count(not_blind, 'vote')} changed after the reveal left out.")
+        lines.append(
+            f"-# {_count(not_blind, 'vote')} changed after the reveal, counted as changed."
+        )
     return "\n".join(lines)
 
 

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, TypeVar
 
+import aiohttp
 import discord
 import structlog
 from discord import app_commands
@@ -15,7 +16,7 @@ from bot.answers import visible
 from bot.battles import Ask, BattleCancelled
 from bot.errors import BattleError
 from cogs import _render
-from cogs._conversation import addressed, conversation, prompt_of
+from cogs._conversation import SILENT, addressed, conversation, prompt_of
 from cogs.errors import sentence, tell
 from storage.records import Conversation, Turn
 
@@ -78,8 +79,8 @@ class ChatCog(commands.Cog):
     async def on_message(self, message: discord.Message) -> None:
         """Answer a person's message where the channel or the message asks for it."""
         prompt = prompt_of(message, self._me)
-        if prompt is not None and await self._wanted(message):
-            await self._hold(self._answer_message(message, prompt))
+        if prompt is not None:
+            await self._hold(self._hear(message, prompt))
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
@@ -98,7 +99,7 @@ class ChatCog(commands.Cog):
         self, interaction: discord.Interaction, prompt: app_commands.Range[str, 1, 4000]
     ) -> None:
         """Answer a text that no message in the channel holds."""
-        if not visible(prompt):
+        if not visible(prompt) or prompt.lstrip().startswith(SILENT):
             raise BattleError("There is nothing to answer in that. Write a few words.")
         author = interaction.user
         turn = Turn(author_id=author.id, name=author.display_name, text=prompt)
@@ -147,6 +148,10 @@ class ChatCog(commands.Cog):
         parent = getattr(message.channel, "parent_id", None)
         return message.channel.id in channels or parent in channels
 
+    async def _hear(self, message: discord.Message, prompt: str) -> None:
+        if await self._wanted(message):
+            await self._answer_message(message, prompt)
+
     async def _answer_message(self, message: discord.Message, prompt: str) -> bool:
         """Reply to a message with a ballot; False where it already has one."""
 
@@ -194,25 +199,24 @@ class ChatCog(commands.Cog):
             await self._post(battle, explain(sentence(error)))
             return True
         shown = await self._post(battle, show(battle))
-        if shown is None:
-            await self._battles.abandon(battle, reason="not shown")
-        else:
+        if shown is not None:
             await self._battles.shown(battle, shown)
         return True
 
     async def _post(self, battle: Battle, posting: Awaitable[T]) -> T | None:
-        """Send to Discord; None where it refuses, because the prompt or a permission is gone."""
+        """Send to Discord; None where that fails, and the battle is given up then."""
         try:
             return await posting
         except discord.HTTPException as error:
-            log.warning(
-                "a message could not be posted",
-                battle=battle.id,
-                prompt_gone=error.code in GONE,
-                status=error.status,
-                code=error.code,
-            )
-            return None
+            log.warning("could not post", battle=battle.id, status=error.status, code=error.code)
+            if error.code in GONE:
+                await self._battles.cancel(battle.source_message_id)
+            else:
+                await self._battles.abandon(battle, reason="not shown")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            log.warning("could not post", battle=battle.id, error=repr(error))
+            await self._battles.abandon(battle, reason="not shown")
+        return None
 
     async def _hold(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a battle so that a closing client waits for it."""

@@ -24,6 +24,7 @@ class InsightCog(commands.Cog):
         self._votes = votes
 
     @app_commands.command(description="Who is ahead here, by the votes so far.")
+    @app_commands.guild_only()
     async def leaderboard(self, interaction: discord.Interaction) -> None:
         """The standings of this guild, for the asker alone: others may not have voted yet."""
         standings = await self._votes.standings(interaction.guild_id)

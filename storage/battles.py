@@ -110,16 +110,12 @@ class BattleStore:
             await connection.execute(statement.values(shown_message_id=message_id))
 
     async def fail(self, battle_id: int, *, reason: str, at: datetime) -> bool:
-        """Give up on a battle that could not be answered, or not be shown; False when it ended."""
+        """Give up on a battle that could not be answered, or not be shown, and wipe its texts.
+
+        False when it is in another state.
+        """
         async with self._transactions.write() as connection:
-            return await _move(
-                connection,
-                battle_id,
-                (BattleState.ANSWERING, BattleState.OPEN),
-                BattleState.FAILED,
-                failure=reason,
-                closed_at=at,
-            )
+            return await _drop(connection, battle_id, BattleState.FAILED, failure=reason, at=at)
 
     async def close(self, battle_id: int, *, at: datetime) -> bool:
         """End the vote; False when the battle is not open, closed already for instance."""
@@ -133,37 +129,16 @@ class BattleStore:
 
         What remains is who, where and when. False when it is in another state.
         """
-        mine = battles.c.id == battle_id
         async with self._transactions.write() as connection:
-            if not await _move(
-                connection,
-                battle_id,
-                (BattleState.ANSWERING, BattleState.OPEN),
-                BattleState.CANCELLED,
-                prompt="",
-                closed_at=at,
-            ):
-                return False
-            said = (await connection.scalars(select(battles.c.conversation).where(mine))).one()
-            silent = conversation_to_json(without_texts(conversation_from_json(said)))
-            await connection.execute(update(battles).where(mine).values(conversation=silent))
-            await connection.execute(
-                update(answer_rows)
-                .where(answer_rows.c.battle_id == battle_id)
-                .values(rendered="", raw="", shown="")
-            )
-            return True
+            return await _drop(connection, battle_id, BattleState.CANCELLED, failure=None, at=at)
 
     async def expire_unfinished(self, *, reason: str, at: datetime) -> tuple[Battle, ...]:
         """At start-up: fail every battle that a crash left answering, and return these."""
-        statement = (
-            update(battles)
-            .where(battles.c.state == BattleState.ANSWERING)
-            .values(state=BattleState.FAILED, failure=reason, closed_at=at)
-            .returning(battles.c.id)
-        )
+        unfinished = select(battles.c.id).where(battles.c.state == BattleState.ANSWERING)
         async with self._transactions.write() as connection:
-            ids = (await connection.scalars(statement)).all()
+            ids = (await connection.scalars(unfinished)).all()
+            for battle_id in ids:
+                await _drop(connection, battle_id, BattleState.FAILED, failure=reason, at=at)
             return await _load(connection, battles.c.id.in_(ids))
 
     async def get(self, battle_id: int) -> Battle | None:
@@ -231,6 +206,31 @@ async def _move(
         .values(state=after, **values)
     )
     return (await connection.execute(statement)).rowcount == 1
+
+
+async def _drop(
+    connection: AsyncConnection,
+    battle_id: int,
+    state: BattleState,
+    *,
+    failure: str | None,
+    at: datetime,
+) -> bool:
+    """End a battle that will not be voted on, and wipe every text in it."""
+    mine = battles.c.id == battle_id
+    unended = (BattleState.ANSWERING, BattleState.OPEN)
+    why = {} if failure is None else {"failure": failure}
+    if not await _move(connection, battle_id, unended, state, prompt="", closed_at=at, **why):
+        return False
+    said = (await connection.scalars(select(battles.c.conversation).where(mine))).one()
+    silent = conversation_to_json(without_texts(conversation_from_json(said)))
+    await connection.execute(update(battles).where(mine).values(conversation=silent))
+    await connection.execute(
+        update(answer_rows)
+        .where(answer_rows.c.battle_id == battle_id)
+        .values(rendered="", raw="", shown="")
+    )
+    return True
 
 
 async def _contender_ids(connection: AsyncConnection, slugs: Collection[str]) -> dict[str, int]:

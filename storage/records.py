@@ -232,7 +232,7 @@ class VoteEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """A contender's counts over live, blind votes."""
+    """A contender's counts over the votes on live battles, as they stand."""
 
     contender: str
     kind: Kind

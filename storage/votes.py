@@ -63,6 +63,7 @@ class VoteStore:
             earlier = await _find(connection, battle_id, voter_id)
             if earlier is not None and _choice(earlier) == (outcome, winner_answer_id):
                 return earlier, False
+            what["blind"] = blind and earlier is None  # two presses at once are one voter still
             statement = upsert(
                 connection,
                 votes,
@@ -97,7 +98,7 @@ class VoteStore:
             return tuple(map(vote_event_of, (await connection.execute(statement)).mappings()))
 
     async def standings(self, guild_id: int | None) -> tuple[Standing, ...]:
-        """Add up each contender's blind votes, by slug; one without votes is left out.
+        """Add up each contender's votes as they stand, by slug; one without votes is left out.
 
         Counted are live battles that are open or closed, of one guild, or of all for None.
         """
@@ -116,7 +117,7 @@ class VoteStore:
             .join(battles, battles.c.id == votes.c.battle_id)
             .join(answers, answers.c.battle_id == battles.c.id)
             .join(contenders, contenders.c.id == answers.c.contender_id)
-            .where(*_counted(guild_id), votes.c.blind)
+            .where(*_counted(guild_id))
             .group_by(contenders.c.slug, contenders.c.kind)
             .order_by(contenders.c.slug)
         )

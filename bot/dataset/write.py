@@ -55,10 +55,16 @@ async def write(
                 if isinstance(verdict, LeftOut):
                     left_out[verdict] += 1
                     continue
-                line = orjson.dumps(to_row(verdict), option=orjson.OPT_APPEND_NEWLINE)
+                row = to_row(verdict)
+                if row["chosen"] == row["rejected"]:  # they differed in what is not exported
+                    left_out[LeftOut.SAME_TEXT] += 1
+                    continue
+                line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
                 file.write(line)
                 digest.update(line)
                 rows += 1
+        if not rows:
+            (out / DATA).unlink()  # loaders fail on a file without rows
         manifest = {
             "twofold": __version__,
             "schema": schema,

@@ -81,7 +81,7 @@ async def test_elsewhere_a_mention_or_a_reply_is_needed(town: Town) -> None:
 async def test_a_leading_mention_is_not_part_of_the_prompt(town: Town) -> None:
     prompt = await town.alice.send(town.hall, f"{town.me}  two  spaces\nand a line ")
     battle = await town.services.store.battles.by_source(prompt.id)
-    assert battle.conversation.prompt.text == prompt.content.removeprefix(town.me).lstrip()
+    assert battle.conversation.prompt.text == prompt.content.removeprefix(f"{town.me} ")
 
 
 async def test_direct_messages_are_answered(town: Town) -> None:

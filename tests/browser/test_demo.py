@@ -50,7 +50,7 @@ def test_chat_vote_as_two_members_leaderboard_export(tmp_path: Path, config: Pat
         assert "plain-writer" not in chat.page.locator("main").inner_text()
         assert "polite-helper" in chat.press("A is better")
         chat.command("leaderboard")
-        board = chat.page.get_by_text("Blind votes only")
+        board = chat.page.get_by_text("A likely range is right")
         expect(board.first).to_be_visible(timeout=PATIENCE)
         chat.say("and a second one?")
         expect(chat.ballots()).to_have_count(2, timeout=PATIENCE)

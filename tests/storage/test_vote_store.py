@@ -200,7 +200,7 @@ async def test_a_press_that_is_abandoned_is_stored_whole_or_not_at_all(arena: Ar
     assert not changed
 
 
-async def test_standings_count_blind_votes_on_live_battles(arena: Arena) -> None:
+async def test_standings_count_the_votes_on_live_battles(arena: Arena) -> None:
     votes = arena.database.votes
     here, there = await arena.open(guild_id=7), await arena.open(guild_id=None)
     for voter, choice in enumerate(("a", "a", "b", "tie", "both_bad")):
@@ -216,10 +216,10 @@ async def test_standings_count_blind_votes_on_live_battles(arena: Arena) -> None
 
     tame, wild = await votes.standings(None)
     assert (tame.contender, tame.kind) == ("tame", "instruct")
-    assert (tame.wins, tame.losses, tame.ties, tame.both_bad) == (2, 2, 1, 1)
-    assert wild == Standing(contender="wild", kind=wild.kind, wins=2, losses=2, ties=1, both_bad=1)
+    assert (tame.wins, tame.losses, tame.ties, tame.both_bad) == (3, 2, 1, 1)
+    assert wild == Standing(contender="wild", kind=wild.kind, wins=2, losses=3, ties=1, both_bad=1)
     tame, wild = await votes.standings(7)
-    assert (tame.wins, tame.losses, wild.wins, wild.losses) == (1, 2, 2, 1)
+    assert (tame.wins, tame.losses, wild.wins, wild.losses) == (2, 2, 2, 2)
     assert await votes.standings(8) == ()
     assert (await votes.count(None), await votes.count(7), await votes.count(8)) == (7, 6, 0)
     assert (await votes.count_not_blind(None), await votes.count_not_blind(8)) == (1, 0)

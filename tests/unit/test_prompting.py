@@ -197,10 +197,10 @@ def test_one_person_alone_is_not_named_in_a_chat() -> None:
 
 def test_the_context_is_cut_between_turns_oldest_first() -> None:
     turns = [said("a" * 5), said("b" * 3), said("c" * 2)]
-    assert recent(turns, characters=5) == tuple(turns[1:])
-    assert recent(turns, characters=4) == tuple(turns[2:])
-    assert recent(turns, characters=99) == tuple(turns)
-    assert recent(turns, characters=0) == ()
+    assert recent(turns, size=5) == tuple(turns[1:])
+    assert recent(turns, size=4) == tuple(turns[2:])
+    assert recent(turns, size=99) == tuple(turns)
+    assert recent(turns, size=0) == ()
 
 
 def test_the_bots_own_id_is_no_speaker() -> None:

@@ -262,6 +262,6 @@ def _too_big() -> str:
 
 def _corrupt(folder: Path) -> ModelCorrupt:
     return ModelCorrupt(
-        f"The model in {folder} cannot be read. Remove it with `twofold models rm` and pull it "
-        "again."
+        f"The model in {folder} cannot be read. Check its files; if Twofold fetched it, remove it "
+        "with `twofold models rm` and pull it again."
     )

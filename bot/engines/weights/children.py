@@ -14,6 +14,7 @@ import psutil
 import structlog
 
 from bot.engines.weights.convert import STAGES
+from bot.engines.weights.tether import TETHERED
 from bot.errors import ModelCorrupt, ModelError, ModelNotFound, ModelUnreachable, NoRoom
 
 if TYPE_CHECKING:
@@ -116,7 +117,12 @@ def _explain_hub(source: Source, failure: dict[str, Any] | None) -> ModelError |
 
 def _spawn(command: list[str], environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603 - our own interpreter and module
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+        [*command, TETHERED],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
     )
 
 

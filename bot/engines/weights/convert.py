@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bot.engines.weights.tether import heed
+
 STAGES = ("reading the tokenizer", "reading the weights", "writing safetensors")
 
 
@@ -83,4 +85,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(heed(sys.argv[1:])))

@@ -11,6 +11,8 @@ import json
 import sys
 from fnmatch import fnmatch
 
+from bot.engines.weights.tether import heed
+
 PATTERNS = ["*.safetensors", "*.json", "tokenizer*", "*.txt", "*.jinja"]
 """Weights as safetensors, configuration, tokenizer, licence: never pickles, never code."""
 
@@ -47,4 +49,4 @@ def _say(what: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(heed(sys.argv[1:])))

@@ -21,11 +21,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from bot.engines.weights import children, wheels
 from bot.engines.weights.sources import Source, notice, parse_source
-from bot.errors import ModelCorrupt, ModelNameError, ModelNotFound, NoRoom
+from bot.errors import ModelCorrupt, ModelError, ModelNameError, ModelNotFound, NoRoom
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,8 +65,7 @@ def pull(source: Source, cache: Path, progress: Progress = quiet) -> Path:
     work = cache / _WORK / source.slug
     with _disk_full(source):
         work.mkdir(parents=True, exist_ok=True)
-        progress("waiting for another process", 0, 0)
-        with FileLock(work.with_name(source.slug + ".lock")):
+        with _alone(FileLock(work.with_name(source.slug + ".lock")), progress):
             if not (folder / MANIFEST).is_file():
                 (work / "source").write_text(str(source), "utf-8")
                 out = work / "out"
@@ -188,6 +187,19 @@ def _need(folder: Path, needed: int) -> None:
 
 
 @contextmanager
+def _alone(lock: FileLock, progress: Progress) -> Iterator[None]:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        progress("waiting for another process", 0, 0)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
 def _disk_full(source: Source) -> Iterator[None]:
     try:
         yield
@@ -196,7 +208,10 @@ def _disk_full(source: Source) -> Iterator[None]:
             raise NoRoom(
                 f"The disk ran full while {source} was fetched. Free some space and pull it again."
             ) from error
-        raise
+        raise ModelError(
+            f"The folder for models cannot be written ({error.strerror}). Set TWOFOLD_HOME to one "
+            "that can."
+        ) from error
 
 
 def _entry(source: Source, folder: Path, *, ready: bool) -> Installed:
