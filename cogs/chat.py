@@ -195,6 +195,9 @@ class ChatCog(commands.Cog):
         except BattleCancelled:
             log.info("the prompt was deleted", battle=battle.id)
             return True
+        except asyncio.CancelledError:
+            await self._post(battle, explain("I am being restarted. Ask again in a minute."))
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it was, it is told in one sentence
             await self._post(battle, explain(sentence(error)))
             return True

@@ -155,6 +155,16 @@ class TestFailures:
             await at.state("open")
             assert at.program.rows("SELECT shown_message_id FROM battles") == [(ballot.id,)]
 
+    async def test_sigterm_tells_whom_it_cannot_wait_for(self, tmp_path: Path) -> None:
+        async with table(tmp_path, roster("hang=1", "hang=1")) as at:
+            prompt = await at.alice.send(at.channel, f"{at.wire.mention} too slow")
+            await at.state("answering")
+            at.program.terminate()
+            told = await at.wire.wait_for_reply(prompt, within=10)
+            assert "restarted" in told.text
+            assert await at.program.wait_exit(within=10) == 0
+            await at.state("failed")
+
     async def test_a_battle_cut_off_by_a_kill_is_ended_at_the_next_start(
         self, tmp_path: Path
     ) -> None:
