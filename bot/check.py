@@ -9,7 +9,7 @@ from bot import client
 from bot.app import engines_for
 from bot.engines import ChatMessage, CompletionRequest
 from bot.engines.completion import complete
-from bot.engines.weights import installed, parse_source, pull
+from bot.engines.weights import is_ready, parse_source, pull
 from bot.errors import TwofoldError
 from storage.database import Database, database_url
 from storage.records import Kind, Sampling
@@ -62,7 +62,7 @@ async def _model(config: Config, contender: ContenderConfig) -> str:
     """Weights are looked for; a server is asked for one token, which only it can answer for."""
     source = parse_source(contender.model)
     if source.scheme in {"wheel", "hub"}:
-        ready = any(i.ready and i.source == source for i in installed(config.models_folder))
+        ready = is_ready(source, config.models_folder)
         return "weights are here" if ready else "weights will be fetched at the first start"
     if source.scheme == "path":
         return f"weights are in {pull(source, config.models_folder)}"

@@ -13,14 +13,13 @@ from rich.progress import (
 from rich.table import Table
 from tokenizers import Tokenizer
 
-from bot.engines.weights import installed, notice, parse_source, pull
+from bot.engines.weights import installed, is_ready, notice, parse_source, pull
 from storage.records import Kind
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from bot.config import Config
-    from bot.engines.weights import Source
 
 MEGABYTE = 1_000_000
 
@@ -35,7 +34,7 @@ def fetch(model: str, *, config: Config, console: Console) -> str:
         return "needs no fetching"
     if source.scheme == "path":
         return f"is in {pull(source, config.models_folder)}"
-    if _is_here(source, config):
+    if is_ready(source, config.models_folder):
         return "is ready"
     console.print(f"Fetching {model}; this happens once.", soft_wrap=True)
     if licence := notice(source):
@@ -89,7 +88,3 @@ def token_counts(text: str, config: Config) -> dict[str, int]:
             tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             counts[contender.slug] = len(tokenizer.encode(text).ids)
     return counts
-
-
-def _is_here(source: Source, config: Config) -> bool:
-    return any(entry.ready and entry.source == source for entry in installed(config.models_folder))

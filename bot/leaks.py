@@ -29,9 +29,7 @@ _AN_AI = r"an? (?:(?:large )?language model|(?:AI|artificial intelligence)(?: la
 _ANY_CASE = re.IGNORECASE
 
 REMOVED = {
-    "thinking": re.compile(
-        r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE
-    ),
+    "thinking": re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | _ANY_CASE),
     "control": re.compile(
         r"<\|[^|<>\n]{1,40}\|>|</?s>|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_turn>|\[/?INST\]"
     ),

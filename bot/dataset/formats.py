@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bot import prompting
+from bot.dataset.select import without_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from storage.records import Conversation
 
 Row = dict[str, Any]
-
-MENTION = re.compile(r"<(@[!&]?|#)[0-9]{1,20}>")
 
 
 def dpo(preference: Preference) -> Row:
@@ -29,9 +27,9 @@ def dpo(preference: Preference) -> Row:
     chosen, rejected = preference.chosen, preference.rejected
     messages = prompting.chat(_anonymous(preference.battle.conversation))
     return {
-        "prompt": [{"role": m.role, "content": _without_ids(m.content)} for m in messages],
-        "chosen": [{"role": "assistant", "content": _without_ids(chosen.shown)}],
-        "rejected": [{"role": "assistant", "content": _without_ids(rejected.shown)}],
+        "prompt": [{"role": m.role, "content": without_ids(m.content)} for m in messages],
+        "chosen": [{"role": "assistant", "content": without_ids(chosen.shown)}],
+        "rejected": [{"role": "assistant", "content": without_ids(rejected.shown)}],
         "battle": preference.battle.id,
         "chosen_contender": chosen.contender,
         "rejected_contender": rejected.contender,
@@ -61,7 +59,3 @@ def _anonymous(conversation: Conversation) -> Conversation:
         for turn in conversation.turns
     )
     return replace(conversation, turns=turns)
-
-
-def _without_ids(text: str) -> str:
-    return MENTION.sub(r"\1someone", text)

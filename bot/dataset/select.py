@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +12,9 @@ from storage.records import BattleState, Outcome, Purpose
 
 if TYPE_CHECKING:
     from storage.records import Answer, Battle, VotedBattle
+
+
+MENTION = re.compile(r"<(@[!&]?|#)[0-9]{1,20}>")
 
 
 class LeftOut(StrEnum):
@@ -74,5 +78,10 @@ def judge(voted: VotedBattle) -> Preference | LeftOut:
     )
 
 
+def without_ids(text: str) -> str:
+    """The text as it may leave the database: Discord's ids in mentions replaced."""
+    return MENTION.sub(r"\1someone", text)
+
+
 def _normal(text: str) -> str:
-    return " ".join(text.split()).casefold()
+    return " ".join(without_ids(text).split()).casefold()

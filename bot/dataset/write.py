@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -21,10 +22,22 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import IO
 
+    from bot.dataset.formats import Row
+    from bot.dataset.select import Preference
     from storage.records import VotedBattle
 
 DATA = "train.jsonl"
 MANIFEST = "manifest.json"
+
+
+@dataclass
+class _Tally:
+    """What was read and written so far."""
+
+    battles: int = 0
+    votes: int = 0
+    rows: int = 0
+    left_out: Counter[LeftOut] = field(default_factory=Counter)
 
 
 async def write(
@@ -41,39 +54,24 @@ async def write(
     whole or not at all. `progress` gets the number of battles read so far. Raises
     ConfigError where the folder cannot be written.
     """
-    to_row = FORMATS[format]
-    left_out: Counter[LeftOut] = Counter()
-    battles_read = votes_read = rows = 0
+    tally = _Tally()
     try:
         await asyncio.to_thread(out.mkdir, parents=True, exist_ok=True)
         with _whole(out / DATA) as (file, digest):
-            async for voted in battles:
-                battles_read += 1
-                votes_read += len(voted.votes)
-                progress(battles_read)
-                verdict = judge(voted)
-                if isinstance(verdict, LeftOut):
-                    left_out[verdict] += 1
-                    continue
-                row = to_row(verdict)
-                if row["chosen"] == row["rejected"]:  # they differed in what is not exported
-                    left_out[LeftOut.SAME_TEXT] += 1
-                    continue
-                line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+            async for line in _lines(battles, FORMATS[format], tally, progress):
                 file.write(line)
                 digest.update(line)
-                rows += 1
-        if not rows:
+        if not tally.rows:
             (out / DATA).unlink()  # loaders fail on a file without rows
         manifest = {
             "twofold": __version__,
             "schema": schema,
             "format": format,
-            "votes": votes_read,
-            "battles": battles_read,
-            "rows": rows,
-            "left_out": {reason.value: left_out[reason] for reason in LeftOut},
-            "files": {DATA: {"rows": rows, "sha256": digest.hexdigest()}},
+            "votes": tally.votes,
+            "battles": tally.battles,
+            "rows": tally.rows,
+            "left_out": {reason.value: tally.left_out[reason] for reason in LeftOut},
+            "files": {DATA: {"rows": tally.rows, "sha256": digest.hexdigest()}},
         }
         with _whole(out / MANIFEST) as (file, _):
             file.write(
@@ -84,6 +82,25 @@ async def write(
             f"{out} cannot be written: {error.strerror}. Choose another --out."
         ) from None
     return manifest
+
+
+async def _lines(
+    battles: AsyncIterator[VotedBattle],
+    to_row: Callable[[Preference], Row],
+    tally: _Tally,
+    progress: Callable[[int], None],
+) -> AsyncIterator[bytes]:
+    """A line for each battle that its voters decided; the others are counted by reason."""
+    async for voted in battles:
+        tally.battles += 1
+        tally.votes += len(voted.votes)
+        progress(tally.battles)
+        verdict = judge(voted)
+        if isinstance(verdict, LeftOut):
+            tally.left_out[verdict] += 1
+            continue
+        tally.rows += 1
+        yield orjson.dumps(to_row(verdict), option=orjson.OPT_APPEND_NEWLINE)
 
 
 @contextmanager

@@ -94,7 +94,7 @@ async def test_sides_are_thrown_by_coin(town: Town) -> None:
     assert len(set(sides)) == 2
 
 
-async def test_leaderboard_counts_blind_votes_and_gives_an_interval(town: Town) -> None:
+async def test_leaderboard_counts_votes_and_gives_an_interval(town: Town) -> None:
     empty = await town.alice.slash(town.lounge, "leaderboard")
     assert "No votes yet" in texts(empty.response)
     for number in range(3):

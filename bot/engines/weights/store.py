@@ -77,6 +77,11 @@ def pull(source: Source, cache: Path, progress: Progress = quiet) -> Path:
     return folder
 
 
+def is_ready(source: Source, cache: Path) -> bool:
+    """Whether the cache holds the whole of a model that is fetched."""
+    return any(entry.ready and entry.source == source for entry in installed(cache))
+
+
 def installed(cache: Path) -> list[Installed]:
     """All models of the cache, whole ones and begun ones, by name."""
     found = []
