@@ -4,26 +4,55 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot import answers
 from bot.engines import CompletionRequest
 from bot.engines.completion import complete
-from bot.errors import EngineBusy, EngineError, EngineUnavailable, PromptTooLong
-from bot.roster import fingerprint, template_of
+from bot.errors import (
+    BattleError,
+    EngineBusy,
+    EngineError,
+    EngineUnavailable,
+    EngineUnreachable,
+    PromptTooLong,
+)
+from bot.roster import template_of
 from storage.records import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from random import Random
 
+    from bot.growth import Growth
+    from bot.languages import Languages
     from bot.prompting import PromptTemplate
     from bot.roster import Roster
-    from storage.records import Contender, Conversation, Side
+    from storage.records import Battle, Contender, Conversation, Side
 
 ATTEMPTS = 3
 """Samples per side: one that failed, is empty or loops is drawn again at most twice."""
+
+
+WHOLE = 10**6
+"""No answer is longer, in UTF-16 units."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """One side's part of a battle; `earlier` is the answer that it goes on with."""
+
+    conversation: Conversation
+    side: Side
+    contender: Contender
+    template: PromptTemplate
+    growth: Growth
+    earlier: Answer | None
+
+    @property
+    def so_far(self) -> str:
+        return self.earlier.raw if self.earlier else ""
 
 
 class Answering:
@@ -37,103 +66,173 @@ class Answering:
         *,
         roster: Roster,
         templates: Mapping[str, PromptTemplate],
+        languages: Languages,
         rng: Random,
         deadline: float,
     ) -> None:
         self._roster = roster
         self._templates = templates
+        self._languages = languages
         self._rng = rng
         self._deadline = deadline
 
     async def answer(
-        self, conversation: Conversation, sides: Mapping[Side, Contender], *, template: str
+        self,
+        conversation: Conversation,
+        sides: Mapping[Side, Contender],
+        *,
+        template: str,
+        growth: Growth,
+        earlier: Mapping[Side, Answer],
     ) -> tuple[Answer, ...]:
         """One answer for each side. `template` is for contenders that have none of their own.
 
-        Raises EngineError as soon as one side cannot answer; the other is stopped then.
+        `growth` gets the text as it is made. A side that has an `earlier` answer goes on
+        with it where it was cut short, and keeps it as it is where not. Raises EngineError
+        as soon as one side cannot answer; the other is stopped then.
         """
-        tasks = [
-            asyncio.ensure_future(self._answer(conversation, side, contender, template))
+        parts = [
+            _Part(
+                conversation=conversation,
+                side=side,
+                contender=contender,
+                template=self._template(contender, earlier.get(side), default=template),
+                growth=growth,
+                earlier=earlier.get(side),
+            )
             for side, contender in sides.items()
         ]
+        tasks = [asyncio.ensure_future(self._answer(part)) for part in parts]
         try:
             return tuple(await asyncio.gather(*tasks))
         finally:
             for task in tasks:
                 task.cancel()
 
-    async def _answer(
-        self, conversation: Conversation, side: Side, contender: Contender, default: str
-    ) -> Answer:
+    def contenders_of(self, battle: Battle) -> dict[Side, Contender]:
+        """Who gave its answers; raises BattleError where one is not here as it was then."""
+        here = {contender.slug: contender for contender in self._roster.contenders}
+        sides = {}
+        for answer in battle.answers:
+            contender, template = here.get(answer.contender), self._templates.get(answer.template)
+            if (
+                contender is None
+                or template is None
+                or self._fingerprint(contender, template) != answer.fingerprint
+            ):
+                raise BattleError(
+                    "One of the two models is not here any more as it was then, so it cannot go on."
+                )
+            sides[answer.side] = contender
+        return sides
+
+    def full_text(self, conversation: Conversation, answer: Answer) -> str:
+        """All that an answer says, tidied and masked as what is shown of it.
+
+        What is shown, where the template that it was made with is not there any more.
+        """
+        template = self._templates.get(answer.template)
+        if template is None or answers.TRUNCATED not in answer.tags:
+            return answer.shown
+        return answers.finish(
+            template.parse(answer.raw).text,
+            finish_reason=answer.finish_reason,
+            ran_on=answers.RUN_ON in answer.tags,
+            heard=heard_in(conversation),
+            speakers=template.render(conversation).speakers,
+            limit=WHOLE,
+        ).shown
+
+    def _template(
+        self, contender: Contender, earlier: Answer | None, *, default: str
+    ) -> PromptTemplate:
+        name = earlier.template if earlier else template_of(contender, default=default)
+        return self._templates[name]
+
+    def _fingerprint(self, contender: Contender, template: PromptTemplate) -> str:
+        return self._roster.fingerprint(contender, template=f"{template.name}@{template.digest}")
+
+    async def _answer(self, part: _Part) -> Answer:
+        if part.earlier and answers.CUT_SHORT not in part.earlier.tags:
+            part.growth.begin(
+                part.side,
+                part.template.parse,
+                speakers=part.template.render(part.conversation).speakers,
+                so_far=part.so_far,
+            )
+            return replace(part.earlier, id=0)
         try:
-            answer = await self._usable(conversation, side, contender, default)
+            answer = await self._with_language(await self._usable(part), part.conversation)
         except (EngineBusy, PromptTooLong):
             raise  # neither is the contender's fault
-        except EngineError:
-            self._roster.failed(contender)
+        except EngineError as error:
+            self._roster.failed(part.contender, error.user_message)
             raise
-        self._roster.answered(contender)
+        self._roster.answered(part.contender)
         return answer
 
-    async def _usable(
-        self, conversation: Conversation, side: Side, contender: Contender, default: str
-    ) -> Answer:
+    async def _usable(self, part: _Part) -> Answer:
         """The first sample that can be shown and does not loop, else the last that loops."""
-        template = self._templates[template_of(contender, default=default)]
         until = time.monotonic() + self._deadline
         usable = None
         for attempt in range(ATTEMPTS):
-            deadline = max(0.0, until - time.monotonic())
             try:
-                answer = await self._sample(conversation, side, contender, template, deadline)
+                answer = await self._sample(part, max(0.0, until - time.monotonic()))
             except EngineError as error:
                 if usable:
                     break
-                if not isinstance(error, EngineUnavailable) or attempt + 1 == ATTEMPTS:
+                # Of those who cannot be reached, the engine has tried more than once already.
+                again = isinstance(error, EngineUnavailable)
+                if not again or isinstance(error, EngineUnreachable) or attempt + 1 == ATTEMPTS:
                     raise
                 continue
             if answer.shown:
-                usable = replace(answer, retries=attempt)
+                usable = replace(answer, retries=answer.retries + attempt)
                 if answers.LOOP not in answer.tags:
                     return usable
         if usable:
             return usable
         raise EngineError("One of the two models had nothing to say, three times in a row.")
 
-    async def _sample(
-        self,
-        conversation: Conversation,
-        side: Side,
-        contender: Contender,
-        template: PromptTemplate,
-        deadline: float,
-    ) -> Answer:
+    async def _with_language(self, answer: Answer, conversation: Conversation) -> Answer:
+        """The answer, tagged where it is in a language that nobody spoke before it."""
+        language = await self._languages.unlike(answer.shown, conversation)
+        return replace(answer, tags=(*answer.tags, f"language:{language}")) if language else answer
+
+    async def _sample(self, part: _Part, deadline: float) -> Answer:
         """One answer with a new seed; its `shown` is empty where nothing visible came."""
-        rendering = template.render(conversation)
+        contender, template = part.contender, part.template
+        rendering = template.render(part.conversation)
         engine = self._roster.engine(contender)
         request = CompletionRequest(
             prompt=rendering.prompt,
+            so_far=part.so_far,
             sampling=contender.sampling,
             stops=rendering.stops,
             seed=self._rng.getrandbits(31),
             deadline=deadline,
         )
-        completion = await complete(engine, request)
-        parsed = template.parse(completion.raw)
+        heard = part.growth.begin(
+            part.side, template.parse, speakers=rendering.speakers, so_far=part.so_far
+        )
+        completion = await complete(engine, request, heard=heard)
+        raw = part.so_far + completion.raw
+        parsed = template.parse(raw)
         finished = answers.finish(
             parsed.text,
             finish_reason=completion.finish_reason,
             ran_on=parsed.ran_on or completion.stop is not None,
-            heard=" ".join(turn.text for turn in conversation.turns),
+            heard=heard_in(part.conversation),
+            speakers=rendering.speakers,
         )
-        return Answer(
-            side=side,
+        answer = Answer(
+            side=part.side,
             contender=contender.slug,
             kind=contender.kind,
-            fingerprint=fingerprint(contender, template=f"{template.name}@{template.digest}"),
+            fingerprint=self._fingerprint(contender, template),
             template=template.name,
             rendered=engine.render(rendering.prompt),
-            raw=completion.raw,
+            raw=raw,
             shown=finished.shown,
             finish_reason=completion.finish_reason,
             tags=finished.tags,
@@ -143,3 +242,21 @@ class Answering:
             seconds=completion.seconds,
             seed=request.seed,
         )
+        return _all_in_all(answer, part.earlier) if part.earlier else answer
+
+
+def heard_in(conversation: Conversation) -> str:
+    """All that was said: names in it give nothing away."""
+    return " ".join(turn.text for turn in conversation.turns)
+
+
+def _all_in_all(answer: Answer, earlier: Answer) -> Answer:
+    """An answer that went on with an earlier one, with the figures of both together."""
+    return replace(
+        answer,
+        prompt_tokens=earlier.prompt_tokens,
+        completion_tokens=earlier.completion_tokens + answer.completion_tokens,
+        seconds_to_first_token=earlier.seconds_to_first_token,
+        seconds=earlier.seconds + answer.seconds,
+        retries=earlier.retries,
+    )

@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from bot.admission import Admission
 from bot.answering import Answering
 from bot.battles import BattleService
+from bot.context import ContextService
 from bot.engines.factory import make_engine
 from bot.errors import StorageError
 from bot.guilds import GuildService
+from bot.languages import Languages
+from bot.limits import BattleLimits
 from bot.prompting import Chat, library
 from bot.roster import Roster
 from bot.voting import VotingService
@@ -55,13 +59,16 @@ def now() -> datetime:
 
 def engines_for(config: Config) -> dict[EngineKey, Engine]:
     """One engine for each model in the roster, not started. Raises ModelNameError."""
-    key = config.openai_api_key
     return {
-        (c.model, c.base_url): make_engine(
+        c.engine: make_engine(
             c.model,
             cache=config.models_folder,
-            base_url=c.base_url or config.openai_base_url,
-            api_key=key.get_secret_value() if key else None,
+            base_url=c.base_url,
+            api_key=config.key_of(c),
+            key_name=c.api_key_env,
+            # Both sides of a battle may ask the same engine.
+            max_waiting=max(64, 2 * config.battles_at_once),
+            llama_cpp=config.llama_cpp,
         )
         for c in config.contenders
     }
@@ -99,13 +106,14 @@ async def open_services(
     config: Config,
     *,
     engines: dict[EngineKey, Engine] | None = None,
+    admission: Admission | None = None,
     clock: Callable[[], datetime] = now,
     rng: random.Random | None = None,
 ) -> AsyncIterator[Services]:
     """Open the database, start the engines, build the services; close all at the end.
 
-    `engines`, `clock` and `rng` are given by those who need their own. The sides'
-    coin is cryptographic by default. Raises TwofoldError if anything cannot open.
+    `engines`, `admission`, `clock` and `rng` are given by those who need their own. The
+    sides' coin is cryptographic by default. Raises TwofoldError if anything cannot open.
     """
     rng = rng or random.SystemRandom()
     engines = engines if engines is not None else engines_for(config)
@@ -122,18 +130,38 @@ async def open_services(
         answering = Answering(
             roster=roster,
             templates={**templates, chat.name: chat},
+            languages=Languages(),
             rng=rng,
             deadline=config.deadline_seconds,
         )
-        guilds = GuildService(store=store.guilds, templates=templates, clock=clock)
+        context = ContextService(
+            roster=roster,
+            templates={**templates, chat.name: chat},
+            agreed=store.members.agreed,
+            tokens=config.context_tokens,
+        )
+        guilds = GuildService(
+            store=store.guilds,
+            templates=templates,
+            contenders=roster.contenders,
+            member_limit=config.member_battles_per_minute,
+            guild_limit=config.guild_battles_per_minute,
+            clock=clock,
+        )
         battles = BattleService(
             battles=store.battles,
             votes=store.votes,
             contenders=store.contenders,
             roster=roster,
             answering=answering,
+            context=context,
             guilds=guilds,
+            admission=admission or Admission(config.battles_at_once),
+            limits=BattleLimits(
+                member=config.member_battles_per_minute, guild=config.guild_battles_per_minute
+            ),
             default_template=config.template,
+            default_showing=config.showing,
             clock=clock,
         )
         await battles.start()

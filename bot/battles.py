@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from bot.answering import heard_in
+from bot.context import continuing_answer
 from bot.errors import (
     BattleError,
     EngineBusy,
     EngineError,
     EngineTimeout,
+    EngineUnreachable,
     PromptTooLong,
     TwofoldError,
 )
-from storage.records import Answer, BattleState, Kind, Purpose
+from bot.growth import Growth, Showing
+from storage.records import BattleState, Purpose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
+    from bot.admission import Admission, Place
     from bot.answering import Answering
+    from bot.context import ContextService
     from bot.guilds import GuildService
+    from bot.limits import BattleLimits
     from bot.roster import Roster
     from storage.battles import BattleStore
     from storage.contenders import ContenderStore
-    from storage.records import Battle, Conversation, Vote
+    from storage.records import Answer, Battle, Contender, Continuing, Conversation, Side
     from storage.votes import VoteStore
 
 log = structlog.get_logger(__name__)
@@ -41,23 +48,51 @@ _DELETED = "The message was deleted while it was answered."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """A prompt that somebody wants answered twice, with where it stands."""
+    """A prompt that somebody wants answered twice, with where it stands.
+
+    `asked_by` is whose limits count, where that is not the author. With a `parent`, its
+    two contenders go on with its answers, on the same sides.
+    """
 
     source_message_id: int
     guild_id: int | None
     channel_id: int
     author_id: int
     conversation: Conversation
+    asked_by: int | None = None
+    parent: Battle | None = None
+
+
+class Audience(Protocol):
+    """Those who watch a battle being answered. What they are told, they must take quickly."""
+
+    def waits(self, place: Place | None) -> None:
+        """Where the battle is in the line, whenever that changes; None when its turn has come."""
+
+    def grows(self, growth: Growth) -> None:
+        """There is more text; called only where answers are shown in lockstep."""
 
 
 class BattleCancelled(BattleError):
     """The prompt went away while it was answered; nobody needs to be told."""
 
 
+@dataclass(slots=True, kw_only=True)
+class _Afoot:
+    """A battle from its opening until its ballot is on show."""
+
+    battle: Battle
+    sides: Mapping[Side, Contender]
+    template: str
+    showing: Showing
+    earlier: Mapping[Side, Answer] = field(default_factory=dict)
+    task: asyncio.Task[tuple[Answer, ...]] | None = None
+
+
 class BattleService:
     """Opens, answers and cancels battles."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - collaborators, all by keyword
         self,
         *,
         battles: BattleStore,
@@ -65,8 +100,12 @@ class BattleService:
         contenders: ContenderStore,
         roster: Roster,
         answering: Answering,
+        context: ContextService,
         guilds: GuildService,
+        admission: Admission,
+        limits: BattleLimits,
         default_template: str,
+        default_showing: Showing,
         clock: Callable[[], datetime],
     ) -> None:
         self._battles = battles
@@ -74,57 +113,86 @@ class BattleService:
         self._contenders = contenders
         self._roster = roster
         self._answering = answering
+        self._context = context
         self._guilds = guilds
+        self._admission = admission
+        self._limits = limits
         self._default_template = default_template
+        self._default_showing = default_showing
         self._clock = clock
         self._deleted: deque[int] = deque(maxlen=DELETED_KEPT)
-        self._running: dict[int, asyncio.Task[tuple[Answer, ...]]] = {}
+        self._afoot: dict[int, _Afoot] = {}
+        self.interrupted: tuple[Battle, ...] = ()
+        """What an earlier process left half-answered and half-shown."""
 
     async def start(self) -> None:
         """Register the roster; give up battles that an earlier process left half-answered."""
         await self._contenders.register(self._roster.contenders, at=self._clock())
         expired = await self._battles.expire_unfinished(reason="interrupted", at=self._clock())
+        self.interrupted = tuple(b for b in expired if b.shown_message_id is not None)
         if expired:
             log.warning("unfinished battles were given up", battles=[b.id for b in expired])
 
     async def open(self, ask: Ask) -> Battle | None:
-        """Store the battle as `answering`.
+        """Draw two contenders, freeze the context for both and store the battle as `answering`.
 
-        None where this message already has one, or was deleted while it was read.
+        None where this message already has one, or was deleted while it was read. Raises
+        LimitReached, BattleError.
         """
+        settings = await self._guilds.settings(ask.guild_id)
+        member_id = ask.asked_by or ask.author_id
+        self._limits.admit(member_id=member_id, guild_id=ask.guild_id, settings=settings)
+        template = settings.template or self._default_template
+        conversation = ask.conversation
+        if ask.parent is not None:
+            sides = self._answering.contenders_of(ask.parent)
+        else:
+            sides = self._roster.draw(settings.contenders)
+            conversation = await self._context.freeze(
+                conversation,
+                sides.values(),
+                template=template,
+                others=settings.others,
+                guild_id=ask.guild_id,
+            )
         battle = await self._battles.create(
             source_message_id=ask.source_message_id,
             guild_id=ask.guild_id,
             channel_id=ask.channel_id,
             author_id=ask.author_id,
-            conversation=ask.conversation,
+            conversation=conversation,
             purpose=Purpose.LIVE,
+            parent_id=ask.parent.id if ask.parent else None,
             at=self._clock(),
         )
-        if battle is not None and ask.source_message_id in self._deleted:
+        if battle is None:
+            return None
+        if not _prompts(battle).isdisjoint(self._deleted):
             await self._battles.cancel(battle.id, at=self._clock())
             return None
+        self._afoot[battle.source_message_id] = _Afoot(
+            battle=battle,
+            sides=sides,
+            template=template,
+            showing=settings.showing or self._default_showing,
+            earlier={a.side: a for a in ask.parent.answers} if ask.parent else {},
+        )
         return battle
 
-    async def answer(self, battle: Battle) -> Battle:
+    async def answer(self, battle: Battle, audience: Audience | None = None) -> Battle:
         """Have both sides answer, and open the battle for votes.
 
         Raises BattleCancelled if the prompt was deleted meanwhile, BattleError if
         a side could not answer; nothing is left to vote on then.
         """
-        settings = await self._guilds.settings(battle.guild_id)
-        task = asyncio.ensure_future(
-            self._answering.answer(
-                battle.conversation,
-                self._roster.draw(),
-                template=settings.template or self._default_template,
-            )
-        )
-        self._running[battle.source_message_id] = task
+        afoot = self._afoot.get(battle.source_message_id)
+        if afoot is None:
+            raise BattleCancelled(_DELETED)
+        afoot.task = asyncio.ensure_future(self._answers(afoot, audience))
         try:
-            finished = await task
+            finished = await afoot.task
         except asyncio.CancelledError:
-            if await self._is_cancelled(battle):
+            if battle.source_message_id not in self._afoot:
                 raise BattleCancelled(_DELETED) from None
             await self.abandon(battle, reason="interrupted")
             raise
@@ -134,64 +202,94 @@ class BattleService:
             if isinstance(error, TwofoldError):
                 raise BattleError(_failure(error)) from error
             raise
-        finally:
-            del self._running[battle.source_message_id]
         opened = await self._battles.open(battle.id, finished, at=self._clock())
         if opened is None:
             raise BattleCancelled(_DELETED)
         return opened
 
+    async def _answers(self, afoot: _Afoot, audience: Audience | None) -> tuple[Answer, ...]:
+        conversation, lockstep = afoot.battle.conversation, afoot.showing is Showing.LOCKSTEP
+        growth = Growth(
+            heard=heard_in(conversation),
+            changed=audience.grows if audience and lockstep else _unheard,
+        )
+        async with self._admission.turn(audience.waits if audience else _unheard):
+            return await self._answering.answer(
+                conversation,
+                afoot.sides,
+                template=afoot.template,
+                growth=growth,
+                earlier=afoot.earlier,
+            )
+
     async def abandon(self, battle: Battle, *, reason: str) -> None:
         """Give a battle up: it failed, or could not be shown. It will take no votes."""
+        self._afoot.pop(battle.source_message_id, None)
         await self._battles.fail(battle.id, reason=reason, at=self._clock())
 
-    async def shown(self, battle: Battle, message_id: int) -> None:
-        """Note which message shows the battle."""
-        await self._battles.shown(battle.id, message_id)
+    async def placed(self, source_message_id: int, message_id: int) -> None:
+        """Note which message will show a battle that is still being answered."""
+        if afoot := self._afoot.get(source_message_id):
+            await self._battles.shown(afoot.battle.id, message_id)
 
-    async def cancel(self, source_message_id: int) -> None:
-        """The prompt was deleted: stop answering it and keep nothing of its text.
+    async def shown(self, battle: Battle, message_id: int) -> bool:
+        """Note which message shows the ballot; False where the prompt was deleted meanwhile."""
+        self._afoot.pop(battle.source_message_id, None)
+        return await self._battles.shown(battle.id, message_id)
+
+    async def cancel(self, message_id: int) -> None:
+        """A message was deleted: stop answering it and keep nothing of its text.
 
         A battle that is on show already stays: its votes were given.
         """
-        self._deleted.append(source_message_id)
-        battle = await self._battles.by_source(source_message_id)
-        if battle is None or battle.shown_message_id is not None:
-            return
-        await self._battles.cancel(battle.id, at=self._clock())
-        if task := self._running.get(source_message_id):
-            task.cancel()
+        self._deleted.append(message_id)
+        for afoot in [a for a in self._afoot.values() if message_id in _prompts(a.battle)]:
+            del self._afoot[afoot.battle.source_message_id]
+            if afoot.task is not None:
+                afoot.task.cancel()
+            await self._battles.cancel(afoot.battle.id, at=self._clock())
 
-    async def spoken(self, message_ids: Iterable[int]) -> Mapping[int, str]:
+    async def on_show(self, battle_id: int, *, guild_id: int | None, channel_id: int) -> Battle:
+        """The battle that a ballot there shows; raises BattleError where there is none."""
+        battle = await self._battles.get(battle_id)
+        if battle is None or (battle.guild_id, battle.channel_id) != (guild_id, channel_id):
+            raise BattleError("This ballot is not known here. Look at a newer one.")
+        if battle.state not in {BattleState.OPEN, BattleState.CLOSED}:
+            raise BattleError("This battle was given up; nothing is left of it.")
+        return battle
+
+    async def answered(self, message_id: int) -> Battle | None:
+        """The battle that was opened for a message, however it ended."""
+        return await self._battles.by_source(message_id)
+
+    def full_text(self, battle: Battle, side: Side) -> str:
+        """All that the answer on a side says, tidied and masked as what is shown of it."""
+        return self._answering.full_text(battle.conversation, battle.answer(side))
+
+    async def spoken(self, message_ids: Iterable[int], continuing: Continuing) -> Mapping[int, str]:
         """What the bot is taken to have said in those of its messages that show battles."""
         battles = await self._battles.by_shown_many(tuple(message_ids))
         return {
-            message_id: continuing_answer(battle, await self._votes.for_battle(battle.id)).shown
+            message_id: continuing_answer(
+                battle, await self._votes.for_battle(battle.id), continuing
+            ).shown
             for message_id, battle in battles.items()
             if battle.answers
         }
 
     @property
     def running(self) -> int:
-        """How many battles are being answered now."""
-        return len(self._running)
-
-    async def _is_cancelled(self, battle: Battle) -> bool:
-        stored = await self._battles.get(battle.id)
-        return stored is not None and stored.state is BattleState.CANCELLED
+        """How many battles wait or are being answered now."""
+        return sum(afoot.task is not None for afoot in self._afoot.values())
 
 
-def continuing_answer(battle: Battle, votes: Iterable[Vote]) -> Answer:
-    """Which answer a conversation goes on from: the winner so far, else the instruct one.
+def _prompts(battle: Battle) -> set[int | None]:
+    """The messages that a battle answers: what opened it, and where its prompt stands."""
+    return {battle.source_message_id, battle.conversation.prompt.message_id}
 
-    A tie in wins, or no win at all, leaves it to the instruct side, which keeps a
-    chat on its course; the first answer where there is no instruct side.
-    """
-    wins = Counter(vote.winner_answer_id for vote in votes if vote.winner_answer_id is not None)
-    by_wins = sorted(
-        battle.answers, key=lambda a: (wins[a.id], a.kind is Kind.INSTRUCT), reverse=True
-    )
-    return by_wins[0]
+
+def _unheard(_: object) -> None:
+    """Nobody watches."""
 
 
 def _failure(error: TwofoldError) -> str:
@@ -202,6 +300,8 @@ def _failure(error: TwofoldError) -> str:
         what = "Both models are busy with other messages."
     elif isinstance(error, EngineTimeout):
         what = "One of the two models did not answer in time."
+    elif isinstance(error, EngineUnreachable):
+        what = "One of the two models could not be reached."
     elif isinstance(error, EngineError):
         what = "One of the two models could not answer."
     else:

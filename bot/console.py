@@ -1,4 +1,4 @@
-"""What the command line shows of models: a progress bar, a table."""
+"""What the command line shows of models: a progress bar, what is here, what there is."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.table import Table
 from tokenizers import Tokenizer
 
+from bot.contenders import presets
 from bot.engines.weights import installed, is_ready, notice, parse_source, pull
 from storage.records import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
 
     from bot.config import Config
@@ -57,15 +59,12 @@ def fetch(model: str, *, config: Config, console: Console) -> str:
     return "is ready"
 
 
-def models_table(config: Config) -> Table:
-    """The roster's models and the cache's, with size and state."""
-    table = Table("Model", "Used by", "State", "Size", box=None, pad_edge=False)
-    table.columns[0].no_wrap = True
+def models_lines(config: Config) -> Iterator[str]:
+    """The roster's models and the cache's: the name, whole for copying, then how each is."""
     cached = {str(entry.source): entry for entry in installed(config.models_folder)}
     users: dict[str, list[str]] = {name: [] for name in cached}
     for contender in config.contenders:
-        name = str(parse_source(contender.model))
-        users.setdefault(name, []).append(contender.slug)
+        users.setdefault(str(parse_source(contender.model)), []).append(contender.slug)
     for name, slugs in sorted(users.items()):
         entry = cached.get(name)
         if entry is None:
@@ -73,9 +72,18 @@ def models_table(config: Config) -> Table:
             state = "not fetched yet" if needs_weights else "needs no fetching"
         else:
             state = "ready" if entry.ready else "half fetched: pull again to go on"
-        size = f"{entry.size / MEGABYTE:.0f} MB" if entry else ""
-        table.add_row(name, ", ".join(slugs), state, size)
-    return table
+            state += f", {entry.size / MEGABYTE:.0f} MB"
+        yield name
+        yield f"  {state}, " + (f"used by {', '.join(slugs)}" if slugs else "not on the roster")
+
+
+def presets_lines() -> Iterator[str]:
+    """The presets: what each is, and its models or the settings that name them."""
+    for name, preset in presets().items():
+        yield f"{name}: {preset.help}"
+        told = {need: f"TWOFOLD_{need.upper()}" for need in preset.needs}
+        for contender in preset.contenders:
+            yield f"  {contender['kind']:9} {contender['model'].format_map(told)}"
 
 
 def token_counts(text: str, config: Config) -> dict[str, int]:

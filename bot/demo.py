@@ -54,7 +54,7 @@ class Workshop:
         """Have a job run outside."""
         self._jobs.put_nowait(job)
 
-    async def wait_for(self, awaitable: Coroutine[Any, Any, Chunk | Exception | None]) -> Any:  # noqa: ANN401 - SimCord's type
+    async def wait_for(self, awaitable: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - SimCord's type
         """Wait for a job without keeping the simulation from coming to rest."""
         if self.env is None:
             return await awaitable
@@ -75,8 +75,15 @@ class _OutsideEngine:
     async def start(self) -> None:
         await self._engine.start()
 
+    @property
+    def room(self) -> int | None:
+        return self._engine.room
+
     def render(self, prompt: Prompt) -> str:
         return self._engine.render(prompt)
+
+    def count(self, prompt: Prompt) -> int:
+        return self._engine.count(prompt)
 
     async def close(self) -> None:
         await self._engine.close()

@@ -14,10 +14,12 @@ TwofoldError                  user_message, retryable
 ├── EngineError               a completion could not be made
 │   ├── EngineBusy            the queue is full; retryable
 │   ├── EngineTimeout         the deadline passed; retryable
-│   ├── EngineUnavailable     the far side refuses or is down for now; retryable
+│   ├── EngineUnavailable     it failed on the way, another sample may come through; retryable
+│   │   └── EngineUnreachable no server answers, after all attempts; retryable
 │   ├── PromptTooLong         the model cannot read that much
 │   └── EngineRefused         the far side will never take this request (key, model, arguments)
 ├── BattleError               a battle cannot be opened
+│   └── LimitReached          too many in the last minute; retryable
 └── VoteRefused               this vote does not count
 """
 
@@ -35,6 +37,8 @@ __all__ = [
     "EngineRefused",
     "EngineTimeout",
     "EngineUnavailable",
+    "EngineUnreachable",
+    "LimitReached",
     "ModelCorrupt",
     "ModelError",
     "ModelNameError",
@@ -95,9 +99,13 @@ class EngineTimeout(EngineError):
 
 
 class EngineUnavailable(EngineError):
-    """The far side refuses connections, limits the rate or fails for now."""
+    """The model failed on the way to an answer; another sample may come through."""
 
     retryable = True
+
+
+class EngineUnreachable(EngineUnavailable):
+    """The far side refuses connections or fails for now; it was tried more than once."""
 
 
 class PromptTooLong(EngineError):
@@ -110,6 +118,16 @@ class EngineRefused(EngineError):
 
 class BattleError(TwofoldError):
     """A battle cannot be opened."""
+
+
+class LimitReached(BattleError):
+    """Too many battles in the last minute; `news` is true once a minute, so as not to nag."""
+
+    retryable = True
+
+    def __init__(self, user_message: str, *, news: bool) -> None:
+        super().__init__(user_message)
+        self.news = news
 
 
 class VoteRefused(TwofoldError):

@@ -1,7 +1,7 @@
 """What would tell which model wrote an answer, found and masked before it is shown.
 
-Only the assistant's own text is looked at, on word boundaries, and a name that the
-conversation itself brought up is left alone. The raw completion keeps everything;
+Only the assistant's own text is looked at, on word boundaries, and a name or special
+token that the conversation itself brought up is left alone. The raw completion keeps everything;
 tags say what kind of thing was masked.
 """
 
@@ -22,16 +22,22 @@ VENDORS = (
     *("Alibaba", "Mistral AI", "xAI", "DeepSeek", "Cohere", "AI2"),
 )
 
-_I_AM = r"\b(?:I am|I'm|my name is|I am called|I'm called|me,)\s+"
+_I_AM = r"\b(?:I am|I['’]m|my name is|I am called|I['’]m called|me,)\s+"
 _MADE_BY = r"\b(?:trained|developed|created|made|built|designed|fine-tuned) (?:by|at)\s+"
-_AN_AI = r"an? (?:(?:large )?language model|(?:AI|artificial intelligence)(?: language model)?)"
+_MACHINE = r"(?:(?:language )?model|assistant|chat ?bot|bot|system|program)"
+_AI = r"(?:AI|artificial intelligence)"
+_AN_AI = (
+    rf"an? (?:(?:large )?language model|(?:virtual|digital) assistant|chat ?bot|computer program|"
+    rf"{_AI}(?:[ -](?:powered )?{_MACHINE})?|[a-z-]+ {_AI}(?:[ -]{_MACHINE}|(?! \w)))"
+)
 
 _ANY_CASE = re.IGNORECASE
 
 REMOVED = {
     "thinking": re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | _ANY_CASE),
     "control": re.compile(
-        r"<\|[^|<>\n]{1,40}\|>|</?s>|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_turn>|\[/?INST\]"
+        r"(?P<token><\|[^|<>\n]{1,40}\|>|</?s>|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_turn>"
+        r"|\[/?INST\])"
     ),
     "prefix": re.compile(r"\A\s*(?:assistant|AI|bot)\s*:[ \t]*", _ANY_CASE),
 }
@@ -55,10 +61,7 @@ def mask(text: str, *, heard: str = "") -> tuple[str, tuple[str, ...]]:
     """
     known = heard.casefold()
     tags: list[str] = []
-    for kind, pattern in REMOVED.items():
-        text, count = pattern.subn("", text)
-        tags += [f"leak:{kind}"] * bool(count)
-    for kind, pattern in MASKED.items():
+    for kind, pattern in {**REMOVED, **MASKED}.items():
         before = text
         text = pattern.sub(lambda found: _hidden(found, known), text)
         tags += [f"leak:{kind}"] * (text != before)
@@ -67,7 +70,7 @@ def mask(text: str, *, heard: str = "") -> tuple[str, tuple[str, ...]]:
 
 def _hidden(found: re.Match[str], known: str) -> str:
     groups = found.groupdict()
-    telling = groups.get("name") or groups["own"]
-    if groups.get("name") and telling.casefold() in known:
+    said = groups.get("name") or groups.get("token")
+    if said and said.casefold() in known:
         return found[0]
-    return f"{groups.get('intro') or ''}{MASK}"
+    return f"{groups.get('intro') or ''}{MASK}" if "name" in groups or "own" in groups else ""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -21,13 +22,17 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from bot.engines import ChatMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from bot.engines import Prompt
     from storage.records import Conversation, Turn
 
 MAX_LABEL = 32
 INDENT = "  "
+
+_ROLE = re.compile(r"\n(?=(?:User|Human|Assistant):)")
+_NOT_IN_LABELS = re.compile(r'[\s:<>\[\]"*#]+')
+"""What the templates write turns with, and white space."""
 
 
 def _a_pattern(text: str) -> str:
@@ -41,13 +46,14 @@ def _a_pattern(text: str) -> str:
 class Frame(BaseModel):
     """How a template writes a conversation down.
 
-    `preamble` stands first. `person` and `bot` write a turn, with `{name}` and
+    `preamble` stands first; its first line coming again is another text. `person` and `bot` write a turn, with `{name}` and
     `{text}`; `cue` is where the bot's answer begins. `stops` are what other turns
     begin with, besides the speakers' names; `turn` is a regular expression for it,
     for speakers that the model invents. Turns begin on lines of their own, and a
     text's further lines are indented, so that no text can imitate a turn. With
     `quote`, a text stands between quotation marks instead. With `verbatim` there is
-    the message alone.
+    the message alone: nothing is added, so there are no turns in it either. Names at
+    the beginnings of lines are then part of the text that somebody wished continued.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,10 +77,16 @@ class Frame(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """What the model is given, and the texts at which somebody else's turn begins."""
+    """What the model is given, and how somebody else's turn would show in what it writes.
+
+    `stops` are the texts with which one begins in the prompt's own form. `speakers` are
+    the names in the prompt, the bot's among them, for the forms that a model may take
+    instead; none where names are not those of speakers.
+    """
 
     prompt: Prompt
     stops: tuple[str, ...] = ()
+    speakers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +155,8 @@ class Framed:
         ]
         preamble = [frame.preamble.strip("\n")] if frame.preamble else []
         text = "\n".join((*preamble, *lines, _fill(frame.cue, name=own)))
-        return Rendering(text, tuple(self._stops((*labels.values(), own))))
+        speakers = (*labels.values(), own)
+        return Rendering(text, tuple(self._stops(speakers)), speakers)
 
     def parse(self, completion: str) -> Parsed:
         """The answer up to the next turn, with the frame's indentation taken off again.
@@ -162,12 +175,18 @@ class Framed:
 
     @cached_property
     def _next_turn(self) -> re.Pattern[str]:
-        return re.compile(rf"\n(?={self._frame.turn or '(?!)'})")
+        begins = (self._frame.turn, *map(re.escape, self._opening))
+        return re.compile(rf"\n(?={'|'.join(filter(None, begins)) or '(?!)'})")
+
+    @property
+    def _opening(self) -> list[str]:
+        """The preamble's first line, if there is one."""
+        return self._frame.preamble.strip("\n").splitlines()[:1]
 
     def _safe(self, text: str) -> str:
         """A text that stays inside its turn."""
         if self._frame.quote:
-            return " ".join(text.replace(self._frame.quote, "'").split("\n"))
+            return " ".join(text.replace(self._frame.quote, "'").splitlines())
         return f"\n{INDENT}".join(text.splitlines())
 
     def _stops(self, speakers: Iterable[str]) -> Iterator[str]:
@@ -183,7 +202,8 @@ class Framed:
             for speaker in speakers
             for name in (speaker, speaker.lower(), speaker.upper(), speaker.title())
         }
-        yield from sorted(f"\n{head}" for head in {*heads, *frame.stops} if head)
+        begins = {*heads, *frame.stops, *self._opening}
+        yield from sorted(f"\n{begin}" for begin in begins if begin)
 
 
 class Chat:
@@ -202,11 +222,13 @@ class Chat:
 
     def render(self, conversation: Conversation) -> Rendering:
         """The messages; the model ends its turn by itself."""
-        return Rendering(chat(conversation, system=self._system))
+        speakers = (*speaker_labels(conversation).values(), label(conversation.bot_name))
+        return Rendering(chat(conversation, system=self._system), speakers=speakers)
 
     def parse(self, completion: str) -> Parsed:
-        """The completion as it is."""
-        return Parsed(completion)
+        """The answer up to where the model goes on with the user's part."""
+        own, *others = _ROLE.split(completion, maxsplit=1)
+        return Parsed(own, ran_on=bool(others))
 
 
 def library(more: Mapping[str, Frame]) -> dict[str, PromptTemplate]:
@@ -248,37 +270,31 @@ def chat(conversation: Conversation, *, system: str = "") -> tuple[ChatMessage, 
     return (*head, *messages)
 
 
-def recent(turns: Sequence[Turn], *, size: int) -> tuple[Turn, ...]:
-    """The last turns whose texts have at most `size` bytes in all, cut between turns."""
-    kept: list[Turn] = []
-    for turn in reversed(turns):
-        size -= len(turn.text.encode("utf-8", "replace"))
-        if size < 0:
-            break
-        kept.append(turn)
-    return tuple(reversed(kept))
-
-
 def speaker_labels(conversation: Conversation) -> dict[int, str]:
     """A safe and distinct name for each person in the conversation, by author id."""
-    taken = {label(conversation.bot_name)}
+    taken = {_folded(label(conversation.bot_name))}
     labels: dict[int, str] = {}
     for turn in _people(conversation.turns):
         if turn.author_id in labels:
             continue
         name = plain = label(turn.name)
         number = 2
-        while name in taken:
+        while _folded(name) in taken:
             name, number = f"{plain} {number}", number + 1
-        taken.add(name)
+        taken.add(_folded(name))
         labels[turn.author_id] = name
     return labels
 
 
 def label(name: str) -> str:
-    """A display name made safe as a turn header: one line, no colon, not endless."""
-    cleaned = re.sub(r"[\s:]+", " ", "".join(c for c in name if c.isprintable() or c.isspace()))
-    return cleaned.strip()[:MAX_LABEL].strip() or "someone"
+    """A display name made safe as a turn header: one line, no marks of turns, not endless."""
+    seen = "".join(c for c in name if c.isprintable() or c.isspace())
+    return _NOT_IN_LABELS.sub(" ", seen).strip()[:MAX_LABEL].strip() or "someone"
+
+
+def _folded(name: str) -> str:
+    """A name as a reader takes it: neither capitals nor compatibility forms make it another."""
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def _fill(pattern: str, **values: str) -> str:

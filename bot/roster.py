@@ -15,11 +15,11 @@ from bot.prompting import Chat
 from storage.records import Contender, Kind, Side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
     from random import Random
 
-    from bot.config import ContenderConfig
+    from bot.contenders import ContenderConfig
     from bot.engines import Engine
 
 log = structlog.get_logger(__name__)
@@ -27,8 +27,8 @@ log = structlog.get_logger(__name__)
 FAILURES = 3
 REST = timedelta(minutes=5)
 
-EngineKey = tuple[str, str | None]
-"""A model and its base URL: contenders that agree in both share an engine."""
+EngineKey = tuple[str, str | None, str | None]
+"""A model, its base URL and the variable with its key: who agrees in all shares an engine."""
 
 
 class Roster:
@@ -42,7 +42,7 @@ class Roster:
         clock: Callable[[], datetime],
         rng: Random,
     ) -> None:
-        self._engines = {c.slug: engines[c.model, c.base_url] for c in contenders}
+        self._engines = {c.slug: engines[c.engine] for c in contenders}
         self.contenders = tuple(
             _contender(c, revision=self._engines[c.slug].revision) for c in contenders
         )
@@ -52,31 +52,42 @@ class Roster:
         self._clock = clock
         self._rng = rng
 
+    def fingerprint(self, contender: Contender, *, template: str) -> str:
+        """As `fingerprint`, with what the engine has learnt of its server since it started."""
+        revision = self._engines[contender.slug].revision
+        return fingerprint(replace(contender, revision=revision), template=template)
+
     def engine(self, contender: Contender) -> Engine:
         """The engine that answers for a contender."""
         return self._engines[contender.slug]
 
-    def draw(self) -> dict[Side, Contender]:
+    def draw(self, allowed: Collection[str] = ()) -> dict[Side, Contender]:
         """One base contender and one other by weight, on sides thrown by coin.
 
-        Who rests is not drawn, unless nobody else of the kind is there.
+        `allowed` are the slugs to which a guild keeps, as `permitted` reads them. Who
+        rests is not drawn, unless nobody else of the kind is there.
         """
+        field = permitted(self.contenders, allowed)
         pair = []
         for base in (True, False):
-            able = [c for c in self.contenders if (c.kind is Kind.BASE) is base]
+            able = [c for c in field if (c.kind is Kind.BASE) is base]
             awake = [c for c in able if not self._rests(c)] or able
             pair += self._rng.choices(awake, [self._weights[c.slug] for c in awake])
         self._rng.shuffle(pair)
         return dict(zip(Side, pair, strict=True))
 
-    def failed(self, contender: Contender) -> None:
-        """Note a failure; after three in a row the contender rests for a while."""
+    def failed(self, contender: Contender, why: str) -> None:
+        """Note a failure; after three in a row the contender rests for a while.
+
+        One that fails again when it is tried after its rest goes back to rest at once.
+        `why` is for the operator's log.
+        """
         slug = contender.slug
         self._failures[slug] += 1
-        if self._failures[slug] >= FAILURES:
+        log.warning("a contender failed", contender=slug, in_a_row=self._failures[slug], why=why)
+        if self._failures[slug] >= FAILURES and not self._rests(contender):
             self._rests_until[slug] = self._clock() + REST
             log.warning("a contender rests", contender=slug, minutes=REST.total_seconds() / 60)
-            del self._failures[slug]
 
     def answered(self, contender: Contender) -> None:
         """Note that all is well: the failures before do not count any more."""
@@ -85,6 +96,16 @@ class Roster:
     def _rests(self, contender: Contender) -> bool:
         until = self._rests_until.get(contender.slug)
         return until is not None and self._clock() < until
+
+
+def permitted(contenders: Sequence[Contender], slugs: Collection[str]) -> tuple[Contender, ...]:
+    """Those of `contenders` that have these slugs; all of them where that makes no pair.
+
+    So no slugs mean no restriction, and slugs that left the roster are passed over.
+    """
+    chosen = tuple(c for c in contenders if c.slug in slugs)
+    both = {c.kind is Kind.BASE for c in chosen} == {True, False}
+    return chosen if both else tuple(contenders)
 
 
 def template_of(contender: Contender, *, default: str) -> str:

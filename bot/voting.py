@@ -54,7 +54,8 @@ class VotingService:
 
         Raises VoteRefused where the battle is unknown, elsewhere or not open, or
         the voter is a bot. A vote counts as blind while its voter has not yet been
-        told which side is which, which happens after the first press.
+        told which side is which, which happens after the first press on the battle or on
+        one that it continues.
         """
         battle = await self._battles.get(press.battle_id)
         if battle is None or (battle.guild_id, battle.channel_id) != (
@@ -66,14 +67,12 @@ class VotingService:
             raise VoteRefused("Bots cannot vote.")
         if battle.state is not BattleState.OPEN:
             raise VoteRefused("This battle takes no votes any more.")
-        earlier = await self._votes.get(battle.id, press.voter_id)
         outcome, winner = to_outcome(battle, press.choice)
         vote, changed = await self._votes.cast(
             battle_id=battle.id,
             voter_id=press.voter_id,
             outcome=outcome,
             winner_answer_id=winner,
-            blind=earlier is None,
             by_author=press.voter_id == battle.author_id,
             at=self._clock(),
         )

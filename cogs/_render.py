@@ -6,22 +6,30 @@ in the same colour, with the same room.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import io
+import math
+from typing import TYPE_CHECKING, Any
 
 import discord
 from discord import ui
 
-from bot.answers import shorten
+from bot.answers import TRUNCATED, shorten, utf16_length
+from bot.guilds import Others
 from bot.ranking import wilson
-from cogs._views import VoteButton
-from storage.records import Choice, Kind, Side
+from bot.roster import permitted
+from bot.sequels import can_go_on
+from cogs import _views
+from cogs._responding import Response
+from storage.records import BattleState, Choice, Continuing, Kind, Side
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from bot.admission import Place
+    from bot.config import Config
     from bot.guilds import GuildSettings
     from bot.voting import Cast
-    from storage.records import Answer, Battle, Standing, Turn
+    from storage.records import Answer, Battle, Contender, Standing, Turn
 
 NEUTRAL = discord.Colour(0x5865F2)
 KIND_NAMES = {Kind.BASE: "base model", Kind.INSTRUCT: "instruct model", Kind.TUNED: "tuned model"}
@@ -31,7 +39,23 @@ CHOSEN = {
     Choice.TIE: "You called it a **tie**.",
     Choice.BOTH_BAD: "You found **both bad**.",
 }
+CONTINUING = {
+    Continuing.WINNER: "the winner so far, else the instruct model's answer",
+    Continuing.INSTRUCT: "the instruct model's answer",
+    Continuing.BASE: "the base model's answer",
+}
+OTHERS = {
+    Others.AS_THEY_ARE: "as they are",
+    Others.PLACEHOLDER: "as a placeholder, with nothing of theirs stored",
+}
 ASKED_LIMIT = 200
+FULL_LIMIT = 3900
+"""In UTF-16 units: a message holds 4,000, its heading included."""
+
+ANSWERING = "Both models are answering."
+OUR_TURN = "It is your turn. Both models are answering."
+RESTARTED = "I was restarted before both answers were done. Ask again."
+STRANGE_BUTTON = "This button is from another version of me and does nothing any more."
 
 
 def ballot(battle: Battle, *, asked: Turn | None = None) -> ui.LayoutView:
@@ -39,23 +63,73 @@ def ballot(battle: Battle, *, asked: Turn | None = None) -> ui.LayoutView:
 
     `asked` is the prompt where no message in the channel shows it.
     """
-    view = ui.LayoutView(timeout=None)
-    if asked is not None:
-        author = discord.utils.escape_markdown(asked.name)
-        quote = discord.utils.escape_markdown(" ".join(shorten(asked.text, ASKED_LIMIT).split()))
-        view.add_item(ui.TextDisplay(f"-# {author} asked: {quote}"))
-    for side in Side:
-        view.add_item(_side(side, battle.answer(side)))
-    view.add_item(
-        ui.ActionRow(*(VoteButton(battle_id=battle.id, choice=choice) for choice in Choice))
-    )
-    view.add_item(
+    votes = (_views.vote(battle.id, choice) for choice in Choice)
+    from_where = f", goes on from #{battle.parent_id}" if battle.parent_id else ""
+    return _layout(
+        *_answers({side: battle.answer(side).shown for side in Side}, asked),
+        _row(*votes, _views.more(battle.id)),
         ui.TextDisplay(
-            f"-# Two language models answered, sides by coin. Vote to see which is which."
-            f" · #{battle.id}"
-        )
+            "-# Two language models answered, sides by coin. Vote to see which is which."
+            f" · #{battle.id}{from_where}"
+        ),
     )
-    return view
+
+
+def growing(texts: Mapping[Side, str], *, asked: Turn | None = None) -> ui.LayoutView:
+    """Both answers as far as they are, with nothing to press yet."""
+    return _layout(
+        *_answers(texts, asked),
+        ui.TextDisplay("-# Two language models are answering. You can vote when both are done."),
+    )
+
+
+def busy(place: Place) -> str:
+    """Where somebody waits, and for how long as far as that is known."""
+    where = "next" if place.number == 1 else f"number {place.number}"
+    about = "" if place.seconds is None else f", about {_duration(place.seconds)}"
+    return f"Both models are busy: you are {where}{about}."
+
+
+def more(battle: Battle, *, by_author: bool) -> ui.LayoutView:
+    """What else there is to a battle, for the one who pressed."""
+    lines = [f"**Battle #{battle.id}**"]
+    rows = []
+    if any(TRUNCATED in answer.tags for answer in battle.answers):
+        lines.append("Not all of the text fits into the message.")
+        rows.append(_row(*(_views.full(battle.id, side) for side in Side)))
+    else:
+        lines.append("Both answers are shown in full.")
+    if by_author:
+        lines.append("-# Again: two models, drawn anew, answer the same prompt.")
+        own = [_views.again(battle.id)]
+        if can_go_on(battle):
+            lines.append("-# Continue: what was cut short goes on where it stopped.")
+            own.append(_views.go_on(battle.id))
+        rows.append(_row(*own))
+    return _layout(ui.TextDisplay("\n".join(lines)), *rows)
+
+
+def full_text(battle: Battle, side: Side, text: str) -> Response:
+    """All of one answer, as a file where a message cannot hold it."""
+    head = f"**{side.upper()}** in full · #{battle.id}"
+    if utf16_length(text) <= FULL_LIMIT:
+        return Response(_layout(ui.TextDisplay(head), _container(ui.TextDisplay(text))))
+    name = f"battle-{battle.id}-{side.value}.txt"
+    file = discord.File(io.BytesIO(text.encode()), name)
+    shown = _container(ui.File(f"attachment://{name}"))
+    return Response(_layout(ui.TextDisplay(head), shown), (file,))
+
+
+def answered_already(battle: Battle | None) -> str:
+    """Why a message gets no second battle."""
+    if battle is None or battle.state is BattleState.CANCELLED:
+        return "That message was deleted."
+    if battle.state is BattleState.ANSWERING:
+        return "That message is being answered already."
+    if battle.state is BattleState.FAILED:
+        return "That message could not be answered. Send it again."
+    where = f"{battle.guild_id or '@me'}/{battle.channel_id}/{battle.shown_message_id}"
+    return f"That message was answered already: https://discord.com/channels/{where}"
 
 
 def reveal(cast: Cast) -> ui.LayoutView:
@@ -68,7 +142,7 @@ def reveal(cast: Cast) -> ui.LayoutView:
 
 def message(text: str) -> ui.LayoutView:
     """Plain words as a Components V2 message."""
-    return ui.LayoutView(timeout=None).add_item(ui.TextDisplay(text))
+    return _layout(ui.TextDisplay(text))
 
 
 def leaderboard(standings: Sequence[Standing], *, not_blind: int) -> str:
@@ -85,19 +159,47 @@ def leaderboard(standings: Sequence[Standing], *, not_blind: int) -> str:
     return "\n".join(lines)
 
 
-def settings(current: GuildSettings, *, default_template: str) -> str:
+def settings(current: GuildSettings, *, config: Config, contenders: Sequence[Contender]) -> str:
     """The effective settings and where each comes from."""
     channels = " ".join(f"<#{channel}>" for channel in current.channels) or "none"
-    source = "set here" if current.template else "the default"
+    member = _either(current.member_limit, config.member_battles_per_minute)
+    server = _either(current.guild_limit, config.guild_battles_per_minute)
     return "\n".join(
         (
             "**Settings of this server**",
             f"Channels where every message is answered: {channels}",
-            f"Prompt template: `{current.template or default_template}` ({source})",
+            f"Prompt template: {_either(current.template, config.template)}",
+            f"Contenders: {_field(current.contenders, contenders)}",
+            f"Answers appear: {_either(current.showing, config.showing)}",
+            f"Conversations go on from: {CONTINUING[current.continuing]}",
+            f"Other members who have not agreed to be kept: given {OTHERS[current.others]}",
+            f"Answered in a minute: {member} for a member, {server} in all",
             "-# Everywhere else I answer when I am mentioned or replied to.",
-            "-# Change them with `/settings channel` and `/settings template`.",
+            "-# Change them with the other `/settings` commands.",
         )
     )
+
+
+def channel_warnings(lacking: Sequence[str], *, reads_messages: bool) -> Iterator[str]:
+    """What keeps a channel that was turned on from being answered."""
+    if lacking:
+        yield f"⚠ I lack permissions there: {', '.join(lacking)}. Grant them, or I stay silent."
+    if not reads_messages:
+        yield "⚠ I cannot read messages that do not mention me: Message Content is turned off."
+
+
+def _either(chosen: object | None, default: object) -> str:
+    return f"`{default}` (the default)" if chosen is None else f"`{chosen}` (set here)"
+
+
+def _field(chosen: Sequence[str], contenders: Sequence[Contender]) -> str:
+    """Who meets in a server."""
+    if not chosen:
+        return "all (the default)"
+    field = permitted(contenders, chosen)
+    if not {c.slug for c in field} <= set(chosen):
+        return "all (those that were chosen here make no pair any more)"
+    return f"{', '.join(f'`{c.slug}`' for c in field)} (set here)"
 
 
 def about(version: str) -> str:
@@ -111,12 +213,28 @@ Prompts, answers and votes are stored on the operator's machine and may be expor
 -# Twofold {version} · Apache-2.0"""
 
 
-def _side(side: Side, answer: Answer) -> ui.Container[ui.LayoutView]:
-    return ui.Container(
-        ui.TextDisplay(f"**{side.value.upper()}**"),
-        ui.TextDisplay(answer.shown),
-        accent_colour=NEUTRAL,
-    )
+def _answers(texts: Mapping[Side, str], asked: Turn | None) -> Iterator[ui.Item[Any]]:
+    if asked is not None:
+        author = discord.utils.escape_markdown(asked.name)
+        quote = discord.utils.escape_markdown(" ".join(shorten(asked.text, ASKED_LIMIT).split()))
+        yield ui.TextDisplay(f"-# {author} asked: {quote}")
+    for side in Side:
+        yield _container(ui.TextDisplay(f"**{side.upper()}**"), ui.TextDisplay(texts[side]))
+
+
+def _container(*items: ui.Item[Any]) -> ui.Container[Any]:
+    return ui.Container(*items, accent_colour=NEUTRAL)
+
+
+def _row(*buttons: _views.BattleButton) -> ui.ActionRow[Any]:
+    return ui.ActionRow(*buttons)
+
+
+def _layout(*items: ui.Item[Any]) -> ui.LayoutView:
+    view = ui.LayoutView(timeout=None)
+    for item in items:
+        view.add_item(item)
+    return view
 
 
 def _who(side: Side, answer: Answer) -> str:
@@ -144,6 +262,13 @@ def _ahead(wins: int, decided: int) -> str:
 def _win_share(standing: Standing) -> float:
     decided = standing.wins + standing.losses
     return standing.wins / decided if decided else 0.0
+
+
+def _duration(seconds: float) -> str:
+    """Rounded up, as far as one can know it."""
+    if seconds > 55:  # noqa: PLR2004 - what rounds up to a minute
+        return _count(math.ceil(seconds / 60), "minute")
+    return f"{max(1, math.ceil(seconds / 5)) * 5} seconds"
 
 
 def _count(number: int, noun: str) -> str:

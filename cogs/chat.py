@@ -3,41 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, suppress
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING
 
-import aiohttp
 import discord
-import structlog
 from discord import app_commands
 from discord.ext import commands
 
 from bot.answers import visible
-from bot.battles import Ask, BattleCancelled
-from bot.errors import BattleError
+from bot.battles import Ask
+from bot.errors import BattleError, LimitReached
 from cogs import _render
 from cogs._conversation import SILENT, addressed, conversation, prompt_of
-from cogs.errors import sentence, tell
+from cogs._edits import FAULTS, NO_PINGS
+from cogs._running import Runner
+from cogs.errors import tell
+from cogs.more import MoreCog
 from storage.records import Conversation, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
-    from typing import Any
-
     from bot.battles import BattleService
     from bot.client import TwofoldClient
     from bot.guilds import GuildService
-    from storage.records import Battle
-
-log = structlog.get_logger(__name__)
-
-T = TypeVar("T")
-
-DRAIN_SECONDS = 8.0
-"""How long a closing client waits for battles; supervisors kill after ten seconds."""
-
-GONE = {10008, 50035}
-"""Discord's codes for a reply to a message that no longer exists."""
+    from cogs._stage import Stage
 
 
 class ChatCog(commands.Cog):
@@ -49,13 +37,15 @@ class ChatCog(commands.Cog):
         *,
         battles: BattleService,
         guilds: GuildService,
+        runner: Runner,
         context_messages: int,
     ) -> None:
         self._client = client
         self._battles = battles
         self._guilds = guilds
+        self._runner = runner
         self._context_messages = context_messages
-        self._at_work: set[asyncio.Task[Any]] = set()
+        self._mending: asyncio.Task[None] | None = None
         self._menu = app_commands.ContextMenu(
             name="Answer this twice", callback=self.answer_this_twice
         )
@@ -63,24 +53,25 @@ class ChatCog(commands.Cog):
     async def cog_load(self) -> None:
         """Context menus cannot be declared in a class body."""
         self._client.tree.add_command(self._menu)
+        self._mending = asyncio.create_task(self._runner.hold(self._tell_interrupted()))
 
     async def cog_unload(self) -> None:
         """Let running battles end before the client closes; give the rest up."""
         self._client.tree.remove_command(self._menu.name, type=self._menu.type)
-        if not self._at_work:
-            return
-        log.info("waiting for battles to end", battles=len(self._at_work))
-        _, left = await asyncio.wait(self._at_work, timeout=DRAIN_SECONDS)
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        await self._runner.drain()
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
         """Answer a person's message where the channel or the message asks for it."""
         prompt = prompt_of(message, self._me)
-        if prompt is not None:
-            await self._hold(self._hear(message, prompt))
+        if prompt is None:
+            return
+        try:
+            await self._runner.hold(self._hear(message, prompt))
+        except LimitReached as reached:
+            if reached.news:
+                with suppress(*FAULTS):
+                    await message.reply(view=_render.message(reached.user_message))
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
@@ -111,17 +102,8 @@ class ChatCog(commands.Cog):
             conversation=Conversation(turns=(turn,), bot_name=self._me.display_name),
         )
         await interaction.response.defer(ephemeral=True, thinking=True)
-
-        async def show(battle: Battle) -> int:
-            # The first message after a deferral would fill it, and be as private as it is.
-            await explain("Here are both answers.")
-            view = _render.ballot(battle, asked=turn)
-            return (await interaction.followup.send(view=view, wait=True)).id
-
-        async def explain(text: str) -> None:
-            await interaction.edit_original_response(view=_render.message(text))
-
-        await self._hold(self._battle(ask, show=show, explain=explain))
+        with closing(self._runner.responding(interaction, asked=turn)) as stage:
+            await self._runner.hold(self._runner.run(ask, stage))
 
     async def answer_this_twice(
         self, interaction: discord.Interaction, message: discord.Message
@@ -131,8 +113,11 @@ class ChatCog(commands.Cog):
         if prompt is None:
             raise BattleError("Only messages of people that have a text can be answered.")
         await interaction.response.defer(ephemeral=True, thinking=True)
-        fresh = await self._hold(self._answer_message(message, prompt))
-        await tell(interaction, "Answered." if fresh else "That message was answered already.")
+        stage = self._runner.responding(interaction, to=message, source_message_id=message.id)
+        asking = self._answer(message, prompt, stage, asked_by=interaction.user.id)
+        if not await self._runner.hold(asking):
+            battle = await self._battles.answered(message.id)
+            await tell(interaction, _render.answered_already(battle))
 
     @property
     def _me(self) -> discord.ClientUser:
@@ -150,93 +135,58 @@ class ChatCog(commands.Cog):
 
     async def _hear(self, message: discord.Message, prompt: str) -> None:
         if await self._wanted(message):
-            await self._answer_message(message, prompt)
+            await self._answer(message, prompt, self._runner.replying(message))
 
-    async def _answer_message(self, message: discord.Message, prompt: str) -> bool:
-        """Reply to a message with a ballot; False where it already has one."""
-
-        async def show(battle: Battle) -> int:
-            return (await message.reply(view=_render.ballot(battle), nonce=message.id)).id
-
-        async def explain(text: str) -> None:
-            await message.reply(view=_render.message(text))
-
-        async with AsyncExitStack() as working:
-            with suppress(discord.HTTPException):  # answering matters, the typing sign does not
-                await working.enter_async_context(message.channel.typing())
+    async def _answer(
+        self,
+        message: discord.Message,
+        prompt: str,
+        stage: Stage,
+        *,
+        asked_by: int | None = None,
+    ) -> bool:
+        """Answer a message on a stage; False where it has a battle already."""
+        with closing(stage):
+            guild_id = message.guild.id if message.guild else None
+            settings = await self._guilds.settings(guild_id)
             ask = Ask(
                 source_message_id=message.id,
-                guild_id=message.guild.id if message.guild else None,
+                guild_id=guild_id,
                 channel_id=message.channel.id,
                 author_id=message.author.id,
+                asked_by=asked_by,
                 conversation=await conversation(
                     message,
                     prompt,
                     me=self._me,
                     limit=self._context_messages,
+                    continuing=settings.continuing,
                     spoken=self._battles.spoken,
                 ),
             )
-            return await self._battle(ask, show=show, explain=explain)
+            return await self._runner.run(ask, stage)
 
-    async def _battle(
-        self,
-        ask: Ask,
-        *,
-        show: Callable[[Battle], Awaitable[int]],
-        explain: Callable[[str], Awaitable[None]],
-    ) -> bool:
-        """Open, answer and show a battle, or explain why not; False if there already is one."""
-        battle = await self._battles.open(ask)
-        if battle is None:
-            return False
-        try:
-            battle = await self._battles.answer(battle)
-        except BattleCancelled:
-            log.info("the prompt was deleted", battle=battle.id)
-            return True
-        except asyncio.CancelledError:
-            await self._post(battle, explain("I am being restarted. Ask again in a minute."))
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it was, it is told in one sentence
-            await self._post(battle, explain(sentence(error)))
-            return True
-        shown = await self._post(battle, show(battle))
-        if shown is not None:
-            await self._battles.shown(battle, shown)
-        return True
-
-    async def _post(self, battle: Battle, posting: Awaitable[T]) -> T | None:
-        """Send to Discord; None where that fails, and the battle is given up then."""
-        try:
-            return await posting
-        except discord.HTTPException as error:
-            log.warning("could not post", battle=battle.id, status=error.status, code=error.code)
-            if error.code in GONE:
-                await self._battles.cancel(battle.source_message_id)
-            else:
-                await self._battles.abandon(battle, reason="not shown")
-        except (aiohttp.ClientError, TimeoutError) as error:
-            log.warning("could not post", battle=battle.id, error=repr(error))
-            await self._battles.abandon(battle, reason="not shown")
-        return None
-
-    async def _hold(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a battle so that a closing client waits for it."""
-        task = asyncio.ensure_future(work)
-        self._at_work.add(task)
-        task.add_done_callback(self._at_work.discard)
-        return await task
+    async def _tell_interrupted(self) -> None:
+        """Messages that an earlier process left growing, or waiting, say that they will not."""
+        for battle in self._battles.interrupted:
+            channel = self._client.get_partial_messageable(battle.channel_id)
+            message = channel.get_partial_message(battle.shown_message_id or 0)
+            with suppress(*FAULTS):
+                text = _render.message(_render.RESTARTED)
+                await message.edit(view=text, allowed_mentions=NO_PINGS)
 
 
 async def setup(client: TwofoldClient) -> None:
     """Discord.py calls this when the client loads the extension."""
     services = client.services
+    runner = Runner(services.battles)
     await client.add_cog(
         ChatCog(
             client,
             battles=services.battles,
             guilds=services.guilds,
+            runner=runner,
             context_messages=services.config.context_messages,
         )
     )
+    await client.add_cog(MoreCog(battles=services.battles, runner=runner))

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from discord.ext import commands
 
+from bot.errors import VoteRefused
 from bot.voting import Press
 from cogs import _render
-from cogs._views import VoteButton
+from cogs._responding import Response, respond
+from cogs._views import BattleButton
 from cogs.errors import report
+from storage.records import Choice
 
 if TYPE_CHECKING:
     import discord
 
     from bot.client import TwofoldClient
-    from bot.voting import Cast, VotingService
-    from storage.records import Choice
-
-STORE_FIRST_SECONDS = 2.0
-"""Discord wants an answer within three. An answer confirms a vote, so the vote is
-stored first; only a database that is slower than this gets a "thinking" in between."""
+    from bot.voting import VotingService
 
 
 class VotingCog(commands.Cog):
@@ -31,35 +28,33 @@ class VotingCog(commands.Cog):
         self._voting = voting
 
     @commands.Cog.listener()
-    async def on_ballot_press(
-        self, interaction: discord.Interaction, battle_id: int, choice: Choice
+    async def on_vote_press(
+        self, interaction: discord.Interaction, battle_id: int, part: str
     ) -> None:
         """Store the press, then confirm it; what was acknowledged is on disk."""
         press = Press(
             battle_id=battle_id,
-            choice=choice,
+            choice=Choice(part),
             voter_id=interaction.user.id,
             voter_is_bot=interaction.user.bot,
             guild_id=interaction.guild_id,
             channel_id=interaction.channel_id or 0,
         )
         try:
-            await self._confirm(interaction, asyncio.ensure_future(self._voting.cast(press)))
+            await respond(interaction, self._cast(press))
         except Exception as error:  # noqa: BLE001 - discord.py would drop it without a word
             await report(interaction, error)
 
-    async def _confirm(self, interaction: discord.Interaction, storing: asyncio.Task[Cast]) -> None:
-        await asyncio.wait({storing}, timeout=STORE_FIRST_SECONDS)
-        if not storing.done():
-            await interaction.response.defer(ephemeral=True, thinking=True)
-        view = _render.reveal(await storing)
-        if interaction.response.is_done():
-            await interaction.edit_original_response(view=view)
-        else:
-            await interaction.response.send_message(view=view, ephemeral=True)
+    @commands.Cog.listener()
+    async def on_strange_press(self, interaction: discord.Interaction) -> None:
+        """A button of another version of this bot."""
+        await report(interaction, VoteRefused(_render.STRANGE_BUTTON))
+
+    async def _cast(self, press: Press) -> Response:
+        return Response(_render.reveal(await self._voting.cast(press)))
 
 
 async def setup(client: TwofoldClient) -> None:
     """Discord.py calls this when the client loads the extension."""
-    client.add_dynamic_items(VoteButton)
+    client.add_dynamic_items(BattleButton)
     await client.add_cog(VotingCog(voting=client.services.voting))

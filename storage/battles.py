@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy import exists, insert, select, update
 
 from storage.errors import StorageError
 from storage.records import (
@@ -61,6 +61,7 @@ class BattleStore:
         conversation: Conversation,
         purpose: Purpose,
         at: datetime,
+        parent_id: int | None = None,
     ) -> Battle | None:
         """Store a battle as `answering`; None when that message already has one.
 
@@ -76,6 +77,7 @@ class BattleStore:
             "state": BattleState.ANSWERING,
             "purpose": purpose,
             "created_at": at,
+            "parent_id": parent_id,
         }
         async with self._transactions.write() as connection:
             statement = insert_if_new(connection, battles, values, key=["source_message_id"])
@@ -103,11 +105,13 @@ class BattleStore:
             await connection.execute(insert(answer_rows), rows)
             return await _one(connection, battles.c.id == battle_id)
 
-    async def shown(self, battle_id: int, message_id: int) -> None:
-        """Remember which message shows the battle."""
-        statement = update(battles).where(battles.c.id == battle_id)
+    async def shown(self, battle_id: int, message_id: int) -> bool:
+        """Remember which message shows the battle; False where it has ended meanwhile."""
+        unended = battles.c.state.in_((BattleState.ANSWERING, BattleState.OPEN))
+        statement = update(battles).where(battles.c.id == battle_id, unended)
         async with self._transactions.write() as connection:
-            await connection.execute(statement.values(shown_message_id=message_id))
+            done = await connection.execute(statement.values(shown_message_id=message_id))
+        return done.rowcount == 1
 
     async def fail(self, battle_id: int, *, reason: str, at: datetime) -> bool:
         """Give up on a battle that could not be answered, or not be shown, and wipe its texts.
@@ -151,11 +155,6 @@ class BattleStore:
         async with self._transactions.read() as connection:
             return await _one(connection, battles.c.source_message_id == message_id)
 
-    async def by_shown(self, message_id: int) -> Battle | None:
-        """Find the battle that this message shows."""
-        async with self._transactions.read() as connection:
-            return await _one(connection, battles.c.shown_message_id == message_id)
-
     async def by_shown_many(self, message_ids: Collection[int]) -> dict[int, Battle]:
         """Find the battles that these messages show, by message id; others are left out."""
         async with self._transactions.read() as connection:
@@ -180,15 +179,6 @@ class BattleStore:
                 for battle in page:
                     yield VotedBattle(battle=battle, votes=tuple(cast[battle.id]))
                 last = page[-1].id
-
-    async def count_by_state(self, guild_id: int | None) -> dict[BattleState, int]:
-        """Count the battles in each state, in one guild, or everywhere for None."""
-        statement = select(battles.c.state, func.count().label("number")).group_by(battles.c.state)
-        if guild_id is not None:
-            statement = statement.where(battles.c.guild_id == guild_id)
-        async with self._transactions.read() as connection:
-            counts = {row.state: row.number for row in await connection.execute(statement)}
-        return {state: counts.get(state, 0) for state in BattleState}
 
 
 async def _move(

@@ -29,11 +29,6 @@ class GuildStore:
         async with self._transactions.read() as connection:
             return await _get(connection, guild_id)
 
-    async def set(self, guild_id: int, settings: Mapping[str, object], *, at: datetime) -> None:
-        """Replace all settings of the guild."""
-        async with self._transactions.write() as connection:
-            await _set(connection, guild_id, settings, at)
-
     async def update(
         self, guild_id: int, key: str, value: object, *, at: datetime
     ) -> dict[str, object]:

@@ -11,6 +11,7 @@ from storage.schema import members
 from storage.transactions import upsert
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from storage.transactions import Transactions
@@ -32,6 +33,21 @@ class MemberStore:
         )
         async with self._transactions.read() as connection:
             return Consent(await connection.scalar(statement) or Consent.NONE)
+
+    async def agreed(self, member_ids: Collection[int], guild_id: int) -> frozenset[int]:
+        """Which of these members allowed anything to be kept.
+
+        What was said for exactly this guild counts before what was said for everywhere.
+        """
+        statement = (
+            select(members.c.member_id, members.c.consent)
+            .where(members.c.member_id.in_(member_ids))
+            .where(members.c.guild_id.in_({guild_id, EVERYWHERE}))
+            .order_by(members.c.guild_id != EVERYWHERE)
+        )
+        async with self._transactions.read() as connection:
+            said = {row.member_id: row.consent for row in await connection.execute(statement)}
+        return frozenset(member for member, word in said.items() if word != Consent.NONE)
 
     async def set_consent(
         self,

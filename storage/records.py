@@ -81,6 +81,14 @@ class Consent(StrEnum):
     PUBLISH = "publish"
 
 
+class Continuing(StrEnum):
+    """Which answer of an earlier battle goes on in a conversation."""
+
+    WINNER = "winner"
+    INSTRUCT = "instruct"
+    BASE = "base"
+
+
 class VoteEventKind(StrEnum):
     """What happened to a vote."""
 
@@ -102,10 +110,15 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """The frozen context of a battle, oldest turn first; the last turn is the prompt."""
+    """The frozen context of a battle, oldest turn first; the last turn is the prompt.
+
+    `continuing` is by which rule the bot's own turns were chosen among the answers
+    that it had shown.
+    """
 
     turns: tuple[Turn, ...]
     bot_name: str
+    continuing: Continuing = Continuing.WINNER
 
     @property
     def prompt(self) -> Turn:
@@ -173,6 +186,7 @@ class Battle:
     """One prompt answered by two contenders; `answers` is empty until it is open.
 
     `closed_at` is when it was closed, failed or was cancelled; `failure` says why it failed.
+    `parent_id` is the battle whose answers this one goes on with, on the same sides.
     """
 
     id: int
@@ -188,6 +202,7 @@ class Battle:
     closed_at: datetime | None = None
     shown_message_id: int | None = None
     failure: str | None = None
+    parent_id: int | None = None
     answers: tuple[Answer, ...] = ()
 
     def answer(self, side: Side) -> Answer:

@@ -10,6 +10,7 @@ from storage.records import (
     Battle,
     BattleState,
     Contender,
+    Continuing,
     Conversation,
     FinishReason,
     Kind,
@@ -34,6 +35,7 @@ def conversation_to_json(conversation: Conversation) -> dict[str, Any]:
     """Make the JSON form of a conversation; ids are strings there, as everywhere in JSON."""
     return {
         "bot_name": clean(conversation.bot_name),
+        "continuing": conversation.continuing,
         "turns": [
             {
                 "author_id": str(turn.author_id),
@@ -48,7 +50,7 @@ def conversation_to_json(conversation: Conversation) -> dict[str, Any]:
 
 
 def conversation_from_json(data: Mapping[str, Any]) -> Conversation:
-    """Read what `conversation_to_json` made."""
+    """Read what `conversation_to_json` made; the first ones had no `continuing`."""
     turns = (
         Turn(
             author_id=int(turn["author_id"]),
@@ -59,7 +61,11 @@ def conversation_from_json(data: Mapping[str, Any]) -> Conversation:
         )
         for turn in data["turns"]
     )
-    return Conversation(turns=tuple(turns), bot_name=data["bot_name"])
+    return Conversation(
+        turns=tuple(turns),
+        bot_name=data["bot_name"],
+        continuing=Continuing(data.get("continuing", Continuing.WINNER)),
+    )
 
 
 def without_texts(conversation: Conversation) -> Conversation:
@@ -84,6 +90,7 @@ def battle_of(row: RowMapping, answers: Sequence[Answer]) -> Battle:
         closed_at=row["closed_at"],
         shown_message_id=row["shown_message_id"],
         failure=row["failure"],
+        parent_id=row["parent_id"],
         answers=tuple(answers),
     )
 

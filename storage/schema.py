@@ -168,6 +168,8 @@ battles = Table(
     Column("closed_at", UtcDateTime),
     Column("shown_message_id", BigInteger, unique=True),
     Column("failure", CleanText),
+    # The battle whose answers this one goes on with, sides and all.
+    Column("parent_id", RowId, ForeignKey("battles.id"), index=True),
     _one_of("state", BattleState),
     _one_of("purpose", Purpose),
     # Ids stand in buttons, so the id of an erased battle is never given again.

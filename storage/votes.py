@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Select, case, func, insert, select
+from sqlalchemy import case, exists, func, insert, or_, select
 
 from storage.records import (
     BattleState,
@@ -22,7 +22,6 @@ from storage.transactions import upsert
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from typing import Any
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -46,24 +45,25 @@ class VoteStore:
         voter_id: int,
         outcome: Outcome,
         winner_answer_id: int | None,
-        blind: bool,
         by_author: bool,
         at: datetime,
     ) -> tuple[Vote, bool]:
         """Store a member's choice; the vote as it stands now, and whether that was a change.
 
-        It is on the disk when this returns. The same choice again changes nothing, not even
-        `blind`, and leaves no event. Raises StorageError for an unknown battle, a winner of
-        another battle, and a winner that does not go with the outcome.
+        It is on the disk when this returns. It is blind where the member was not told the
+        sides, as a vote on this battle or on one that it is continued from or in does. The
+        same choice again changes nothing, not even `blind`, and leaves no event. Raises
+        StorageError for an unknown battle, a winner of another battle, and a winner that
+        does not go with the outcome.
         """
         whose = {"battle_id": battle_id, "voter_id": voter_id}
-        what = {"outcome": outcome, "winner_answer_id": winner_answer_id, "blind": blind}
         async with self._transactions.write() as connection:
             await _hold(connection, battle_id)
             earlier = await _find(connection, battle_id, voter_id)
             if earlier is not None and _choice(earlier) == (outcome, winner_answer_id):
                 return earlier, False
-            what["blind"] = blind and earlier is None  # two presses at once are one voter still
+            told = await connection.scalar(select(_told(battle_id, voter_id)))
+            what = {"outcome": outcome, "winner_answer_id": winner_answer_id, "blind": not told}
             statement = upsert(
                 connection,
                 votes,
@@ -75,11 +75,6 @@ class VoteStore:
             kind = VoteEventKind.CAST if earlier is None else VoteEventKind.CHANGE
             await connection.execute(insert(vote_events).values(**whose, **what, event=kind, at=at))
             return vote_of(row), earlier is not None
-
-    async def get(self, battle_id: int, voter_id: int) -> Vote | None:
-        """Find the member's vote as it stands now."""
-        async with self._transactions.read() as connection:
-            return await _find(connection, battle_id, voter_id)
 
     async def for_battle(self, battle_id: int) -> tuple[Vote, ...]:
         """List the votes on a battle as they stand now, in the order of their first cast."""
@@ -130,17 +125,16 @@ class VoteStore:
             for slug, kind, wins, losses, ties, bad in rows
         )
 
-    async def count(self, guild_id: int | None) -> int:
-        """Count the votes, blind or not, on live battles of one guild, or of all for None."""
-        return await self._count(_number(guild_id))
-
     async def count_not_blind(self, guild_id: int | None) -> int:
-        """Count those of `count` that were cast or changed after the reveal."""
-        return await self._count(_number(guild_id).where(~votes.c.blind))
-
-    async def _count(self, statement: Select[Any]) -> int:
+        """Count the counted votes that were cast or changed after the reveal."""
+        join = (
+            select(func.count())
+            .select_from(votes)
+            .join(battles, battles.c.id == votes.c.battle_id)
+            .where(*_counted(guild_id), ~votes.c.blind)
+        )
         async with self._transactions.read() as connection:
-            return int(await connection.scalar(statement) or 0)
+            return int(await connection.scalar(join) or 0)
 
 
 async def _hold(connection: AsyncConnection, battle_id: int) -> None:
@@ -154,6 +148,23 @@ async def _find(connection: AsyncConnection, battle_id: int, voter_id: int) -> V
     statement = select(votes).where(votes.c.battle_id == battle_id, votes.c.voter_id == voter_id)
     row = (await connection.execute(statement)).mappings().one_or_none()
     return None if row is None else vote_of(row)
+
+
+def _told(battle_id: int, voter_id: int) -> ColumnElement[bool]:
+    """Whether a member ever voted on the battle, or on one that it is continued from or in."""
+    family = (
+        select(battles.c.id, battles.c.parent_id)
+        .where(battles.c.id == battle_id)
+        .cte(recursive=True)
+    )
+    family = family.union(
+        select(battles.c.id, battles.c.parent_id).join(
+            family, or_(battles.c.parent_id == family.c.id, battles.c.id == family.c.parent_id)
+        )
+    )
+    return exists().where(
+        vote_events.c.voter_id == voter_id, vote_events.c.battle_id.in_(select(family.c.id))
+    )
 
 
 def _choice(vote: Vote) -> tuple[Outcome, int | None]:
@@ -172,8 +183,3 @@ def _counted(guild_id: int | None) -> list[ColumnElement[bool]]:
     if guild_id is not None:
         conditions.append(battles.c.guild_id == guild_id)
     return conditions
-
-
-def _number(guild_id: int | None) -> Select[Any]:
-    join = select(func.count()).select_from(votes).join(battles, battles.c.id == votes.c.battle_id)
-    return join.where(*_counted(guild_id))

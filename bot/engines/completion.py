@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from bot.errors import EngineUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bot.engines import CompletionRequest, Engine
     from storage.records import FinishReason
 
@@ -27,8 +29,13 @@ class Completion:
     seconds: float
 
 
-async def complete(engine: Engine, request: CompletionRequest) -> Completion:
-    """Run one request to its end. Raises EngineError as the engine does."""
+async def complete(
+    engine: Engine, request: CompletionRequest, *, heard: Callable[[str], None] | None = None
+) -> Completion:
+    """Run one request to its end; `heard` gets each piece of text as it comes.
+
+    Raises EngineError as the engine does.
+    """
     started = time.monotonic()
     first = last = None
     pieces: list[str] = []
@@ -37,6 +44,8 @@ async def complete(engine: Engine, request: CompletionRequest) -> Completion:
             if first is None and last.text:
                 first = time.monotonic()
             pieces.append(last.text)
+            if heard is not None:
+                heard(last.text)
     if last is None or last.finish_reason is None:
         raise EngineUnavailable("One of the two models stopped in the middle of its answer.")
     ended = time.monotonic()

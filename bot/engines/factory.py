@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bot.contenders import OPENAI, OPENAI_KEY
 from bot.engines.local import LocalEngine
 from bot.engines.remote import RemoteEngine
 from bot.engines.scripted import ScriptedEngine
@@ -24,7 +25,9 @@ def make_engine(
     cache: Path,
     base_url: str | None = None,
     api_key: str | None = None,
+    key_name: str | None = None,
     max_waiting: int = 64,
+    llama_cpp: bool = True,
     progress: Progress = quiet,
 ) -> Engine:
     """Make, not start, the engine for `model`; raises ModelNameError.
@@ -37,7 +40,13 @@ def make_engine(
         return ScriptedEngine(source.name, max_waiting=max_waiting)
     if source.scheme == "openai":
         return RemoteEngine(
-            source.name, base_url=base_url, api_key=api_key, max_waiting=max_waiting
+            source.name,
+            base_url=base_url or OPENAI,
+            api_key=api_key,
+            key_name=key_name or OPENAI_KEY,
+            max_waiting=max_waiting,
         )
     fetch = partial(pull, source, cache, progress)
-    return LocalEngine(source=str(source), fetch=fetch, max_waiting=max_waiting)
+    return LocalEngine(
+        source=str(source), fetch=fetch, max_waiting=max_waiting, llama_cpp=llama_cpp
+    )

@@ -1,58 +1,51 @@
 """The remote engine: any server that speaks OpenAI's completions or chat completions.
 
 A raw prompt goes to `completions`, a chat to `chat/completions`, both as streams.
-The far side's words never reach a person: each kind of failure is one sentence.
+The far side's words never reach a person: each kind of failure is one sentence, which
+names the server and the key's variable for the operator.
+
+The network is retried here and nowhere else: a few times within a few seconds, unless
+the server says when to come back.
 """
 # ruff: noqa: ANN401 - the client's streams and headers are typed by kind of call
 
 from __future__ import annotations
 
 import json
-import re
+import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 
 import stamina
+import structlog
 
+from bot.engines import dialect, estimated_tokens
 from bot.engines.delivery import Line, Piece
-from bot.errors import EngineRefused, EngineUnavailable
+from bot.engines.faults import Faults, Later
+from bot.errors import EngineError, EngineUnreachable
 from storage.records import FinishReason
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
-    from openai import AsyncOpenAI
+    from openai import APIStatusError, AsyncOpenAI
 
     from bot.engines import Chunk, CompletionRequest, Prompt
 
-_ATTEMPTS = 5
-_STOPS = 4
-"""How many stops the API takes; the rest is matched here, as all of them are anyway."""
+log = structlog.get_logger(__name__)
 
-_REFUSALS = {
-    401: "The model API does not accept the key. Check OPENAI_API_KEY.",
-    403: "The model API does not allow this key to use the model. Check OPENAI_API_KEY and the "
-    "model's name.",
-    404: "The model API does not know this model or address. Check the model's name and "
-    "OPENAI_BASE_URL.",
-}
-_RETRYABLE = {408, 409, 429}
+_ATTEMPTS = 4
+_PATIENCE = 4.0
+"""Seconds after which a server that cannot be reached is not tried again."""
 
+_FOREIGN = ("OpenAI-Organization", "OpenAI-Project")
 
-class _Later(EngineUnavailable):
-    """Worth another attempt, `after` so many seconds where the server said so."""
-
-    def __init__(self, user_message: str, *, after: float | None = None) -> None:
-        super().__init__(user_message)
-        self.after = after
-
-
-class _Broken(EngineUnavailable):
-    """The stream broke after text had come: trying again would answer twice."""
+_CONNECT = 3.0
+"""Seconds for a connection to come about, and for a list of models."""
 
 
 class RemoteEngine:
-    """`model` at `base_url` (OpenAI's own where None). The key is kept out of all texts.
+    """`model` at `base_url`. The key is kept out of all texts, `key_name` says where it is set.
 
     `max_waiting` bounds how many completions may be under way.
     """
@@ -61,24 +54,29 @@ class RemoteEngine:
         self,
         model: str,
         *,
-        base_url: str | None = None,
+        base_url: str,
         api_key: str | None = None,
+        key_name: str = "OPENAI_API_KEY",
         max_waiting: int = 64,
     ) -> None:
         self._model = model
         self._base_url = base_url
         self._api_key = api_key
+        self._faults = Faults(
+            model=model, base_url=base_url, key_name=key_name, has_key=bool(api_key)
+        )
         self._line = Line(max_waiting)
         self._client: AsyncOpenAI | None = None
-        self._counts = True
+        self._without: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         return f"RemoteEngine({self._model!r})"
 
     @property
     def revision(self) -> str:
-        """The model's id, as the provider knows it."""
-        return self._model
+        """The model's id, as the provider knows it, and what the server does not let us set."""
+        lost = dialect.lost(self._without)
+        return f"{self._model} without {', '.join(lost)}" if lost else self._model
 
     async def start(self) -> None:
         """Make the client. The server is not asked: it may come up later than the bot."""
@@ -88,9 +86,19 @@ class RemoteEngine:
             self._client = openai.AsyncOpenAI(
                 # Servers on one's own machine want no key, the client wants some text.
                 api_key=self._api_key or "none",
-                base_url=self._base_url or "https://api.openai.com/v1",
+                base_url=self._base_url,
+                # The client would send these two, from the environment, to any server.
+                default_headers=cast("Any", dict.fromkeys(_FOREIGN, openai.Omit())),
                 max_retries=0,  # retries are ours: bounded by the deadline, never after text came
             )
+
+    @property
+    def room(self) -> None:
+        """The server knows, and refuses what is too long."""
+
+    def count(self, prompt: Prompt) -> int:
+        """Estimate it: the server has the tokenizer."""
+        return estimated_tokens(prompt)
 
     def render(self, prompt: Prompt) -> str:
         """Return a raw prompt as it is, a chat as JSON: the server has the template."""
@@ -99,12 +107,29 @@ class RemoteEngine:
         )
 
     def stream(self, request: CompletionRequest) -> AsyncGenerator[Chunk, None]:
-        """Generate; raises EngineUnavailable, EngineRefused, EngineTimeout, EngineBusy.
+        """Generate; raises every kind of EngineError.
 
-        What may be retried is, with growing and jittered pauses, until text came or
-        the deadline is near. Token counts are the server's, else the number of pieces.
+        EngineUnreachable is final, EngineUnavailable came after text had. Token counts
+        are the server's, else the number of pieces.
         """
         return self._line.deliver(self._pieces(request), request)
+
+    async def models(self) -> tuple[str, ...]:
+        """The models that the server lists, asked once; none where it has no list.
+
+        Raises EngineUnreachable, and EngineRefused where the key is not accepted.
+        """
+        import openai  # noqa: PLC0415
+
+        try:
+            page = await self._ready().models.list(timeout=_CONNECT)
+        except openai.APIConnectionError:
+            raise self._faults.unreachable() from None
+        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
+            raise self._explain(error) from None
+        except (openai.APIError, ValueError):
+            return ()
+        return tuple(model.id for model in page.data or ())
 
     async def close(self) -> None:
         """Fail who waits and close the connections."""
@@ -115,11 +140,11 @@ class RemoteEngine:
 
     async def _pieces(self, request: CompletionRequest) -> AsyncGenerator[Piece, None]:
         attempts = stamina.retry_context(
-            on=_pause,
+            on=_patience(request.deadline),
             attempts=_ATTEMPTS,
-            timeout=request.deadline,
+            timeout=None,
             wait_initial=0.25,
-            wait_max=8.0,
+            wait_max=2.0,
             wait_jitter=0.25,
         )
         async for attempt in attempts:
@@ -143,80 +168,101 @@ class RemoteEngine:
                         spoken = True
                         yield piece
         except openai.APIStatusError as error:
-            raise self._explain(error.status_code, error.response.headers) from None
-        except (openai.APIError, ValueError) as error:
-            raise _interrupted(error, spoken=spoken) from None
-        except EngineUnavailable as error:
-            raise _interrupted(error, spoken=spoken) from None
+            raise self._explain(error) from None
+        except (openai.APIError, ValueError, _CutOff) as error:
+            if spoken:
+                raise self._faults.broken_off() from None
+            if isinstance(error, openai.APIConnectionError):
+                raise self._faults.unreachable() from None
+            raise self._faults.astray() from None
 
     async def _open(self, request: CompletionRequest) -> Any:
+        """Ask with everything; what the server refuses to take, it is not asked again."""
         import openai  # noqa: PLC0415
 
-        try:
-            return await self._create(request)
-        except (openai.BadRequestError, openai.UnprocessableEntityError):
-            if not self._counts:
-                raise
-            # Some servers refuse `stream_options`: ask without from now on, if that helps.
-            self._counts = False
-            return await self._create(request)
+        without = self._without
+        while True:
+            try:
+                events = await self._create(request, without)
+            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+                words = _words(error)
+                more = dialect.refused(error.param, words, without=without)
+                if dialect.is_too_long(words) or not more:
+                    raise
+                without |= more
+            else:
+                self._learn(without)
+                return events
 
-    async def _create(self, request: CompletionRequest) -> Any:
-        if self._client is None:
-            raise _Later("The model API is not connected. Try again in a moment.")
-        sampling = request.sampling
+    def _learn(self, without: frozenset[str]) -> None:
+        if new := dialect.lost(without - self._without):
+            log.warning(
+                "the model API does not take what is configured and draws in its own way",
+                model=self._model,
+                base_url=self._base_url,
+                without=new,
+            )
+        self._without |= without
+
+    async def _create(self, request: CompletionRequest, without: frozenset[str]) -> Any:
+        import openai  # noqa: PLC0415
+
+        client = self._ready()
         arguments: dict[str, Any] = {
             "model": self._model,
             "stream": True,
-            "max_tokens": sampling.max_tokens,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "seed": request.seed % 2**31,
-            "timeout": request.deadline,
+            "timeout": openai.Timeout(request.deadline, connect=_CONNECT),
+            # As they are: the client would refuse those that are not OpenAI's.
+            "extra_body": dialect.arguments(request, without=without),
         }
-        if request.stops:
-            arguments["stop"] = list(request.stops[:_STOPS])
-        if self._counts:
-            arguments["stream_options"] = {"include_usage": True}
         if isinstance(request.prompt, str):
-            return await self._client.completions.create(prompt=request.prompt, **arguments)
-        return await self._client.chat.completions.create(
-            messages=cast("Any", _messages(request.prompt)), **arguments
+            text = request.prompt + request.so_far
+            return await client.completions.create(prompt=text, **arguments)
+        messages = _messages(request.prompt)
+        if request.so_far:
+            messages.append({"role": "assistant", "content": request.so_far})
+        return await client.chat.completions.create(messages=cast("Any", messages), **arguments)
+
+    def _explain(self, error: APIStatusError) -> EngineError:
+        return self._faults.status(
+            error.status_code,
+            _words(error),
+            retry_after=error.response.headers.get("retry-after", ""),
         )
 
-    def _explain(self, status: int, headers: Any) -> EngineUnavailable | EngineRefused:
-        if status in _RETRYABLE or status >= 500:  # noqa: PLR2004 - the class of server errors
-            asked = headers.get("retry-after", "")
-            after = float(asked) if re.fullmatch(r"\d{1,3}(\.\d+)?", asked) else None
-            return _Later("The model API is busy or down. Try again in a moment.", after=after)
-        return EngineRefused(
-            _REFUSALS.get(
-                status,
-                f"The model API refuses the request (status {status}). Check the model's name, the "
-                "length of the prompt and OPENAI_BASE_URL.",
-            )
-        )
+    def _ready(self) -> AsyncOpenAI:
+        if self._client is None:
+            raise EngineUnreachable("The model API is not connected. Try again in a moment.")
+        return self._client
 
 
-def _pause(error: Exception) -> bool | float:
-    """Whether stamina shall try again, and after how many seconds if the server said so."""
-    if not isinstance(error, _Later):
-        return False
-    return True if error.after is None else error.after
+def _patience(deadline: float) -> Callable[[Exception], bool | float]:
+    """Make what tells stamina whether to try again, or after how many seconds."""
+    began = time.monotonic()
+
+    def again(error: Exception) -> bool | float:
+        if not isinstance(error, Later):
+            return False
+        waited = time.monotonic() - began
+        if error.after is not None:
+            return error.after if waited + error.after < deadline else False
+        return waited < _PATIENCE
+
+    return again
 
 
-def _interrupted(error: Exception, *, spoken: bool) -> EngineUnavailable:
-    if spoken:
-        return _Broken("The model API broke off in the middle of the answer. Try again.")
-    if isinstance(error, _Later):
-        return error
-    return _Later("The model API cannot be reached. Check OPENAI_BASE_URL and the network.")
+def _words(error: APIStatusError) -> str:
+    return str(error.body or error.message)
+
+
+class _CutOff(Exception):
+    """The stream ended without a reason."""
 
 
 async def _read(events: Any) -> AsyncGenerator[Piece, None]:
     """Read the server's events as pieces; the last one has the reason and the counts.
 
-    Raises EngineUnavailable when the stream ends without a reason: it was cut.
+    Raises _CutOff when the stream ends without a reason.
     """
     reason: FinishReason | None = None
     stop: str | None = None
@@ -243,7 +289,7 @@ async def _read(events: Any) -> AsyncGenerator[Piece, None]:
                 )  # which stop it was, where the server tells
                 stop = met if isinstance(met, str) else None
     if reason is None:
-        raise _Later("The model API broke off before the answer ended. Try again.")
+        raise _CutOff
     yield Piece(
         text="",
         finish_reason=reason,

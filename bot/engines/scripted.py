@@ -113,6 +113,14 @@ class ScriptedEngine:
     async def start(self) -> None:
         """Do nothing: there is nothing to load."""
 
+    @property
+    def room(self) -> None:
+        """There is no end to it."""
+
+    def count(self, prompt: Prompt) -> int:
+        """Words count as tokens here."""
+        return len(_TOKEN.findall(self.render(prompt)))
+
     def render(self, prompt: Prompt) -> str:
         """Return a raw prompt as it is, a chat as JSON."""
         if isinstance(prompt, str):
@@ -135,8 +143,8 @@ class ScriptedEngine:
             raise EngineUnavailable("The scripted model fails as its script says. Try again.")
         if script.hang:
             await asyncio.Event().wait()
-        words = _TOKEN.findall(self._text(request))
-        asked = len(_TOKEN.findall(self.render(request.prompt)))
+        words = _TOKEN.findall(self._text(request))[len(_TOKEN.findall(request.so_far)) :]
+        asked = self.count(request.prompt)
         limit = request.sampling.max_tokens
         for count, word in enumerate(words[:limit], start=1):
             await asyncio.sleep(script.delay)

@@ -17,7 +17,7 @@ from bot.config import Config, ContenderConfig
 from storage.records import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
     from pathlib import Path
 
 BASE, INSTRUCT = "plain-writer", "polite-helper"
@@ -77,19 +77,30 @@ OpenTown = "Callable[..., AbstractAsyncContextManager[Town]]"
 
 @pytest.fixture
 def open_town(tmp_path: Path) -> OpenTown:
-    """Open a town; `base` and `instruct` name the models, other keywords are settings."""
+    """Open a town; `base` and `instruct` name the models of two contenders, `more` come along.
+
+    Other keywords are settings.
+    """
 
     @asynccontextmanager
     async def opened(
-        *, base: str = "scripted:", instruct: str = "scripted:", **settings: object
+        *,
+        base: str = "scripted:",
+        instruct: str = "scripted:",
+        max_tokens: int = 128,
+        more: Iterable[ContenderConfig] = (),
+        **settings: object,
     ) -> AsyncIterator[Town]:
         config = Config(
             home=tmp_path,
             contenders=(
-                ContenderConfig(slug=BASE, kind=Kind.BASE, model=base),
-                ContenderConfig(slug=INSTRUCT, kind=Kind.INSTRUCT, model=instruct),
+                ContenderConfig(slug=BASE, kind=Kind.BASE, model=base, max_tokens=max_tokens),
+                ContenderConfig(
+                    slug=INSTRUCT, kind=Kind.INSTRUCT, model=instruct, max_tokens=max_tokens
+                ),
+                *more,
             ),
-            **settings,
+            **{"member_battles_per_minute": 1000, "guild_battles_per_minute": 1000, **settings},
         )
         async with (
             open_services(config, rng=random.Random(7)) as services,

@@ -15,7 +15,7 @@ from tests.behaviour.conftest import BASE, INSTRUCT, Town, texts
 if TYPE_CHECKING:
     from tests.behaviour.conftest import OpenTown
 
-LABELS = ["A is better", "B is better", "Tie", "Both bad"]
+LABELS = ["A is better", "B is better", "Tie", "Both bad", "⋯"]
 TELLTALES = re.compile(
     rf"{BASE}|{INSTRUCT}|scripted|\bbase\b|\binstruct\b|\btuned\b", re.IGNORECASE
 )
@@ -51,7 +51,8 @@ async def test_what_is_stored_is_what_is_shown(town: Town) -> None:
 
 async def test_nothing_sent_before_a_vote_tells_the_sides_apart(town: Town) -> None:
     await town.alice.send(town.lounge, "hello there")
-    sent = [json.dumps(entry.json, default=str) for entry in town.env.http_requests]
+    told = [entry for entry in town.env.http_requests if not entry.path.endswith("/commands")]
+    sent = [json.dumps(entry.json, default=str) for entry in told]
     assert sent
     assert not [found for body in sent if (found := TELLTALES.search(body))]
 
@@ -248,3 +249,46 @@ async def test_the_menu_refuses_what_has_no_prompt(town: Town) -> None:
 async def test_strange_prompts_are_answered(town: Town, text: str) -> None:
     await town.alice.send(town.lounge, text[:2000])
     assert buttons(town.ballot()) == [LABELS]
+
+
+async def test_typing_goes_on_until_the_answers_are_there(open_town: OpenTown) -> None:
+    words = "+".join(f"word-{number}" for number in range(20))
+    slow = f"scripted:text={words}&delay=2"
+    async with open_town(base=slow, instruct=slow, deadline_seconds=600) as town:
+        await town.alice.send(town.lounge, "take your time")
+        for _ in range(6):
+            await town.env.advance_time(5)
+        assert not town.mine()
+        assert len(typed(town)) == 7
+        for _ in range(6):
+            await town.env.advance_time(5)
+        assert buttons(town.ballot()) == [LABELS]
+        assert len(typed(town)) == 8
+
+
+def typed(town: Town) -> list[str]:
+    return [r.path for r in town.env.http_requests if r.path.endswith("/typing")]
+
+
+async def test_the_menu_counts_for_the_one_who_uses_it(open_town: OpenTown) -> None:
+    async with open_town(member_battles_per_minute=1) as town:
+        messages = [await town.alice.send(town.hall, f"thought {n}") for n in range(2)]
+        await town.bob.context_menu(town.hall, "Answer this twice", messages[0])
+        refused = await town.bob.context_menu(town.hall, "Answer this twice", messages[1])
+        assert "You have asked 1 time within a minute" in texts(refused.response)
+        await town.alice.send(town.lounge, "my own")
+        assert buttons(town.ballot()) == [LABELS]
+
+
+async def test_an_answered_message_is_linked_and_a_failed_one_is_told(open_town: OpenTown) -> None:
+    async with open_town(base="scripted:fail=3") as town:
+        message = await town.alice.send(town.hall, "thinking aloud")
+        told = [
+            await town.bob.context_menu(town.hall, "Answer this twice", message) for _ in range(2)
+        ]
+        assert "could not answer" in texts(told[0].response)
+        assert "could not be answered. Send it again" in texts(told[1].response)
+        other = await town.alice.send(town.hall, "again, aloud")
+        for _ in range(2):
+            done = await town.bob.context_menu(town.hall, "Answer this twice", other)
+        assert str(town.ballot(town.hall).id) in texts(done.response)

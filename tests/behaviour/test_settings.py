@@ -6,10 +6,17 @@ from typing import TYPE_CHECKING
 
 import discord
 
-from tests.behaviour.conftest import BASE, Town, texts
+from bot.contenders import ContenderConfig
+from storage.records import Kind
+from tests.behaviour.conftest import BASE, INSTRUCT, Town, texts
+from tests.unit.records import NOON
 
 if TYPE_CHECKING:
     import pytest
+
+    from tests.behaviour.conftest import OpenTown
+
+WILD = ContenderConfig(slug="wild", kind=Kind.BASE, model="scripted:", temperature=1.5)
 
 
 async def test_an_admin_turns_a_channel_on_and_off(town: Town) -> None:
@@ -79,6 +86,51 @@ async def test_templates_are_suggested_with_what_each_is_for(town: Town) -> None
     assert "A list of questions and answers" in offered[0]["name"]
 
 
+async def test_a_server_keeps_to_some_contenders(open_town: OpenTown) -> None:
+    async with open_town(more=[WILD]) as town:
+        shown = await town.admin.slash(town.lounge, "settings show")
+        assert "Contenders: all (the default)" in texts(shown.response)
+        off = await town.admin.slash(town.lounge, "settings contenders", contender=BASE, use="off")
+        assert f"`{BASE}` is off here" in texts(off.response)
+        assert f"Contenders: `{INSTRUCT}`, `wild` (set here)" in texts(off.response)
+        for _ in range(5):
+            prompt = await town.alice.send(town.lounge, "hello")
+            battle = await town.services.store.battles.by_source(prompt.id)
+            assert {a.contender for a in battle.answers} == {INSTRUCT, "wild"}
+        last = await town.admin.slash(
+            town.lounge, "settings contenders", contender="wild", use="off"
+        )
+        assert "That would leave no base model here" in texts(last.response)
+        back = await town.admin.slash(town.lounge, "settings contenders", contender="all", use="on")
+        assert "Contenders: all (the default)" in texts(back.response)
+        none = await town.admin.slash(
+            town.lounge, "settings contenders", contender="nobody", use="on"
+        )
+        assert f"There is no contender nobody. Choose one of: {BASE}" in texts(none.response)
+
+
+async def test_contenders_are_suggested_with_how_they_stand(open_town: OpenTown) -> None:
+    async with open_town(more=[WILD]) as town:
+        await town.admin.slash(town.lounge, "settings contenders", contender="wild", use="off")
+        offered = await town.admin.autocomplete(
+            town.lounge, "settings contenders", "contender", "base model"
+        )
+        assert {choice["value"]: choice["name"] for choice in offered} == {
+            BASE: f"{BASE}: base model, on here",
+            "wild": "wild: base model, off here",
+        }
+
+
+async def test_contenders_that_left_the_roster_are_passed_over(town: Town) -> None:
+    await town.services.store.guilds.update(
+        town.guild.id, "contenders", ["gone", "gone-too"], at=NOON
+    )
+    shown = await town.admin.slash(town.lounge, "settings show")
+    assert "all (those that were chosen here make no pair any more)" in texts(shown.response)
+    await town.alice.send(town.lounge, "hello")
+    assert town.mine()
+
+
 async def test_a_template_that_does_not_exist_is_refused(town: Town) -> None:
     told = await town.admin.slash(town.lounge, "settings template", template="sonnet")
     assert told.ephemeral
@@ -92,3 +144,38 @@ async def test_a_servers_template_is_what_its_base_model_gets(town: Town) -> Non
     (plain,) = [a for a in battle.answers if a.contender == BASE]
     assert plain.template == "qa"
     assert plain.rendered.endswith("\nQ: why is the sea salty?\nA:")
+
+
+async def test_an_admin_lowers_the_limits_but_not_raises_them(open_town: OpenTown) -> None:
+    async with open_town(member_battles_per_minute=5, guild_battles_per_minute=20) as town:
+        told = await town.admin.slash(town.lounge, "settings limits", member=2)
+        assert "`2` (set here) for a member, `20` (the default) in all" in texts(told.response)
+        refused = await town.admin.slash(town.lounge, "settings limits", server=21)
+        assert "1 to 20 in a minute are possible" in texts(refused.response)
+        for number in range(4):
+            await town.alice.send(town.lounge, f"number {number}")
+        ballots = [m for m in town.mine() if "#" in texts(m)]
+        assert len(ballots) == 2
+        assert "You have asked 2 times within a minute." in texts(town.mine()[-1])
+        assert len(town.mine()) == 3
+
+
+async def test_a_channel_where_the_bot_may_not_work_is_told(open_town: OpenTown) -> None:
+    async with open_town(message_content=False) as town:
+        silent = discord.PermissionOverwrite(send_messages=False)
+        crypt = town.guild.create_text_channel(
+            "crypt", overwrites={town.guild.default_role: silent}
+        )
+        told = await town.admin.slash(town.lounge, "settings channel", channel=crypt)
+        assert "I lack permissions there: Send Messages." in texts(told.response)
+        assert "Message Content is turned off" in texts(told.response)
+        off = await town.admin.slash(town.lounge, "settings channel", channel=crypt, answers="off")
+        assert "I lack" not in texts(off.response)
+
+
+async def test_a_channel_that_is_deleted_leaves_the_list(town: Town) -> None:
+    await town.admin.slash(town.lounge, "settings channel", channel=town.hall)
+    assert town.hall.id in (await town.services.guilds.settings(town.guild.id)).channels
+    await town.env.bot.get_channel(town.hall.id).delete()
+    await town.env.settle()
+    assert town.hall.id not in (await town.services.guilds.settings(town.guild.id)).channels

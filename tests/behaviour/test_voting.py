@@ -112,7 +112,7 @@ async def test_leaderboard_counts_votes_and_gives_an_interval(town: Town) -> Non
 async def test_a_press_by_a_slow_database_still_confirms(
     town: Town, battle: Battle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules["cogs.voting"], "STORE_FIRST_SECONDS", 0.0)
+    monkeypatch.setattr(sys.modules["cogs._responding"], "WORK_FIRST_SECONDS", 0.0)
     result = await town.bob.click(town.ballot(), label="A is better")
     assert result.ephemeral
     assert "You chose **A**" in texts(result.response)

@@ -1,7 +1,8 @@
 """A loopback server that speaks OpenAI's two completion endpoints as event streams.
 
 Faults on demand: `fail` answers the next requests with those statuses, `cut` ends
-the connection after that many pieces, `hang` never answers.
+the connection after that many pieces, `hang` never answers. What `refuses` names is
+refused as an argument, with what `says` makes of it.
 """
 
 from __future__ import annotations
@@ -20,17 +21,23 @@ class FakeServer:
 
     text: str = "One two three\nAnn: four five"
     fail: list[int] = field(default_factory=list)
+    body: str = '{"error": {"message": "server says: sk-secret is wrong"}}'
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
+    stop_reason: str | None = None
     hang: bool = False
-    refuse_usage: bool = False
+    refuses: tuple[str, ...] = ()
+    says: str = "Unrecognized request argument supplied: {}"
+    models: tuple[str, ...] = ("far-model",)
     pause: float = 0.0
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    told: list[dict[str, str]] = field(default_factory=list)
     running: int = 0
     url: str = ""
 
     async def start(self) -> web.AppRunner:
         app = web.Application()
+        app.router.add_get("/v1/models", self._list)
         app.router.add_post("/v1/completions", self._answer)
         app.router.add_post("/v1/chat/completions", self._answer)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -40,14 +47,28 @@ class FakeServer:
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
         return runner
 
+    async def _list(self, request: web.Request) -> web.Response:
+        self.told.append(dict(request.headers))
+        if self.fail:
+            return web.json_response({}, status=self.fail.pop(0))
+        models = [{"id": name, "object": "model"} for name in self.models]
+        return web.json_response({"object": "list", "data": models})
+
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.requests.append((request.path, body))
+        self.told.append(dict(request.headers))
         if self.fail:
-            error = {"error": {"message": "server says: sk-secret is wrong"}}
-            return web.json_response(error, status=self.fail.pop(0), headers=self.headers)
-        if self.refuse_usage and "stream_options" in body:
-            return web.json_response({"error": {"message": "unknown field"}}, status=400)
+            status = self.fail.pop(0)
+            return web.Response(
+                status=status,
+                text=self.body,
+                content_type="application/json" if self.body.startswith("{") else "text/plain",
+                headers=self.headers,
+            )
+        if refused := [name for name in self.refuses if name in body]:
+            error = {"message": self.says.format(refused[0]), "param": None}
+            return web.json_response({"error": error}, status=400)
         if self.hang:
             await asyncio.sleep(3600)
         self.running += 1
@@ -62,7 +83,7 @@ class FakeServer:
         chat = request.path.endswith("chat/completions")
         words = [word + " " for word in self.text.split(" ")]
         words[-1] = words[-1][:-1]
-        allowed = words[: body["max_tokens"]]
+        allowed = words[: body.get("max_tokens", body.get("max_completion_tokens"))]
         for count, word in enumerate(allowed):
             if self.cut is not None and count >= self.cut:
                 request.transport.abort()
@@ -70,7 +91,10 @@ class FakeServer:
             await self._send(response, self._event(chat, word, None))
             await asyncio.sleep(self.pause)
         reason = "stop" if len(allowed) == len(words) else "length"
-        await self._send(response, self._event(chat, "", reason))
+        ended = self._event(chat, "", reason)
+        if self.stop_reason is not None:
+            ended["choices"][0]["stop_reason"] = self.stop_reason
+        await self._send(response, ended)
         usage = {"prompt_tokens": 7, "completion_tokens": len(allowed), "total_tokens": 0}
         await self._send(response, {**self._event(chat, "", None), "choices": [], "usage": usage})
         await response.write(b"data: [DONE]\n\n")

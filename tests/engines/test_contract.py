@@ -72,6 +72,18 @@ async def test_a_raw_prompt_is_rendered_byte_for_byte(make):
         assert "hello" in engine.render(CHAT)
 
 
+@pytest.mark.parametrize("prompt", [RAW, CHAT], ids=["raw", "chat"])
+async def test_a_prompt_is_counted_as_it_will_be_read(make, prompt):
+    async with make() as engine:
+        counted = engine.count(prompt)
+        (*_, last) = await collect(engine, ask(prompt))
+        assert engine.room is None or counted < engine.room
+    if engine.kind == "remote":  # an estimate: only the far side has the tokenizer
+        assert 0 < counted <= len(str(prompt))
+    else:
+        assert counted == last.prompt_tokens
+
+
 async def test_closing_the_iterator_frees_the_slot(make, server):
     async with make(slow=True, max_waiting=1) as engine:
         for _ in range(3):

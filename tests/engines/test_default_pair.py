@@ -67,3 +67,23 @@ async def test_the_instruct_model_chats_through_its_template(cache, pair):
         assert last.prompt_tokens == len(engine._loaded.encode_chat(rendered))
     finally:
         await engine.close()
+
+
+@pytest.mark.timeout(600)
+async def test_an_answer_that_was_cut_short_goes_on_where_it_stopped(cache, pair):
+    chat = (ChatMessage("user", "Tell me about the sea."),)
+    for model, prompt in ((BASE, "The history of the lighthouse begins in"), (INSTRUCT, chat)):
+        engine = make_engine(model, cache=cache)
+        await engine.start()
+        try:
+            begun, _ = await complete(engine, prompt, seed=1)
+            rest, last = await complete(engine, prompt, so_far=begun, seed=1)
+            loaded = engine._loaded
+            asked, all_ids = loaded.ids(prompt), loaded.ids(prompt, so_far=begun)
+            assert all_ids[: len(asked)] == asked
+            assert loaded.tokenizer.decode(all_ids[len(asked) :]) == begun
+            assert last.prompt_tokens == len(all_ids)
+            assert rest.strip()
+            assert not rest.startswith(begun[:20])
+        finally:
+            await engine.close()

@@ -89,7 +89,7 @@ async def test_nothing_is_left_behind_by_callers_that_went_away(engine):
         stream = engine.stream(CompletionRequest(prompt="x", sampling=Sampling(max_tokens=300)))
         await anext(stream)
         await stream.aclose()
-    manager = engine._loaded.manager
+    manager = engine._batching.manager
     assert manager.output_router.result_handlers == {}
     async with asyncio.timeout(5):
         scheduler = manager.batch_processor.scheduler
@@ -99,7 +99,7 @@ async def test_nothing_is_left_behind_by_callers_that_went_away(engine):
 
 
 async def test_a_crash_of_the_generation_thread_lets_all_callers_go(engine, monkeypatch):
-    manager = engine._loaded.manager
+    manager = engine._batching.manager
 
     def crash():
         raise RuntimeError("the disk of the far side of the moon")

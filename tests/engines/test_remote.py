@@ -10,7 +10,13 @@ import pytest_asyncio
 
 from bot.engines import ChatMessage, CompletionRequest
 from bot.engines.remote import RemoteEngine
-from bot.errors import EngineRefused, EngineTimeout, EngineUnavailable
+from bot.errors import (
+    EngineRefused,
+    EngineTimeout,
+    EngineUnavailable,
+    EngineUnreachable,
+    PromptTooLong,
+)
 from storage.records import Sampling
 
 CHAT = (ChatMessage("user", "héllo"),)
@@ -39,14 +45,20 @@ async def test_a_raw_prompt_goes_to_completions_with_all_parameters(engine, serv
     chunks = await complete(engine, sampling=sampling, stops=stops, seed=2**40 + 5)
     path, body = server.requests[0]
     assert path == "/v1/completions"
-    assert {key: body[key] for key in ("prompt", "temperature", "top_p", "max_tokens", "seed")} == {
+    assert body == {
+        "model": "far-model",
         "prompt": "Ann:",
         "temperature": 0.3,
         "top_p": 0.5,
+        "top_k": 50,
+        "min_p": 0.0,
+        "repetition_penalty": 1.0,
         "max_tokens": 9,
         "seed": 5,
+        "stop": list(stops[:4]),
+        "stream": True,
+        "stream_options": {"include_usage": True},
     }
-    assert body["stop"] == list(stops[:4])
     assert text(chunks) == "One two three"  # the fifth stop is matched here
     assert chunks[-1].stop == "\nAnn:"
 
@@ -63,7 +75,7 @@ async def test_a_chat_goes_to_chat_completions_and_is_rendered_as_json(engine, s
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 503])
 async def test_what_may_pass_is_retried(engine, server, status):
-    server.fail = [status, status]
+    server.fail, server.headers = [status, status], {"retry-after": "0.01"}
     assert text(await complete(engine)) == server.text
     assert len(server.requests) == 3
 
@@ -73,25 +85,146 @@ async def test_what_will_not_pass_is_refused_once(engine, server, status):
     server.fail = [status] * 9
     with pytest.raises(EngineRefused) as caught:
         await complete(engine)
-    assert len(server.requests) <= 2  # 400 and 422 are tried once without stream_options
+    assert len(server.requests) <= 2  # 400 and 422 are tried once with OpenAI's arguments alone
     assert not caught.value.retryable
     assert "Check" in caught.value.user_message
     assert "sk-" not in repr(caught.value)
 
 
-async def test_a_server_that_refuses_usage_is_asked_without(engine, server):
-    server.refuse_usage = True
+async def test_what_a_server_refuses_to_take_it_is_not_asked_again(engine, server):
+    server.refuses = ("top_k", "min_p", "repetition_penalty", "max_tokens", "temperature")
     assert text(await complete(engine)) == server.text
+    asked = len(server.requests)
     assert text(await complete(engine)) == server.text
-    assert ["stream_options" in body for _, body in server.requests] == [True, False, False]
+    assert len(server.requests) == asked + 1
+    last = server.requests[-1][1]
+    assert not set(server.refuses) & last.keys()
+    assert last["max_completion_tokens"] == 128
+    assert last["top_p"] == 0.95
+    assert engine.revision == "far-model without top_k, min_p, repetition_penalty, temperature"
+
+
+async def test_a_refusal_without_a_name_costs_what_is_beyond_openai(engine, server):
+    server.refuses, server.says = ("stream_options",), "unknown field"
+    assert text(await complete(engine)) == server.text
+    kept = {"model", "prompt", "temperature", "top_p", "seed", "max_tokens", "stream"}
+    assert server.requests[-1][1].keys() == kept
+    assert len(server.requests) == 2
+
+
+async def test_what_is_not_the_servers_taste_is_not_learnt(engine, server):
+    server.fail = [400, 400]
+    with pytest.raises(EngineRefused):
+        await complete(engine)
+    await complete(engine)
+    assert "top_k" in server.requests[-1][1]
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "This model's maximum context length is 512 tokens, you asked for 600 (max_tokens)",
+        "request (5001 tokens) exceeds the available context size (512 tokens), try increasing it",
+        "Prompt is too long.",
+    ],
+)
+async def test_a_prompt_that_is_too_long_for_the_server_is_told_as_that(engine, server, says):
+    server.refuses, server.says = ("max_tokens",), says
+    with pytest.raises(PromptTooLong):
+        await complete(engine)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("top_k", [0, 7])
+async def test_a_top_k_that_is_off_is_written_as_servers_read_it(engine, server, top_k):
+    await complete(engine, sampling=Sampling(top_k=top_k))
+    assert server.requests[-1][1]["top_k"] == (top_k or -1)
+
+
+@pytest.mark.parametrize(
+    ("status", "key", "says"),
+    [
+        (401, None, "wants a key. Put it into FAR_KEY"),
+        (401, "sk-secret", "does not accept the key for far-model. Check FAR_KEY"),
+        (403, "sk-secret", "does not accept the key for far-model. Check FAR_KEY"),
+        (404, "sk-secret", "knows no model far-model"),
+    ],
+)
+async def test_a_refusal_says_what_to_do(server, status, key, says):
+    made = RemoteEngine("far-model", base_url=server.url, api_key=key, key_name="FAR_KEY")
+    await made.start()
+    server.fail = [status]
+    with pytest.raises(EngineRefused, match=says):
+        await complete(made)
+    await made.close()
+
+
+NOT_FOUND = {
+    "vLLM": '{"object": "error", "message": "The model `m` does not exist.", "code": 404}',
+    "Ollama": '{"error": {"message": "model \\"m\\" not found, try pulling it first"}}',
+    "OpenAI": '{"error": {"message": "The model `m` does not exist", "code": "model_not_found"}}',
+    "a wrong path": "404 page not found",
+}
+
+
+@pytest.mark.parametrize("body", NOT_FOUND.values(), ids=NOT_FOUND)
+async def test_an_unknown_model_is_told_in_whatever_shape_it_comes(engine, server, body):
+    server.fail, server.body = [404], body
+    with pytest.raises(EngineRefused, match="knows no model far-model"):
+        await complete(engine)
+
+
+TOO_MUCH = {
+    "OpenAI": '{"error": {"message": "Unrecognized request argument supplied: top_k"}}',
+    "OpenAI, newer": (
+        '{"error": {"message": "Unsupported", "param": "top_k", "code": "unsupported_parameter"}}'
+    ),
+    "Mistral": '{"detail": [{"type": "extra_forbidden", "loc": ["body", "top_k"], "input": 50}]}',
+    "transformers": '{"detail": "Unexpected fields in the request: {\'top_k\'}"}',
+}
+
+
+@pytest.mark.parametrize("body", TOO_MUCH.values(), ids=TOO_MUCH)
+async def test_a_refused_argument_is_found_in_whatever_shape_it_comes(engine, server, body):
+    server.fail, server.body = [422 if "detail" in body else 400], body
+    await complete(engine)
+    assert engine.revision == "far-model without top_k"
+
+
+async def test_a_stop_that_the_server_names_is_passed_on(engine, server):
+    server.stop_reason = "</s>"  # as vLLM does
+    assert (await complete(engine))[-1].stop == "</s>"
+
+
+async def test_the_models_of_a_server_are_listed(engine, server):
+    server.models = ("one", "two")
+    assert await engine.models() == ("one", "two")
+    server.fail = [404]
+    assert await engine.models() == ()
+    server.fail = [401]
+    with pytest.raises(EngineRefused):
+        await engine.models()
+
+
+async def test_nothing_of_openais_own_goes_to_another_server(server, monkeypatch):
+    for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY"):
+        monkeypatch.setenv(name, "for-openai-alone")
+    made = RemoteEngine("far-model", base_url=server.url)
+    await made.start()
+    await complete(made)
+    await made.models()
+    await made.close()
+    assert len(server.told) == 2
+    assert "for-openai-alone" not in repr(server.told)
 
 
 async def test_the_server_says_when_to_come_back(engine, server):
     server.fail, server.headers = [429], {"retry-after": "0.01"}
     assert text(await complete(engine)) == server.text
     server.fail, server.headers = [429], {"retry-after": "60"}
-    with pytest.raises((EngineTimeout, EngineUnavailable)):
-        await complete(engine, deadline=0.5)
+    with pytest.raises(EngineUnreachable, match="busy"):
+        await complete(engine)  # a minute is more than there is: told at once
+    assert len(server.requests) == 3
 
 
 async def test_a_stream_cut_after_text_is_not_retried(engine, server):
@@ -101,18 +234,21 @@ async def test_a_stream_cut_after_text_is_not_retried(engine, server):
     assert len(server.requests) == 1
 
 
-async def test_a_stream_cut_before_text_is_retried(engine, server):
-    server.cut = 0
-    with pytest.raises((EngineUnavailable, EngineTimeout)):
-        await complete(engine, deadline=1.5)
-    assert len(server.requests) > 1
+@pytest.mark.parametrize("fault", ["cut", "fail"])
+async def test_what_goes_on_failing_is_given_up_within_a_few_attempts(engine, server, fault):
+    setattr(server, fault, {"cut": 0, "fail": [503] * 99}[fault])
+    with pytest.raises(EngineUnreachable):
+        await complete(engine, deadline=60)
+    assert len(server.requests) == 4
 
 
-async def test_a_server_that_is_not_there_is_unavailable():
+async def test_a_server_that_is_not_there_is_unreachable():
     made = RemoteEngine("m", base_url="http://127.0.0.1:9/v1", api_key="sk-secret")
     await made.start()
-    with pytest.raises((EngineUnavailable, EngineTimeout)):
-        await complete(made, deadline=1.0)
+    with pytest.raises(EngineUnreachable, match=r"http://127\.0\.0\.1:9/v1 cannot be reached"):
+        await complete(made, deadline=60)
+    with pytest.raises(EngineUnreachable):
+        await made.models()
     await made.close()
 
 
@@ -129,3 +265,19 @@ async def test_the_key_is_in_no_text(engine, server, caplog):
         await complete(engine)
     seen = [repr(engine), str(caught.value), repr(caught.value.__cause__), caplog.text]
     assert not any("sk-secret" in part for part in seen)
+
+
+async def test_an_answer_goes_on_after_a_raw_prompt_and_in_its_own_message(engine, server):
+    await complete(engine, "Ann:", so_far=" hi")
+    await complete(engine, CHAT, so_far="Well")
+    (_, raw), (_, chat) = server.requests
+    assert raw["prompt"] == "Ann: hi"
+    assert chat["messages"][-1] == {"role": "assistant", "content": "Well"}
+    assert (chat["continue_final_message"], chat["add_generation_prompt"]) == (True, False)
+    assert "continue_final_message" not in raw
+
+
+async def test_a_server_that_cannot_be_told_so_is_asked_without(engine, server):
+    server.refuses = ("continue_final_message", "add_generation_prompt")
+    assert text(await complete(engine, CHAT, so_far="Well")) == server.text
+    assert server.requests[-1][1]["messages"][-1]["content"] == "Well"

@@ -60,3 +60,9 @@ async def test_the_length_runs_out():
 def test_bad_options_are_one_sentence(bad, tmp_path):
     with pytest.raises(ModelNameError, match="delay=SECONDS"):
         make_engine(f"scripted:{bad}", cache=tmp_path)
+
+
+async def test_what_was_said_so_far_is_not_said_again() -> None:
+    engine = ScriptedEngine("text=one two three four")
+    assert (await complete(engine, so_far="one two"))[0] == " three four"
+    assert (await complete(engine, so_far="one two three four"))[0] == ""

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic_core import PydanticUndefined
 
 from bot.config import Config
+from bot.contenders import presets
 from bot.prompting import built_in
 
 README = Path(__file__).parents[2] / "README.md"
@@ -37,12 +38,23 @@ def templates_table() -> str:
     return "\n".join(("| template | what it is for |", "| --- | --- |", *rows))
 
 
+def presets_table() -> str:
+    """Every roster that comes along, with what it is."""
+    rows = [f"| `{name}` | {preset.help} |" for name, preset in presets().items()]
+    return "\n".join(("| preset | what it is |", "| --- | --- |", *rows))
+
+
+TABLES = {"settings": settings_table, "templates": templates_table, "presets": presets_table}
+
+
 def up_to_date(text: str) -> str:
     """The README with its tables as they should be."""
-    for name, table in (("settings", settings_table()), ("templates", templates_table())):
+    for name, table in TABLES.items():
         begin, end = f"<!-- {name}: {MADE} -->\n", f"\n<!-- /{name} -->"
         before, _, rest = text.partition(begin)
-        text = f"{before}{begin}{table}{end}{rest.partition(end)[2]}"
+        _, found, after = rest.partition(end)
+        assert found, f"the README has no place for {name}"
+        text = f"{before}{begin}{table()}{end}{after}"
     return text
 
 

@@ -52,7 +52,7 @@ COMMANDS = {"run", "demo", "check", "export", "leaderboard", "prompt", "models"}
 def test_every_command_that_is_named_exists() -> None:
     command = get_command(cli)
     assert set(command.commands) == COMMANDS
-    assert set(command.commands["models"].commands) == {"list", "pull", "rm"}
+    assert set(command.commands["models"].commands) == {"list", "presets", "pull", "rm"}
     named = set(re.findall(r"(?:\.venv/bin/|`|^)twofold ([a-z]+)", TEXT, re.MULTILINE))
     assert named <= COMMANDS
 
@@ -64,6 +64,7 @@ def test_every_command_that_is_named_exists() -> None:
         ["leaderboard"],
         ["check"],
         ["models", "list"],
+        ["models", "presets"],
         ["prompt", "--template", "qa", "Why is the sea salty?"],
         ["--version"],
     ],
@@ -91,6 +92,30 @@ def test_the_example_files_hold_the_defaults(monkeypatch: pytest.MonkeyPatch) ->
     for key, value in example.items():
         if key != "contenders":
             assert getattr(Config(), key) == value
+
+
+def test_what_is_commented_out_in_the_example_can_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = (ROOT / "twofold.example.toml").read_text("utf-8")
+    _, tables = example.split("# [[contenders]]", 1)
+    used = tmp_path / "twofold.toml"
+    used.write_text(re.sub("^# ", "", f"# [[contenders]]{tables}", flags=re.MULTILINE))
+    monkeypatch.setenv("TWOFOLD_CONFIG", str(used))
+    assert [contender.slug for contender in load().contenders] == ["my-base", "my-instruct"]
+
+
+def test_the_contenders_in_the_documentation_can_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guide = (ROOT / "docs" / "servers.md").read_text("utf-8")
+    blocks = re.findall(r"^```toml\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    rosters = [block for block in blocks if block.count("[[contenders]]") > 1]
+    assert len(rosters) >= 4
+    monkeypatch.setenv("TWOFOLD_CONFIG", str(tmp_path / "twofold.toml"))
+    for roster in rosters:
+        (tmp_path / "twofold.toml").write_text(roster)
+        assert all(contender.base_url for contender in load().contenders)
 
 
 def test_the_example_environment_names_known_settings() -> None:

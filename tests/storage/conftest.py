@@ -81,6 +81,7 @@ class Arena:
         *texts: str,
         guild_id: int | None = 7,
         purpose: Purpose = Purpose.LIVE,
+        parent_id: int | None = None,
     ) -> Battle:
         battle = await self.database.battles.create(
             source_message_id=10**18 + next(self._numbers),
@@ -89,15 +90,22 @@ class Arena:
             author_id=9,
             conversation=self.conversation(*texts),
             purpose=purpose,
+            parent_id=parent_id,
             at=START,
         )
         assert battle is not None
         return battle
 
     async def open(
-        self, *texts: str, guild_id: int | None = 7, purpose: Purpose = Purpose.LIVE
+        self,
+        *texts: str,
+        guild_id: int | None = 7,
+        purpose: Purpose = Purpose.LIVE,
+        parent_id: int | None = None,
     ) -> Battle:
-        battle = await self.answering(*texts, guild_id=guild_id, purpose=purpose)
+        battle = await self.answering(
+            *texts, guild_id=guild_id, purpose=purpose, parent_id=parent_id
+        )
         opened = await self.database.battles.open(battle.id, self.answers(), at=self.at(1))
         assert opened is not None
         return opened

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,7 @@ from storage.database import Database, database_url
 from storage.schema import metadata
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from conftest import Arena
 
@@ -54,8 +55,49 @@ def test_the_tables_are_also_understood_by_postgresql() -> None:
 async def test_a_second_opening_migrates_nothing(path: Path) -> None:
     for _ in range(2):
         async with Database.open(database_url(path)) as database:
-            assert await database.revision() == "0001"
+            assert await database.revision() == "0002"
             await database.ping()
+
+
+RELEASED = sorted((Path(__file__).parent / "databases").glob("*.sql"))
+
+
+@pytest.mark.parametrize("dump", RELEASED, ids=lambda dump: dump.stem)
+async def test_a_database_of_an_earlier_version_keeps_all_that_it_held(
+    dump: Path, path: Path, tmp_path: Path
+) -> None:
+    before = _restored(dump, path)
+    async with Database.open(database_url(path)) as database:
+        assert len([voted async for voted in database.battles.voted()]) == 1
+    with closing(sqlite3.connect(path)) as later:
+        after = _rows(later)
+        assert later.execute("PRAGMA foreign_key_check").fetchall() == []
+    fresh = tmp_path / "fresh.db"
+    engine = create_engine(f"sqlite:///{fresh}")
+    metadata.create_all(engine)
+    engine.dispose()
+    assert _definitions(path) == _definitions(fresh)
+    assert after.keys() == before.keys()
+    for table in before.keys() - {"alembic_version"}:
+        kept = [{name: row[name] for name in before[table][0]} for row in after[table]]
+        assert kept == before[table]
+
+
+def _restored(dump: Path, path: Path) -> dict[str, list[dict[str, object]]]:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(dump.read_text("utf-8"))
+        return _rows(connection)
+
+
+def _rows(connection: sqlite3.Connection) -> dict[str, list[dict[str, object]]]:
+    """Read every row of every table, by column."""
+    connection.row_factory = sqlite3.Row
+    names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    return {
+        name: [dict(row) for row in connection.execute(f"SELECT * FROM {name} ORDER BY 1")]
+        for (name,) in names
+    }
 
 
 BATTLE = "UPDATE battles SET {} WHERE id = (SELECT min(id) FROM battles)"
@@ -128,14 +170,36 @@ async def test_the_id_of_an_erased_battle_is_never_given_again(
     assert (await arena.answering()).id > erased.id
 
 
-def _definitions(path: Path) -> dict[str, list[str]]:
-    """Read the SQL of tables and indexes, spaces and the order of a table's parts aside."""
+def _definitions(path: Path) -> dict[str, object]:
+    """Read what the file says of its tables and indexes: their parts, and to what they refer.
+
+    A column that was added later states its reference itself, a fresh table at its end.
+    """
     query = (
         "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
         " AND name NOT IN ('alembic_version', 'sqlite_sequence')"
     )
     with closing(sqlite3.connect(path)) as connection:
         return {
-            name: sorted(re.sub(r"\s+", " ", line).strip(" ,") for line in sql.splitlines())
-            for name, sql in connection.execute(query)
+            name: (
+                sorted(_parts(sql)),
+                # Without the number of the reference, which is the order of its making.
+                sorted(row[1:] for row in connection.execute(f"PRAGMA foreign_key_list({name})")),
+            )
+            for name, sql in connection.execute(query).fetchall()
         }
+
+
+def _parts(sql: str) -> Iterator[str]:
+    """Split the body of a statement at its own commas, references left out."""
+    head, _, body = re.sub(r"\s+", " ", sql).partition("(")
+    yield head.strip()
+    parts, depth = [""], 0
+    for character in body.rstrip().removesuffix(")"):
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    reference = r"(CONSTRAINT fk_\w+ FOREIGN KEY ?\([^)]*\) )?REFERENCES .*"
+    yield from filter(None, (re.sub(reference, "", part).strip() for part in parts))

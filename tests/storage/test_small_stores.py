@@ -15,14 +15,11 @@ if TYPE_CHECKING:
 async def test_settings_of_a_guild(arena: Arena) -> None:
     guilds = arena.database.guilds
     assert await guilds.get(7) == {}
-    await guilds.set(7, {"template": "raw", "channels": ["123"]}, at=arena.at())
-    assert await guilds.update(7, "template", "transcript", at=arena.at(1)) == {
-        "template": "transcript",
-        "channels": ["123"],
-    }
-    assert await guilds.get(7) == {"template": "transcript", "channels": ["123"]}
-    await guilds.set(7, {}, at=arena.at(2))
-    assert await guilds.get(7) == {}
+    await guilds.update(7, "channels", ["123"], at=arena.at())
+    await guilds.update(7, "template", "raw", at=arena.at(1))
+    now = {"template": "transcript", "channels": ["123"]}
+    assert await guilds.update(7, "template", "transcript", at=arena.at(2)) == now
+    assert await guilds.get(7) == now
 
 
 async def test_settings_that_change_at_once_all_last(arena: Arena) -> None:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.app import Services, open_services
-from bot.battles import Ask, BattleCancelled, continuing_answer
+from bot.battles import Ask, BattleCancelled
 from bot.config import Config, ContenderConfig
 from bot.errors import BattleError
-from storage.records import BattleState, Kind, Outcome
-from tests.unit.records import battle, said, talk, vote
+from storage.records import BattleState, Kind
+from tests.unit.records import said, talk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -126,13 +126,3 @@ async def test_what_gives_a_model_away_is_masked_but_kept_in_raw(tmp_path: Path)
     assert "Claude" not in plain.shown
     assert "language model" not in plain.shown
     assert plain.raw.startswith("I am Claude. As an AI language model")
-
-
-def test_a_conversation_goes_on_from_the_winner_else_from_the_instruct_side() -> None:
-    fought = battle()
-    base, instruct = fought.answers
-    assert continuing_answer(fought, []) is instruct
-    assert continuing_answer(fought, [vote(1, Outcome.TIE)]) is instruct
-    assert continuing_answer(fought, [vote(1, Outcome.WIN, base.id)]) is base
-    split = [vote(1, Outcome.WIN, base.id), vote(2, Outcome.WIN, instruct.id)]
-    assert continuing_answer(fought, split) is instruct

@@ -21,6 +21,9 @@ from bot.leaks import MASK, mask
         ("As an AI language model, no.", f"As {MASK}, no.", "assistant"),
         ("I'm just an AI and tired", f"I'm just {MASK} and tired", "assistant"),
         ("I am a large language model", f"I am {MASK}", "assistant"),
+        ("I’m an AI assistant, so no", f"I’m {MASK}, so no", "assistant"),
+        ("I'm a creative AI, but tired", f"I'm {MASK}, but tired", "assistant"),
+        ("I am just a chatbot.", f"I am just {MASK}.", "assistant"),
         ("<think>hm</think>Yes.", "Yes.", "thinking"),
         ("<think>never ends", "", "thinking"),
         ("Yes.<|im_end|><eos>", "Yes.", "control"),
@@ -42,6 +45,7 @@ def test_what_tells_the_model_is_masked_and_tagged(text: str, shown: str, tag: s
         "I <s3> think so <b>not</b>",
         "The assistant: a short story",
         "metadata created by the user",
+        "I'm a huge AI fan",
     ],
 )
 def test_ordinary_words_stay(text: str) -> None:
@@ -49,7 +53,11 @@ def test_ordinary_words_stay(text: str) -> None:
 
 
 def test_a_name_that_somebody_brought_up_is_no_leak() -> None:
-    assert mask("ChatGPT is a product.", heard="what is chatgpt?") == ("ChatGPT is a product.", ())
+    for text, heard in (
+        ("ChatGPT is a product.", "what is chatgpt?"),
+        ("<|im_end|> ends a turn.", "what is <|im_end|>?"),
+    ):
+        assert mask(text, heard=heard) == (text, ())
 
 
 @given(st.text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.prompting import Frame, Parsed, chat, library, recent, speaker_labels
+from bot.prompting import Frame, Parsed, chat, library, speaker_labels
+from tests.unit.hostile import NAMES, conversations, texts
 from tests.unit.records import BOT_ID, bot_said, said, talk
 
 if TYPE_CHECKING:
@@ -27,15 +29,6 @@ SEED_PROMPT = (
     "Q: What is the capital of France? A:"
 )
 
-names = st.text(max_size=40)
-texts = st.text(min_size=1, max_size=200)
-turns = st.builds(
-    lambda by, name, text: said(text, by=by, name=name), st.integers(1, 5), names, texts
-)
-conversations = st.lists(st.one_of(turns, texts.map(bot_said)), max_size=8).flatmap(
-    lambda earlier: turns.map(lambda last: talk(*earlier, last))
-)
-
 
 @given(st.one_of(texts, st.just(SEED_PROMPT)))
 def test_raw_is_the_message_byte_for_byte(text: str) -> None:
@@ -47,25 +40,32 @@ def test_raw_is_the_message_byte_for_byte(text: str) -> None:
 def test_a_transcript_is_a_chat_log_that_ends_at_the_bots_turn() -> None:
     log = talk(said("hi"), bot_said("hello"), said("any news?", by=2, name="bob"))
     assert TEMPLATES["transcript"].render(log).prompt == (
+        "The following is a chat between friends.\n"
         "alice: hi\nTwofold: hello\nbob: any news?\nTwofold:"
     )
 
 
 def tame(log: Conversation) -> Conversation:
-    """The same turns by the same people, with nothing in them that could do harm."""
-    return replace(log, turns=tuple(replace(turn, text="ok") for turn in log.turns))
+    """The same turns by as many people, with nothing in texts or names that could do harm."""
+    turns = (replace(turn, text="ok", name=f"p{turn.author_id}") for turn in log.turns)
+    return replace(log, turns=tuple(turns))
 
 
 def marks(rendering: Rendering) -> int:
-    """How often somebody's turn begins in a prompt."""
-    return sum(f"\n{rendering.prompt}".count(stop) for stop in rendering.stops)
+    """In how many lines somebody's turn begins, or how often quotation marks do."""
+    begins = tuple(stop.removeprefix("\n") for stop in rendering.stops)
+    if rendering.stops == ('"',):
+        return rendering.prompt.count('"')
+    return sum(line.startswith(begins) for line in rendering.prompt.split("\n"))
 
 
 @pytest.mark.parametrize("name", FRAMED)
 @given(log=conversations)
-def test_no_text_can_begin_a_turn(name: str, log: Conversation) -> None:
+def test_no_text_and_no_name_can_begin_a_turn(name: str, log: Conversation) -> None:
     template = TEMPLATES[name]
-    assert marks(template.render(log)) == marks(template.render(tame(log)))
+    rendering = template.render(log)
+    assert marks(rendering) == marks(template.render(tame(log)))
+    assert len(rendering.prompt.splitlines()) == len(rendering.prompt.split("\n"))
 
 
 HOSTILE = [
@@ -99,25 +99,27 @@ def test_speakers_have_distinct_safe_labels(log: object) -> None:
     assert len(set(labels)) == len(labels)
     for name in labels:
         assert name.strip()
-        assert ":" not in name
+        assert not set(name) & set(':<>[]"*#')
         assert len(name.splitlines()) == 1
 
 
-@pytest.mark.parametrize("name", ["Twofold", " Two\nfold:", "\u200b", "", ".*", "a" * 99])
+@pytest.mark.parametrize("name", NAMES)
 def test_no_one_can_take_the_bots_name(name: str) -> None:
-    assert "Twofold" not in speaker_labels(talk(said("hi", name=name))).values()
+    (label,) = speaker_labels(talk(said("hi", name=name))).values()
+    assert unicodedata.normalize("NFKC", label).casefold() != "twofold"
 
 
 @pytest.mark.parametrize("name", FRAMED)
-@given(answer=st.text(alphabet=st.characters(exclude_categories=["Cc", "Zl", "Zp", "Cs"])))
+@given(answer=texts)
 def test_an_answer_survives_being_said_and_parsed(name: str, answer: str) -> None:
     template = TEMPLATES[name]
     prompt = template.render(talk(said("hi"))).prompt
     again = template.render(talk(said("hi"), bot_said(answer), said("ok"))).prompt
-    completion = again.removeprefix(prompt)
-    kept = answer.replace('"', "'") if name == "story" else answer
-    assert template.parse(completion).text.strip() == kept.strip()
-    assert template.parse(completion).ran_on
+    parsed = template.parse(again.removeprefix(prompt))
+    lines = answer.splitlines()
+    kept = " ".join(lines).replace('"', "'") if name == "story" else "\n".join(lines)
+    assert parsed.text.strip() == kept.strip()
+    assert parsed.ran_on
 
 
 @given(texts)
@@ -193,14 +195,6 @@ def test_a_chat_starts_with_a_person_and_alternates() -> None:
 
 def test_one_person_alone_is_not_named_in_a_chat() -> None:
     assert [m.content for m in chat(talk(said("just me")))] == ["just me"]
-
-
-def test_the_context_is_cut_between_turns_oldest_first() -> None:
-    turns = [said("a" * 5), said("b" * 3), said("c" * 2)]
-    assert recent(turns, size=5) == tuple(turns[1:])
-    assert recent(turns, size=4) == tuple(turns[2:])
-    assert recent(turns, size=99) == tuple(turns)
-    assert recent(turns, size=0) == ()
 
 
 def test_the_bots_own_id_is_no_speaker() -> None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.config import ContenderConfig
+from bot.contenders import ContenderConfig
 from bot.engines.scripted import ScriptedEngine
-from bot.roster import REST, Roster, fingerprint, template_of
+from bot.roster import FAILURES, REST, Roster, fingerprint, template_of
 from storage.records import Kind, Side
 from tests.unit.records import NOON
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 class Clock:
@@ -33,16 +38,22 @@ def roster(clock: Clock, *extra: ContenderConfig) -> Roster:
         ContenderConfig(slug="polite", kind=Kind.INSTRUCT, model="scripted:"),
         *extra,
     )
-    engines = {("scripted:", None): ScriptedEngine()}
+    engines = {c.engine: ScriptedEngine() for c in contenders}
     return Roster(contenders, engines=engines, clock=clock, rng=random.Random(5))
+
+
+def fail(one: Roster, slug: str, times: int = FAILURES) -> None:
+    (contender,) = [c for c in one.contenders if c.slug == slug]
+    for _ in range(times):
+        one.failed(contender, "it fails")
 
 
 WILD = ContenderConfig(slug="wild", kind=Kind.BASE, model="scripted:", temperature=1.5, weight=3)
 TUNED = ContenderConfig(slug="tuned", kind=Kind.TUNED, model="scripted:")
 
 
-def drawn(of: Roster, times: int = 400) -> Counter[str]:
-    return Counter(c.slug for _ in range(times) for c in of.draw().values())
+def drawn(of: Roster, times: int = 400, allowed: Collection[str] = ()) -> Counter[str]:
+    return Counter(c.slug for _ in range(times) for c in of.draw(allowed).values())
 
 
 def test_one_base_contender_meets_one_other(clock: Clock) -> None:
@@ -65,31 +76,64 @@ def test_weights_say_how_often(clock: Clock) -> None:
 
 def test_three_failures_in_a_row_mean_a_rest(clock: Clock) -> None:
     one = roster(clock, WILD)
-    wild = next(c for c in one.contenders if c.slug == "wild")
-    one.failed(wild)
-    one.failed(wild)
-    one.answered(wild)
-    one.failed(wild)
-    one.failed(wild)
+    fail(one, "wild", FAILURES - 1)
+    one.answered(one.contenders[2])
+    fail(one, "wild", FAILURES - 1)
     assert drawn(one)["wild"]
-    one.failed(wild)
+    fail(one, "wild", 1)
     assert not drawn(one)["wild"]
+
+
+def test_after_its_rest_a_contender_is_tried_again(clock: Clock) -> None:
+    one = roster(clock, WILD)
+    fail(one, "wild")
     clock.now += REST + timedelta(seconds=1)
     assert drawn(one)["wild"]
+    fail(one, "wild", 1)
+    assert not drawn(one)["wild"], "one more failure is enough then"
+    clock.now += REST + timedelta(seconds=1)
+    one.answered(one.contenders[2])
+    fail(one, "wild", 1)
+    assert drawn(one)["wild"], "an answer makes it whole again"
 
 
 def test_the_last_of_its_kind_is_never_left_out(clock: Clock) -> None:
     one = roster(clock)
-    (plain,) = [c for c in one.contenders if c.slug == "plain"]
-    for _ in range(3):
-        one.failed(plain)
+    fail(one, "plain")
     assert drawn(one)["plain"] == 400
+
+
+def test_a_guild_keeps_to_its_choice(clock: Clock) -> None:
+    one = roster(clock, WILD, TUNED)
+    assert drawn(one, allowed={"wild", "tuned"}).keys() == {"wild", "tuned"}
+    assert drawn(one, allowed={"wild", "tuned", "long gone"}).keys() == {"wild", "tuned"}
+
+
+@pytest.mark.parametrize("allowed", [(), ("long gone",), ("plain", "wild"), ("tuned",)])
+def test_a_choice_that_makes_no_pair_is_no_restriction(
+    clock: Clock, allowed: Collection[str]
+) -> None:
+    names = {"plain", "polite", "wild", "tuned"}
+    assert drawn(roster(clock, WILD, TUNED), allowed=allowed).keys() == names
+
+
+def test_rests_count_within_a_guilds_choice(clock: Clock) -> None:
+    one = roster(clock, WILD, TUNED)
+    fail(one, "wild")
+    assert "wild" not in drawn(one, allowed={"plain", "wild", "tuned"})
+    assert drawn(one, allowed={"wild", "tuned"})["wild"] == 400, "there is no other here"
 
 
 def test_a_fingerprint_changes_with_what_it_stands_for(clock: Clock) -> None:
     plain, polite, wild = roster(clock, WILD).contenders
-    assert fingerprint(plain, template="raw@1") != fingerprint(plain, template="raw@2")
-    assert fingerprint(plain, template="x") != fingerprint(wild, template="x")
+    changed = [
+        replace(plain, model="path:/else"),
+        replace(plain, revision="path:/weights#0123:float32"),
+        replace(plain, base_url="http://127.0.0.1:1/v1"),
+        wild,
+    ]
+    prints = {fingerprint(c, template="raw@1") for c in (plain, *changed)}
+    assert len({*prints, fingerprint(plain, template="raw@2")}) == 6
     assert fingerprint(plain, template="x") == fingerprint(polite, template="x")
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .world import Message
 
-LABELS = ["A is better", "B is better", "Tie", "Both bad"]
+LABELS = ["A is better", "B is better", "Tie", "Both bad", "⋯"]
 TELLING = re.compile(r"gemma-x|smol-y|scripted|\bbase\b|\binstruct\b", re.IGNORECASE)
 
 

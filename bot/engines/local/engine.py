@@ -1,33 +1,48 @@
-"""The local engine: transformers' continuous batching behind the Engine protocol.
+"""The local engine: a model in this process behind the Engine protocol.
 
-One manager thread per model generates for all callers at once; this side only
-encodes, waits on asyncio queues, decodes and gives up in time. torch is imported
-when the engine starts, not before.
+This side encodes, bounds and gives up in time. transformers generates for many callers
+at once (`batching.py`); where the weights have a GGUF file and there is no GPU,
+llama.cpp answers the few (`llamacpp.py`). torch is imported when the engine starts.
 """
-# ruff: noqa: ANN401 - transformers' models, tokenizers and managers have no usable types
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-import queue
-import threading
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
 
 from bot.engines.delivery import Line, Piece
+from bot.engines.weights.store import GGUF
 from bot.errors import EngineUnavailable, ModelError, PromptTooLong
-from storage.records import FinishReason
+from storage.records import Sampling
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
     from bot.engines import Chunk, CompletionRequest, Prompt
+    from bot.engines.local.batching import Batching
+    from bot.engines.local.llamacpp import LlamaCpp
     from bot.engines.local.loading import Loaded
 
-_LIVENESS = 1.0
-"""Seconds between two looks at whether the generation thread still lives, while it is silent."""
+log = structlog.get_logger(__name__)
+
+WARM_UP = "A few words, so that the first member who writes need not wait for it. " * 4
+
+
+class Generator(Protocol):
+    """Continues token ids: transformers' batches, or llama.cpp."""
+
+    def generate(
+        self, ids: list[int], sampling: Sampling, *, seed: int
+    ) -> AsyncGenerator[Piece, None]:
+        """Closing the iterator frees the slot. Raises EngineUnavailable."""
+
+    def close(self) -> None:
+        """Wait for the step or the answers under way, then stop."""
 
 
 class LocalEngine:
@@ -35,7 +50,8 @@ class LocalEngine:
 
     `fetch` returns the folder of its weights and may take long; it runs in a thread.
     `max_waiting` bounds how many completions may be under way or wait.
-    `dtype` overrides the choice by hardware, as "float32" or "bfloat16".
+    `dtype` overrides the choice by hardware, as "float32" or "bfloat16"; `llama_cpp`
+    False leaves all answers to transformers.
     """
 
     def __init__(
@@ -45,14 +61,17 @@ class LocalEngine:
         fetch: Callable[[], Path],
         max_waiting: int = 64,
         dtype: str | None = None,
+        llama_cpp: bool = True,
     ) -> None:
         self._source = source
         self._fetch = fetch
         self._line = Line(max_waiting)
         self._dtype = dtype
+        self._llama_cpp = llama_cpp
         self._loaded: Loaded | None = None
+        self._batching: Batching | None = None
+        self._few: LlamaCpp | None = None
         self._revision = source
-        self._ids = itertools.count()
 
     def __repr__(self) -> str:
         return f"LocalEngine({self._revision})"
@@ -63,17 +82,26 @@ class LocalEngine:
         return self._revision
 
     async def start(self) -> None:
-        """Load in a thread, start generating and draw one token to warm up; raises ModelError."""
+        """Load in a thread, start generating and draw some tokens to warm up; raises ModelError."""
         if self._loaded is not None:
             return
-        loaded, digest = await asyncio.to_thread(self._load)
-        self._revision = f"{self._source}#{digest}:{loaded.dtype}"
+        folder = await asyncio.to_thread(self._fetch)
+        loaded, _ = await asyncio.gather(
+            asyncio.to_thread(self._load, folder),
+            # llama.cpp reads its file while Python imports torch.
+            asyncio.to_thread(self._load_few, folder),
+            return_exceptions=True,
+        )
+        if isinstance(loaded, BaseException):
+            await self.close()
+            raise loaded
         self._loaded = loaded
-        _start_thread(loaded.manager, name=f"generate {self._source}")
+        if self._few is not None and not loaded.on_processor:
+            few, self._few = self._few, None
+            await asyncio.to_thread(few.close)
+        self._revision = f"{self._source}#{loaded.digest}:{loaded.dtype}{'+gguf' * bool(self._few)}"
         try:
-            warm_up = self._pieces(loaded, loaded.encode("Hello"), max_tokens=2, kwargs={})
-            async for _ in warm_up:
-                pass
+            await self._warm_up(loaded)
         except EngineUnavailable as error:
             await self.close()
             raise ModelError(
@@ -81,11 +109,30 @@ class LocalEngine:
                 "supported, or the memory is too small. The log says more."
             ) from error
 
-    def _load(self) -> tuple[Loaded, str]:
-        from bot.engines.local import loading  # noqa: PLC0415 - torch is imported here, late
+    async def _warm_up(self, loaded: Loaded) -> None:
+        for generator in self._generators:
+            words = generator.generate(loaded.encode(WARM_UP), Sampling(max_tokens=4), seed=0)
+            async for _ in words:
+                pass
 
-        folder = self._fetch()
-        return loading.load(folder, dtype=self._dtype), loading.folder_hash(folder)
+    def _load(self, folder: Path) -> Loaded:
+        from bot.engines.local import batching, loading  # noqa: PLC0415 - torch, late
+
+        loaded = loading.load(folder, dtype=self._dtype)
+        self._batching = batching.Batching(loaded.model, eos=loaded.eos, decoder=loaded.decoder)
+        self._batching.start(name=f"generate {self._source}")
+        return loaded
+
+    def _load_few(self, folder: Path) -> None:
+        from bot.engines.local import llamacpp  # noqa: PLC0415 - an extra, late
+
+        gguf = folder / GGUF
+        if not (self._llama_cpp and gguf.is_file() and llamacpp.available()):
+            return
+        try:
+            self._few = llamacpp.LlamaCpp(gguf)
+        except ModelError as error:
+            log.warning("transformers answers alone", reason=error.user_message)
 
     def render(self, prompt: Prompt) -> str:
         """Return a raw prompt as it is, byte for byte; a chat through the model's own template.
@@ -94,6 +141,15 @@ class LocalEngine:
         """
         return prompt if isinstance(prompt, str) else self._ready().render(prompt)
 
+    @property
+    def room(self) -> int | None:
+        """What the model and its cache can hold; None before `start`."""
+        return self._loaded.room if self._loaded else None
+
+    def count(self, prompt: Prompt) -> int:
+        """Count with the model's own tokenizer; raises EngineError as `render` does."""
+        return len(self._ready().ids(prompt))
+
     def stream(self, request: CompletionRequest) -> AsyncGenerator[Chunk, None]:
         """Generate; raises EngineError, EngineBusy, EngineTimeout, EngineUnavailable."""
         return self._line.deliver(self._answer(request), request)
@@ -101,10 +157,10 @@ class LocalEngine:
     async def close(self) -> None:
         """Stop the thread after the step it is in; callers still waiting get EngineUnavailable."""
         self._line.close()
-        loaded, self._loaded = self._loaded, None
-        if loaded is None:
-            return
-        await asyncio.to_thread(loaded.manager.stop, block=True, timeout=10, hard_stop=True)
+        self._loaded = None
+        generators, self._batching, self._few = self._generators, None, None
+        for generator in generators:
+            await asyncio.to_thread(generator.close)
 
     def _ready(self) -> Loaded:
         if self._loaded is None:
@@ -113,105 +169,26 @@ class LocalEngine:
 
     async def _answer(self, request: CompletionRequest) -> AsyncGenerator[Piece, None]:
         loaded = self._ready()
-        if isinstance(request.prompt, str):
-            ids = loaded.encode(request.prompt)
-        else:
-            ids = loaded.encode_chat(loaded.render(request.prompt))
+        ids = loaded.ids(request.prompt, so_far=request.so_far)
         wanted = max(1, request.sampling.max_tokens)
         if not ids or len(ids) + wanted > loaded.room:
             raise PromptTooLong(
                 f"The prompt has {len(ids)} tokens and the answer may have {wanted}; this model "
                 f"takes 1 to {loaded.room} in all. Send a shorter message."
             )
-        kwargs = {
-            "temperature": float(request.sampling.temperature),
-            "top_k": int(request.sampling.top_k),
-            "top_p": float(request.sampling.top_p),
-            "seed": int(request.seed),
-        }
-        async with aclosing(self._pieces(loaded, ids, max_tokens=wanted, kwargs=kwargs)) as pieces:
+        sampling = replace(request.sampling, max_tokens=wanted)
+        generator = self._generator(len(ids) + wanted)
+        async with aclosing(generator.generate(ids, sampling, seed=request.seed)) as pieces:
             async for piece in pieces:
                 yield piece
 
-    async def _pieces(
-        self, loaded: Loaded, ids: list[int], *, max_tokens: int, kwargs: dict[str, Any]
-    ) -> AsyncGenerator[Piece, None]:
-        manager, name = loaded.manager, f"r{next(self._ids)}"
-        outputs: asyncio.Queue[Any] = asyncio.Queue()
-        manager.register_result_handler(name, outputs.put_nowait)
-        finished = False
-        try:
-            added = manager.add_request(
-                ids,
-                name,
-                max_new_tokens=max_tokens,
-                streaming=True,
-                eos_token_id=loaded.eos,
-                **kwargs,
-            )
-            if added is None:  # refused: the library only logs it
-                raise EngineUnavailable(
-                    "The model has stopped. Ask the operator to restart Twofold."
-                )
-            decode, seen = loaded.decoder(ids), 0
-            while not finished:
-                output = await _latest(outputs, manager)
-                if output.error is not None:
-                    raise EngineUnavailable("The model failed while it answered. Try again.")
-                tokens, finished = output.generated_tokens, output.is_finished()
-                text = decode(tokens[seen:])
-                seen = len(tokens)
-                yield Piece(
-                    text=text,
-                    finish_reason=_reason(tokens, loaded.eos) if finished else None,
-                    prompt_tokens=len(ids),
-                    completion_tokens=seen,
-                )
-        finally:
-            self._forget(manager, name, finished=finished)
+    @property
+    def _generators(self) -> tuple[Generator, ...]:
+        return tuple(g for g in (self._batching, self._few) if g is not None)
 
-    def _forget(self, manager: Any, name: str, *, finished: bool) -> None:
-        """Free the slot. The library drops a handler only when its request ends by itself."""
-        router = manager.output_router
-        with router._lock:  # noqa: SLF001
-            router.result_handlers.pop(name, None)
-        if not finished:
-            manager.cancel_request(name)
-
-
-class _Discard(queue.Queue[Any]):
-    """Takes outputs that no handler wants any more: the library would keep them for ever."""
-
-    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: FBT001, FBT002
-        """Drop it."""
-
-
-def _start_thread(manager: Any, *, name: str) -> None:
-    """`manager.start()`, as a daemon: a crash elsewhere must not keep the process alive."""
-    manager.output_router.output_queue = _Discard()
-    manager.background_thread_status.clear()
-    loop = manager._run_generation_loop  # noqa: SLF001
-    thread = threading.Thread(target=loop, name=name, daemon=True)
-    manager._generation_thread = thread  # noqa: SLF001
-    thread.start()
-
-
-async def _latest(outputs: asyncio.Queue[Any], manager: Any) -> Any:
-    """Return the newest output (each has all tokens so far); raises EngineUnavailable."""
-    output = None
-    while output is None:
-        try:
-            async with asyncio.timeout(_LIVENESS):
-                output = await outputs.get()
-        except TimeoutError:
-            if not manager.is_running():
-                raise EngineUnavailable(
-                    "The model has stopped. Ask the operator to restart Twofold."
-                ) from None
-    while output.error is None and not outputs.empty():
-        output = outputs.get_nowait()
-    return output
-
-
-def _reason(tokens: list[int], eos: list[int]) -> FinishReason:
-    return FinishReason.STOP if tokens and tokens[-1] in eos else FinishReason.LENGTH
+    def _generator(self, tokens: int) -> Generator:
+        if self._few is not None and self._few.has_room(tokens):
+            return self._few
+        if self._batching is None:
+            raise EngineUnavailable("The model is not running. Try again in a moment.")
+        return self._batching

@@ -1,4 +1,4 @@
-"""From a folder of safetensors to a running batch manager. Imports torch; nothing else does."""
+"""From a folder of safetensors to a model and its tokenizer in memory. Imports torch."""
 # ruff: noqa: ANN401 - transformers' models, tokenizers and managers have no usable types
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from bot.engines import ChatMessage
+    from bot.engines import ChatMessage, Prompt
 
 # An idle OpenMP thread spins by default: with two models, or any other busy process, that
 # makes everything 10 to 50 times slower. Read once, when torch loads its OpenMP.
@@ -31,16 +31,12 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import torch
 from tokenizers.decoders import DecodeStream
-from transformers import AutoModelForCausalLM, AutoTokenizer
-from transformers.generation.configuration_utils import ContinuousBatchingConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 from transformers.utils import logging
 
-from bot.engines.local.sampling import Sampler
+from bot.engines.local.batching import BLOCKS, PAGE
 
-PAGE = 64
-BLOCKS = 256
 ZERO_WIDTH_SPACE = "\u200b"
-MAX_RUNNING = 32
 
 _LOADING = threading.Lock()
 """transformers builds a model under a process-wide default device: two loads at once leave
@@ -49,17 +45,29 @@ one of them with weights that were never read, sometimes without an error (seen)
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """A model in memory with its tokenizer and manager. Ids are token ids."""
+    """A model in memory with its tokenizer. Ids are token ids."""
 
     model: Any
     tokenizer: Any
-    manager: Any
     eos: list[int]
     controls: tuple[str, ...]
     """How the special tokens are spelled."""
     room: int
     """The most tokens, prompt and completion together, that one request can have."""
     dtype: str
+    digest: str
+    """Twelve hex digits that stand for the weights."""
+    on_processor: bool
+
+    def ids(self, prompt: Prompt, *, so_far: str = "") -> list[int]:
+        """`prompt`, and what was said `so_far`, as the token ids that the model gets.
+
+        Encoded as one text: some tokenizers put a space before each. Raises EngineError as
+        `render` does.
+        """
+        if isinstance(prompt, str):
+            return self.encode(prompt + so_far)
+        return self.encode_chat(self.render(prompt) + so_far)
 
     def encode(self, text: str) -> list[int]:
         """Encode raw text as token ids: one <bos> where the model has one, else no control token.
@@ -116,7 +124,7 @@ class Loaded:
 
 
 def load(folder: Path, *, dtype: str | None = None) -> Loaded:
-    """Load weights by memory map, pick device and dtype, and build (not start) the manager.
+    """Load weights by memory map, and pick device and dtype.
 
     Raises ModelNotFound, ModelCorrupt and NoRoom. Takes seconds: call it in a thread.
     """
@@ -129,7 +137,7 @@ def load(folder: Path, *, dtype: str | None = None) -> Loaded:
     model = model.eval().to(device)
     model.requires_grad_(requires_grad=False)
     room = _room(model.config.get_text_config())
-    manager = _build_manager(model, tokenizer)
+    eos = _end_ids(model, tokenizer)
     # A full collection walks every object of the libraries (370,000) with the GIL held, for
     # 0.17 s: what is loaded now stays, so the collector need not look at it again.
     gc.collect()
@@ -137,11 +145,12 @@ def load(folder: Path, *, dtype: str | None = None) -> Loaded:
     return Loaded(
         model=model,
         tokenizer=tokenizer,
-        manager=manager,
-        eos=_end_ids(model, tokenizer),
+        eos=eos,
         controls=tuple(t.content for t in tokenizer.added_tokens_decoder.values() if t.special),
         room=room,
         dtype=str(precision).removeprefix("torch."),
+        digest=folder_hash(folder),
+        on_processor=device == "cpu",
     )
 
 
@@ -182,7 +191,7 @@ def _read(folder: Path, precision: torch.dtype) -> tuple[Any, Any]:
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         with _LOADING:
-            tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
+            tokenizer = _tokenizer(folder)
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 str(folder),
                 dtype=precision,
@@ -205,6 +214,22 @@ def _read(folder: Path, precision: torch.dtype) -> tuple[Any, Any]:
     return tokenizer, model
 
 
+def _tokenizer(folder: Path) -> Any:
+    """The tokenizer; where there is no chat template to apply, its file is enough.
+
+    The library's own class reads Gemma's 33 MB twice, for more than a second.
+    """
+    file, settings = folder / "tokenizer.json", folder / "tokenizer_config.json"
+    known = json.loads(settings.read_text("utf-8")) if settings.is_file() else {}
+    chats = "chat_template" in known or any(folder.glob("chat_template*"))
+    if chats or not file.is_file():
+        return AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
+    ends = {
+        name: known[name] for name in ("bos_token", "eos_token") if isinstance(known.get(name), str)
+    }
+    return PreTrainedTokenizerFast(tokenizer_file=str(file), **ends)  # type: ignore[no-untyped-call]
+
+
 def _room(config: Any) -> int:
     """A request larger than the cache could never be scheduled, and would stop the thread."""
     positions = int(getattr(config, "max_position_embeddings", None) or 4096)
@@ -215,29 +240,6 @@ def _end_ids(model: Any, tokenizer: Any) -> list[int]:
     listed = model.generation_config.eos_token_id
     ids = listed if isinstance(listed, list) else [listed, tokenizer.eos_token_id]
     return sorted({int(i) for i in ids if i is not None})
-
-
-def _build_manager(model: Any, tokenizer: Any) -> Any:
-    settings = model.generation_config
-    settings.do_sample = False  # our Sampler draws; the manager's arg max then picks its token
-    settings.temperature = settings.top_p = settings.top_k = None
-    if settings.eos_token_id is None:
-        settings.eos_token_id = tokenizer.eos_token_id
-    manager = model.init_continuous_batching(
-        generation_config=settings,
-        continuous_batching_config=ContinuousBatchingConfig(
-            page_size=PAGE,
-            num_blocks=BLOCKS,
-            max_batch_tokens=512,
-            max_requests_per_batch=MAX_RUNNING,
-            # Both would prepare a step before the last one's tokens are known, and the noise
-            # is a function of the position.
-            use_async_batching=False,
-            use_cuda_graph=False,
-        ),
-    )
-    manager.logit_processor = Sampler()
-    return manager
 
 
 def _check_memory(folder: Path, precision: torch.dtype, device: str) -> None:

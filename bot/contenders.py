@@ -1,0 +1,168 @@
+"""What an operator writes of a contender, and the presets: whole rosters by name.
+
+A preset is data, one small file each in `bot/presets/`. What only the operator
+knows stands in it as `{a_setting}` and is filled in from the settings.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib import resources
+from string import Formatter
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from storage.records import Kind, Sampling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+_DRAW = Sampling()
+
+
+OPENAI = "https://api.openai.com/v1"
+OPENAI_KEY = "OPENAI_API_KEY"
+"""The variable with the key for the default server."""
+
+
+def _base_url(url: str) -> str:
+    """Refuse what may hold a secret: a base URL is stored with every contender."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # its words may repeat the URL
+        parts = urlsplit("")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("write it as http://HOST:PORT/v1 or https://HOST/v1")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError(
+            "a base URL holds no user, password or query; put the key into the environment and "
+            "name it with api_key_env"
+        )
+    return url.rstrip("/")
+
+
+def _variable(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise ValueError("name the environment variable that holds the key, not the key itself")
+    return name
+
+
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+
+
+class ContenderConfig(BaseModel):
+    """One `[[contenders]]` table: a model, how it is prompted, how tokens are drawn.
+
+    `base_url` says which server has an `openai:` model, and `api_key_env` which
+    variable of the environment holds the key for it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slug: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    kind: Kind
+    model: Annotated[str, Field(min_length=1)]
+    template: str | None = None
+    base_url: BaseUrl | None = None
+    api_key_env: Annotated[str, AfterValidator(_variable)] | None = None
+    weight: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    temperature: Annotated[float, Field(ge=0, le=5)] = _DRAW.temperature
+    top_p: Annotated[float, Field(gt=0, le=1)] = _DRAW.top_p
+    top_k: Annotated[int, Field(ge=0)] = _DRAW.top_k
+    max_tokens: Annotated[int, Field(ge=1, le=4096)] = _DRAW.max_tokens
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flatten_sampling(cls, data: object) -> object:
+        """Sampling may stand in the table itself or in a `[contenders.sampling]` of its own.
+
+        `max_new_tokens` is what transformers calls `max_tokens`.
+        """
+        if isinstance(data, dict) and isinstance(data.get("sampling"), dict):
+            data = {**{k: v for k, v in data.items() if k != "sampling"}, **data["sampling"]}
+        if isinstance(data, dict) and "max_new_tokens" in data:
+            data = {"max_tokens": data["max_new_tokens"], **data}
+            del data["max_new_tokens"]
+        return data
+
+    @property
+    def sampling(self) -> Sampling:
+        """The sampling parameters as one record."""
+        return Sampling(
+            temperature=self.temperature,
+            top_p=self.top_p,
+            top_k=self.top_k,
+            max_tokens=self.max_tokens,
+        )
+
+    @property
+    def engine(self) -> tuple[str, str | None, str | None]:
+        """Contenders that agree in model, server and key share an engine."""
+        return self.model, self.base_url, self.api_key_env
+
+
+def require_a_pair(roster: Sequence[ContenderConfig]) -> None:
+    """Raise ValueError where slugs are not unique, or there are no two who could meet."""
+    slugs = [contender.slug for contender in roster]
+    if len(set(slugs)) != len(slugs):
+        raise ValueError("two contenders have the same slug; give each its own")
+    if {contender.kind is Kind.BASE for contender in roster} != {True, False}:
+        raise ValueError(
+            "a battle needs one contender of kind base and one of kind instruct or tuned"
+        )
+
+
+def on_servers(roster: Iterable[ContenderConfig], *, default: str) -> tuple[ContenderConfig, ...]:
+    """The roster with a base URL for each `openai:` model: its own, else `default`.
+
+    So that what is stored of a contender, and its fingerprint, tell where it ran.
+    """
+    return tuple(
+        contender.model_copy(update={"base_url": contender.base_url or default})
+        if contender.model.startswith("openai:")
+        else contender
+        for contender in roster
+    )
+
+
+class Preset(BaseModel):
+    """A roster by name: what it is for, and its tables as they would stand in the TOML."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    help: Annotated[str, Field(min_length=1)]
+    contenders: tuple[dict[str, Any], ...]
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The settings that must be there for it, in the order in which they are used."""
+        fields = (field for text in self._texts() for _, field, _, _ in Formatter().parse(text))
+        return tuple(dict.fromkeys(field for field in fields if field))
+
+    def roster(self, settings: Mapping[str, object]) -> tuple[ContenderConfig, ...]:
+        """The contenders, with `settings` filled in. Raises KeyError where a need is missing."""
+        return tuple(
+            ContenderConfig.model_validate(
+                {k: v.format_map(settings) if isinstance(v, str) else v for k, v in table.items()}
+            )
+            for table in self.contenders
+        )
+
+    def _texts(self) -> Iterator[str]:
+        for table in self.contenders:
+            yield from (value for value in table.values() if isinstance(value, str))
+
+
+def presets() -> dict[str, Preset]:
+    """The presets in `bot/presets/`, by file name."""
+    folder = resources.files("bot") / "presets"
+    files = (file for file in folder.iterdir() if file.name.endswith(".toml"))
+    return {
+        file.name.removesuffix(".toml"): Preset.model_validate(
+            tomllib.loads(file.read_text("utf-8"))
+        )
+        for file in sorted(files, key=lambda file: file.name)
+    }

@@ -1,0 +1,178 @@
+"""transformers' continuous batching: one thread generates for all callers at once."""
+# ruff: noqa: ANN401 - transformers' models, tokenizers and managers have no usable types
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import queue
+import threading
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers.generation.configuration_utils import ContinuousBatchingConfig
+
+from bot.engines.delivery import Piece
+from bot.engines.local import attention, linear
+from bot.engines.local.sampling import Sampler
+from bot.errors import EngineUnavailable
+from storage.records import FinishReason
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from storage.records import Sampling
+
+PAGE = 64
+BLOCKS = 256
+MAX_RUNNING = 32
+
+_LIVENESS = 1.0
+"""Seconds between two looks at whether the generation thread still lives, while it is silent."""
+
+
+class Batching:
+    """A model's batch manager and its thread; `close` ends both.
+
+    `decoder` makes, from a prompt's ids, a function from new ids to new text.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        eos: list[int],
+        decoder: Callable[[list[int]], Callable[[list[int]], str]],
+    ) -> None:
+        self.manager = build_manager(model, eos=eos)
+        self._eos = eos
+        self._decoder = decoder
+        self._ids = itertools.count()
+
+    def start(self, *, name: str) -> None:
+        """Begin to generate in a thread of its own."""
+        _start_thread(self.manager, name=name)
+
+    def close(self) -> None:
+        """Stop the thread after the step it is in; who still waits gets EngineUnavailable."""
+        self.manager.stop(block=True, timeout=10, hard_stop=True)
+
+    async def generate(
+        self, ids: list[int], sampling: Sampling, *, seed: int
+    ) -> AsyncGenerator[Piece, None]:
+        """Continue `ids`; closing the iterator frees the slot. Raises EngineUnavailable."""
+        manager, name = self.manager, f"r{next(self._ids)}"
+        outputs: asyncio.Queue[Any] = asyncio.Queue()
+        manager.register_result_handler(name, outputs.put_nowait)
+        finished = False
+        draw = asdict(sampling)
+        try:
+            added = manager.add_request(
+                ids,
+                name,
+                max_new_tokens=draw.pop("max_tokens"),
+                streaming=True,
+                eos_token_id=self._eos,
+                seed=seed,
+                **draw,
+            )
+            if added is None:  # refused: the library only logs it
+                raise EngineUnavailable(
+                    "The model has stopped. Ask the operator to restart Twofold."
+                )
+            decode, seen = self._decoder(ids), 0
+            while not finished:
+                output = await _latest(outputs, manager)
+                if output.error is not None:
+                    raise EngineUnavailable("The model failed while it answered. Try again.")
+                tokens, finished = output.generated_tokens, output.is_finished()
+                text = decode(tokens[seen:])
+                seen = len(tokens)
+                yield Piece(
+                    text=text,
+                    finish_reason=self._reason(tokens) if finished else None,
+                    prompt_tokens=len(ids),
+                    completion_tokens=seen,
+                )
+        finally:
+            self._forget(name, finished=finished)
+
+    def _reason(self, tokens: list[int]) -> FinishReason:
+        return FinishReason.STOP if tokens and tokens[-1] in self._eos else FinishReason.LENGTH
+
+    def _forget(self, name: str, *, finished: bool) -> None:
+        """Free the slot. The library drops a handler only when its request ends by itself."""
+        router = self.manager.output_router
+        with router._lock:  # noqa: SLF001
+            router.result_handlers.pop(name, None)
+        if not finished:
+            self.manager.cancel_request(name)
+
+
+def build_manager(model: Any, *, eos: list[int]) -> Any:
+    """The library's manager with our draw and, on a processor, our attention and layers."""
+    settings = model.generation_config
+    settings.do_sample = False  # our Sampler draws; the manager's arg max then picks its token
+    settings.temperature = settings.top_p = settings.top_k = None
+    settings.eos_token_id = settings.eos_token_id or eos
+    on_processor = model.device.type == "cpu"
+    if on_processor:
+        linear.pack(model)
+    manager = model.init_continuous_batching(
+        generation_config=settings,
+        continuous_batching_config=ContinuousBatchingConfig(
+            page_size=PAGE,
+            num_blocks=BLOCKS,
+            max_batch_tokens=512,
+            max_requests_per_batch=MAX_RUNNING,
+            # Both would prepare a step before the last one's tokens are known, and the noise
+            # is a function of the position.
+            use_async_batching=False,
+            use_cuda_graph=False,
+        ),
+    )
+    manager.logit_processor = Sampler(model.get_output_embeddings())
+    if on_processor:
+        model.set_attn_implementation(attention.NAME)
+        # The manager turns its block tables off where there are no flash kernels.
+        manager.continuous_batching_config.max_blocks_per_request = BLOCKS
+        with attention.whole_past(model.config.get_text_config()):
+            manager.batch_processor = manager._create_batch_processor()  # noqa: SLF001
+        step = manager.batch_processor._generation_step  # noqa: SLF001
+        manager.batch_processor._generation_step = torch.inference_mode()(step)  # noqa: SLF001
+    return manager
+
+
+class _Discard(queue.Queue[Any]):
+    """Takes outputs that no handler wants any more: the library would keep them for ever."""
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: FBT001, FBT002
+        """Drop it."""
+
+
+def _start_thread(manager: Any, *, name: str) -> None:
+    """`manager.start()`, as a daemon: a crash elsewhere must not keep the process alive."""
+    manager.output_router.output_queue = _Discard()
+    manager.background_thread_status.clear()
+    loop = manager._run_generation_loop  # noqa: SLF001
+    thread = threading.Thread(target=loop, name=name, daemon=True)
+    manager._generation_thread = thread  # noqa: SLF001
+    thread.start()
+
+
+async def _latest(outputs: asyncio.Queue[Any], manager: Any) -> Any:
+    """Return the newest output (each has all tokens so far); raises EngineUnavailable."""
+    output = None
+    while output is None:
+        try:
+            async with asyncio.timeout(_LIVENESS):
+                output = await outputs.get()
+        except TimeoutError:
+            if not manager.is_running():
+                raise EngineUnavailable(
+                    "The model has stopped. Ask the operator to restart Twofold."
+                ) from None
+    while output.error is None and not outputs.empty():
+        output = outputs.get_nowait()
+    return output

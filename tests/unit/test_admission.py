@@ -1,0 +1,115 @@
+"""Turns: so many at a time, the others in a line that knows how long it takes."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bot.admission import LONGEST, Admission, Place
+from bot.errors import EngineBusy
+
+
+class Clock:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Member:
+    """Waits for a turn, holds it until told to go, and remembers what they heard."""
+
+    def __init__(self, admission: Admission) -> None:
+        self.heard: list[Place | None] = []
+        self.at_work = False
+        self._done = asyncio.Event()
+        self.task = asyncio.create_task(self._take_turn(admission))
+
+    async def _take_turn(self, admission: Admission) -> None:
+        async with admission.turn(self.heard.append):
+            self.at_work = True
+            await self._done.wait()
+
+    @property
+    def numbers(self) -> list[int]:
+        return [place.number for place in self.heard if place is not None]
+
+    async def finish(self) -> None:
+        self._done.set()
+        await self.task
+        await settled()
+
+
+async def settled() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def members(admission: Admission, count: int) -> list[Member]:
+    come = []
+    for _ in range(count):
+        come.append(Member(admission))
+        await settled()
+    return come
+
+
+async def test_who_has_not_to_wait_hears_nothing() -> None:
+    here = await members(Admission(2), 2)
+    assert all(member.at_work and not member.heard for member in here)
+
+
+async def test_the_line_is_served_in_order_and_everyone_knows_their_number() -> None:
+    first, second, third, fourth = await members(Admission(1), 4)
+    assert [second.numbers, third.numbers, fourth.numbers] == [[1], [2], [3]]
+    await first.finish()
+    assert second.at_work
+    assert second.heard[-1] is None
+    assert not third.at_work
+    assert [third.numbers, fourth.numbers] == [[2, 1], [3, 2]]
+
+
+async def test_a_time_is_told_only_once_one_was_measured() -> None:
+    clock = Clock()
+    admission = Admission(2, clock=clock)
+    first, _, third, fourth = await members(admission, 4)
+    assert [member.heard[-1] for member in (third, fourth)] == [Place(1, None), Place(2, None)]
+    clock.now = 10.0
+    await first.finish()
+    assert fourth.heard[-1] == Place(1, 5.0)
+    (fifth,) = await members(admission, 1)
+    assert fifth.heard == [Place(2, 10.0)]
+
+
+async def test_who_is_cancelled_leaves_the_line_and_takes_no_turn() -> None:
+    first, second, third = await members(Admission(1), 3)
+    second.task.cancel()
+    await settled()
+    assert third.numbers == [2, 1]
+    await first.finish()
+    assert third.at_work
+    assert not second.at_work
+
+
+async def test_a_turn_that_fails_is_given_back_and_not_measured() -> None:
+    clock = Clock()
+    admission = Admission(1, clock=clock)
+    (failing,) = await members(admission, 1)
+    clock.now = 99.0
+    failing.task.cancel()
+    await settled()
+    _, waiting = await members(admission, 2)
+    assert waiting.heard == [Place(1, None)]
+
+
+async def test_a_line_that_is_too_long_is_refused() -> None:
+    admission = Admission(1)
+    come = await members(admission, 1 + LONGEST)
+    with pytest.raises(EngineBusy):
+        async with admission.turn(come[0].heard.append):
+            pass
+    for member in come:
+        member.task.cancel()
