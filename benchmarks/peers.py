@@ -99,7 +99,7 @@ class GenerateLoop:
         times: list[float] = []
 
         class Clock(BaseStreamer):
-            def put(self, value: Any) -> None:
+            def put(self, value: object) -> None:  # noqa: ARG002
                 times.append(time.perf_counter())
 
             def end(self) -> None:

@@ -9,15 +9,15 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from bot.errors import EngineBusy
+from bot.patience import simply
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Coroutine
-    from typing import Any
+    from collections.abc import AsyncIterator
 
-T = TypeVar("T")
+    from bot.patience import Patiently
 
 LONGEST = 100
 """How many may wait. Who comes after them would not be answered while it still matters."""
@@ -38,14 +38,10 @@ Moved = Callable[[Place | None], None]
 """Hears each new place, and None when the wait is over."""
 
 
-async def _simply(waiting: Coroutine[Any, Any, T]) -> T:
-    return await waiting
-
-
 class Admission:
     """Turns for `at_once` at a time, first come, first served.
 
-    `wait` is for a world that wants to be told about long waits.
+    `patiently` waits for what may take long.
     """
 
     def __init__(
@@ -53,11 +49,11 @@ class Admission:
         at_once: int,
         *,
         clock: Callable[[], float] = time.monotonic,
-        wait: Callable[[Coroutine[Any, Any, bool]], Awaitable[object]] = _simply,
+        patiently: Patiently = simply,
     ) -> None:
         self._at_once = at_once
         self._clock = clock
-        self._patiently = wait
+        self._patiently = patiently
         self._free = asyncio.Semaphore(at_once)
         self._line: list[Moved] = []
         self._turns: deque[float] = deque(maxlen=REMEMBERED)

@@ -42,7 +42,7 @@ DANGLING = re.compile(r"\s*^[ \t]*(?:\d{1,3}[.)]|[-*+•#>])[ \t]*\Z", re.MULTIL
 REFUSING = re.compile(
     r"\A\W*(?:(?:I['’]m|I am) (?:very )?sorry,?|(?:sorry|unfortunately),?)?\W*(?:but )?"
     r"(?:as [^,.]{3,40}, )?"
-    r"I(?:['’]m| am)? (?:not comfortable|"
+    r"I(?:['’]m| am)? (?:not comfortable|(?:do not|don['’]t) have the (?:ability|capability)|"
     r"(?:can(?:no|['’])t|cannot|won['’]t|will not|not able to|unable to)(?: \w+ly)? (?:"
     r"help(?! but)|assist|support|provide|give|answer|do|fulfil|comply|discuss|create|write|"
     r"generate|share|offer|engage|continue|participate|recommend|respond))\b",
@@ -70,7 +70,7 @@ class Finished:
     tags: tuple[str, ...]
 
 
-def finish(  # what is known of a completion, all by keyword
+def finish(
     text: str,
     *,
     finish_reason: FinishReason,

@@ -21,6 +21,7 @@ from bot.errors import StorageError
 from bot.guilds import GuildService
 from bot.languages import Languages
 from bot.limits import BattleLimits
+from bot.patience import simply
 from bot.prompting import Chat, library
 from bot.roster import Roster
 from bot.voting import VotingService
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from bot.config import Config
     from bot.engines import Engine
+    from bot.patience import Patiently
     from bot.prompting import PromptTemplate
     from bot.roster import EngineKey
 
@@ -50,6 +52,7 @@ class Services:
     guilds: GuildService
     battles: BattleService
     voting: VotingService
+    patiently: Patiently
 
 
 def now() -> datetime:
@@ -106,13 +109,13 @@ async def open_services(
     config: Config,
     *,
     engines: dict[EngineKey, Engine] | None = None,
-    admission: Admission | None = None,
+    patiently: Patiently = simply,
     clock: Callable[[], datetime] = now,
     rng: random.Random | None = None,
 ) -> AsyncIterator[Services]:
     """Open the database, start the engines, build the services; close all at the end.
 
-    `engines`, `admission`, `clock` and `rng` are given by those who need their own. The
+    `engines`, `patiently`, `clock` and `rng` are given by those who need their own. The
     sides' coin is cryptographic by default. Raises TwofoldError if anything cannot open.
     """
     rng = rng or random.SystemRandom()
@@ -156,7 +159,7 @@ async def open_services(
             answering=answering,
             context=context,
             guilds=guilds,
-            admission=admission or Admission(config.battles_at_once),
+            admission=Admission(config.battles_at_once, patiently=patiently),
             limits=BattleLimits(
                 member=config.member_battles_per_minute, guild=config.guild_battles_per_minute
             ),
@@ -173,4 +176,5 @@ async def open_services(
             guilds=guilds,
             battles=battles,
             voting=VotingService(battles=store.battles, votes=store.votes, clock=clock),
+            patiently=patiently,
         )

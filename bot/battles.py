@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +19,7 @@ from bot.errors import (
     EngineTimeout,
     EngineUnreachable,
     PromptTooLong,
+    StorageError,
     TwofoldError,
 )
 from bot.growth import Growth, Showing
@@ -191,6 +193,7 @@ class BattleService:
         afoot.task = asyncio.ensure_future(self._answers(afoot, audience))
         try:
             finished = await afoot.task
+            opened = await self._battles.open(battle.id, finished, at=self._clock())
         except asyncio.CancelledError:
             if battle.source_message_id not in self._afoot:
                 raise BattleCancelled(_DELETED) from None
@@ -198,11 +201,11 @@ class BattleService:
             raise
         except Exception as error:
             log.warning("battle failed", battle=battle.id, error=repr(error))
-            await self.abandon(battle, reason=type(error).__name__)
+            with suppress(StorageError):
+                await self.abandon(battle, reason=type(error).__name__)
             if isinstance(error, TwofoldError):
                 raise BattleError(_failure(error)) from error
             raise
-        opened = await self._battles.open(battle.id, finished, at=self._clock())
         if opened is None:
             raise BattleCancelled(_DELETED)
         return opened

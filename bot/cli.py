@@ -276,7 +276,6 @@ async def _serve_discord(config: Config) -> None:
 
 
 async def _serve_demo(config: Config) -> None:
-    from bot.admission import Admission
     from bot.app import engines_for, open_services
     from bot.client import on_signals
     from bot.demo import Workshop, serve
@@ -285,8 +284,8 @@ async def _serve_demo(config: Config) -> None:
     on_signals(stop.set)
     workshop = Workshop()
     engines = {key: workshop.wrap(engine) for key, engine in engines_for(config).items()}
-    admission = Admission(config.battles_at_once, wait=workshop.wait_for)
-    async with open_services(config, engines=engines, admission=admission) as services:
+    opening = open_services(config, engines=engines, patiently=workshop.wait_for)
+    async with opening as services:
         await serve(services, workshop, stop=stop, announce=_announce)
 
 

@@ -39,7 +39,7 @@ REMOVED = {
         r"(?P<token><\|[^|<>\n]{1,40}\|>|</?s>|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_turn>"
         r"|\[/?INST\])"
     ),
-    "prefix": re.compile(r"\A\s*(?:assistant|AI|bot)\s*:[ \t]*", _ANY_CASE),
+    "prefix": re.compile(r"\A\s*(?:assistant|AI|bot|user|human)\s*:[ \t]*", _ANY_CASE),
 }
 MASKED = {
     "name": re.compile(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 MAX_LABEL = 32
 INDENT = "  "
 
-_ROLE = re.compile(r"\n(?=(?:User|Human|Assistant):)")
+_ROLE = re.compile(r"\n(?=[ \t]*(?:User|Human|Assistant):)")
 _NOT_IN_LABELS = re.compile(r'[\s:<>\[\]"*#]+')
 """What the templates write turns with, and white space."""
 
@@ -46,14 +46,15 @@ def _a_pattern(text: str) -> str:
 class Frame(BaseModel):
     """How a template writes a conversation down.
 
-    `preamble` stands first; its first line coming again is another text. `person` and `bot` write a turn, with `{name}` and
-    `{text}`; `cue` is where the bot's answer begins. `stops` are what other turns
-    begin with, besides the speakers' names; `turn` is a regular expression for it,
-    for speakers that the model invents. Turns begin on lines of their own, and a
-    text's further lines are indented, so that no text can imitate a turn. With
-    `quote`, a text stands between quotation marks instead. With `verbatim` there is
-    the message alone: nothing is added, so there are no turns in it either. Names at
-    the beginnings of lines are then part of the text that somebody wished continued.
+    `preamble` stands first; where its first line comes again, another text begins.
+    `person` and `bot` write a turn, with `{name}` and `{text}`; `cue` is where the bot's
+    answer begins. `stops` are what other turns begin with, besides the speakers' names;
+    `turn` is a regular expression for it, for speakers that the model invents. Turns
+    begin on lines of their own, and a text's further lines are indented, so that no
+    text can imitate a turn. With `quote`, a text stands between quotation marks
+    instead. With `verbatim` there is the message alone: nothing is added, so there are
+    no turns in it either, and names at the beginnings of its lines are text like the
+    rest.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,8 +81,8 @@ class Rendering:
     """What the model is given, and how somebody else's turn would show in what it writes.
 
     `stops` are the texts with which one begins in the prompt's own form. `speakers` are
-    the names in the prompt, the bot's among them, for the forms that a model may take
-    instead; none where names are not those of speakers.
+    the names in the prompt, the bot's and the template's own among them, for the forms that
+    a model may take instead; none where names are not those of speakers.
     """
 
     prompt: Prompt
@@ -155,8 +156,9 @@ class Framed:
         ]
         preamble = [frame.preamble.strip("\n")] if frame.preamble else []
         text = "\n".join((*preamble, *lines, _fill(frame.cue, name=own)))
-        speakers = (*labels.values(), own)
-        return Rendering(text, tuple(self._stops(speakers)), speakers)
+        names = (*labels.values(), own)
+        parts = (stop[:-1] for stop in frame.stops if stop.endswith(":"))
+        return Rendering(text, tuple(self._stops(names)), (*names, *parts))
 
     def parse(self, completion: str) -> Parsed:
         """The answer up to the next turn, with the frame's indentation taken off again.

@@ -16,10 +16,14 @@ import aiohttp
 import discord
 import structlog
 
+from bot.patience import simply
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from discord.ui import LayoutView
+
+    from bot.patience import Patiently
 
 log = structlog.get_logger(__name__)
 
@@ -83,13 +87,14 @@ class Stream:
         self.ended = asyncio.get_running_loop().create_future()
         self.render = lambda: view
         self._lane.wake(now=True)
-        await self.ended
+        await self._lane.patiently(_result(self.ended))
 
 
 class Lane:
     """The edits of one bucket."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], patiently: Patiently) -> None:
+        self.patiently = patiently
         self._clock = clock
         self._streams: list[Stream] = []
         self._growing = 0
@@ -168,16 +173,23 @@ class Lane:
                 ended.set_result(None)
 
 
+async def _result(ended: asyncio.Future[None]) -> None:
+    await ended
+
+
 class Edits:
     """The lanes by bucket: a channel's id, or an interaction's."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, clock: Callable[[], float] = time.monotonic, patiently: Patiently = simply
+    ) -> None:
         self._clock = clock
+        self._patiently = patiently
         self._lanes: dict[int, Lane] = {}
 
     def lane(self, bucket: int) -> Lane:
         """The bucket's lane; the same one as long as something is in it."""
         if bucket not in self._lanes:
             self._lanes = {key: lane for key, lane in self._lanes.items() if not lane.idle}
-            self._lanes[bucket] = Lane(self._clock)
+            self._lanes[bucket] = Lane(self._clock, self._patiently)
         return self._lanes[bucket]

@@ -1,7 +1,8 @@
 """Records become messages. All wording that Discord shows lives here.
 
 Nothing here tells the sides apart before the vote: both get the same container,
-in the same colour, with the same room.
+in the same colour, with the same room. Links in an answer get no preview, which would tell:
+Discord shows those as embeds, and messages made of components have none.
 """
 
 from __future__ import annotations
@@ -110,14 +111,15 @@ def more(battle: Battle, *, by_author: bool) -> ui.LayoutView:
 
 
 def full_text(battle: Battle, side: Side, text: str) -> Response:
-    """All of one answer, as a file where a message cannot hold it."""
+    """All of one answer, as a file where a message cannot hold it.
+
+    The file comes without components: only then Discord shows what is in it.
+    """
     head = f"**{side.upper()}** in full · #{battle.id}"
     if utf16_length(text) <= FULL_LIMIT:
         return Response(_layout(ui.TextDisplay(head), _container(ui.TextDisplay(text))))
     name = f"battle-{battle.id}-{side.value}.txt"
-    file = discord.File(io.BytesIO(text.encode()), name)
-    shown = _container(ui.File(f"attachment://{name}"))
-    return Response(_layout(ui.TextDisplay(head), shown), (file,))
+    return Response(text=head, file=discord.File(io.BytesIO(text.encode()), name))
 
 
 def answered_already(battle: Battle | None) -> str:

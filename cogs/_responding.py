@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
-    from typing import Any
 
     import discord
     from discord.ui import LayoutView
@@ -20,10 +19,17 @@ a "thinking" in between."""
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What the one who acted gets to see, alone."""
+    """What the one who acted gets to see, alone: a view, or a text with a file."""
 
-    view: LayoutView
-    files: tuple[discord.File, ...] = ()
+    view: LayoutView | None = None
+    text: str | None = None
+    file: discord.File | None = None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """As discord.py takes them: what is not there must not be named."""
+        said = {"view": self.view, "content": self.text}
+        return {name: value for name, value in said.items() if value is not None}
 
 
 async def respond(interaction: discord.Interaction, making: Coroutine[Any, Any, Response]) -> None:
@@ -33,11 +39,8 @@ async def respond(interaction: discord.Interaction, making: Coroutine[Any, Any, 
     if not work.done():
         await interaction.response.defer(ephemeral=True, thinking=True)
     response = await work
+    files = [response.file] if response.file else []
     if interaction.response.is_done():
-        await interaction.edit_original_response(
-            view=response.view, attachments=list(response.files)
-        )
+        await interaction.edit_original_response(attachments=files, **response.arguments)
     else:
-        await interaction.response.send_message(
-            view=response.view, files=list(response.files), ephemeral=True
-        )
+        await interaction.response.send_message(files=files, ephemeral=True, **response.arguments)

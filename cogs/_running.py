@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from discord.ui import LayoutView
 
     from bot.battles import Ask, BattleService
+    from bot.patience import Patiently
     from cogs._edits import Editable
     from storage.records import Battle, Turn
 
@@ -41,9 +42,9 @@ RESTART = "I am being restarted. Ask again in a minute."
 class Runner:
     """Has battles answered on stages, and waits for them when the client closes."""
 
-    def __init__(self, battles: BattleService) -> None:
+    def __init__(self, battles: BattleService, *, patiently: Patiently) -> None:
         self._battles = battles
-        self._edits = Edits()
+        self._edits = Edits(patiently=patiently)
         self._typing = Typing()
         self._at_work: set[asyncio.Task[Any]] = set()
 

@@ -125,7 +125,10 @@ class Stage:
 
     def _growing(self, growth: Growth) -> LayoutView | None:
         texts = growth.texts()
-        return None if texts is None else _render.growing(texts, asked=self._asked)
+        if texts is None:
+            return None
+        self._at_work(on=False)
+        return _render.growing(texts, asked=self._asked)
 
     def _show(self, render: Callable[[], LayoutView | None]) -> None:
         if self._ended:

@@ -179,7 +179,7 @@ class ChatCog(commands.Cog):
 async def setup(client: TwofoldClient) -> None:
     """Discord.py calls this when the client loads the extension."""
     services = client.services
-    runner = Runner(services.battles)
+    runner = Runner(services.battles, patiently=services.patiently)
     await client.add_cog(
         ChatCog(
             client,

@@ -17,8 +17,9 @@ from bot.config import Config, ContenderConfig
 from storage.records import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Coroutine, Iterable
     from pathlib import Path
+    from typing import Any
 
 BASE, INSTRUCT = "plain-writer", "polite-helper"
 
@@ -72,6 +73,18 @@ async def _simulation(client: TwofoldClient) -> AsyncIterator[simcord.Env]:
         await env.shutdown()
 
 
+class Patience:
+    """Declares long waits to the simulation, which would take them for a fault."""
+
+    env: simcord.Env | None = None
+
+    async def __call__(self, waiting: Coroutine[Any, Any, Any]) -> Any:
+        """Wait for what the models or the clock bring about."""
+        if self.env is None:
+            return await waiting
+        return await self.env.external_wait(waiting, reason="models are at work")
+
+
 OpenTown = "Callable[..., AbstractAsyncContextManager[Town]]"
 
 
@@ -102,10 +115,12 @@ def open_town(tmp_path: Path) -> OpenTown:
             ),
             **{"member_battles_per_minute": 1000, "guild_battles_per_minute": 1000, **settings},
         )
+        patience = Patience()
         async with (
-            open_services(config, rng=random.Random(7)) as services,
+            open_services(config, rng=random.Random(7), patiently=patience) as services,
             _simulation(TwofoldClient(services)) as env,
         ):
+            patience.env = env
             guild = env.create_guild()
             managers = guild.create_role(
                 "managers", permissions=discord.Permissions(manage_guild=True)

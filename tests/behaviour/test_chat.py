@@ -252,7 +252,7 @@ async def test_strange_prompts_are_answered(town: Town, text: str) -> None:
 
 
 async def test_typing_goes_on_until_the_answers_are_there(open_town: OpenTown) -> None:
-    words = "+".join(f"word-{number}" for number in range(20))
+    words = "+".join(f"word-{number}" for number in range(19))
     slow = f"scripted:text={words}&delay=2"
     async with open_town(base=slow, instruct=slow, deadline_seconds=600) as town:
         await town.alice.send(town.lounge, "take your time")

@@ -33,7 +33,7 @@ def both(message: discord.Message) -> list[str]:
 async def watched(town: Town, seconds: float, step: float) -> list[list[str]]:
     """What the newest message showed of both answers, each time that it changed."""
     seen: list[list[str]] = []
-    for _ in range(int(seconds / step)):
+    for _ in range(int(seconds / step)):  # each step has five seconds of real time
         await town.env.advance_time(step)
         now = both(town.ballot()) if town.mine() else []
         if now and now not in seen[-1:]:
@@ -64,7 +64,7 @@ async def test_what_has_ended_looks_like_what_is_waited_for(open_town: OpenTown)
     short = "scripted:text=It+was+over+before+it+had+begun,+they+said,+and+went+home+for+tea.+Yes."
     async with open_town(base=short, instruct=story(100, delay=5), **SLOW) as town:
         await town.alice.send(town.lounge, "go on")
-        await town.env.advance_time(300)
+        await watched(town, 300, 20)
         shown = both(town.ballot())
         length = len("It was over before it had begun, they said, and went home for tea. Yes.")
         assert [len(text) for text in shown] == [length - HELD_BACK] * 2
@@ -104,9 +104,9 @@ async def test_a_battle_that_fails_says_why_in_its_place(open_town: OpenTown) ->
     slow, settings = story(100, delay=6), {**SLOW, "deadline_seconds": 300}
     async with open_town(base=slow, instruct=slow, **settings) as town:
         await town.alice.send(town.lounge, "hello")
-        await town.env.advance_time(200)
+        await watched(town, 200, 20)
         assert len(both(town.ballot())) == 2
-        await town.env.advance_time(200)
+        await watched(town, 200, 20)
         (message,) = town.mine()
         assert "did not answer in time" in texts(message)
         assert not both(message)
@@ -116,7 +116,7 @@ async def test_a_deleted_prompt_takes_what_grew_with_it(open_town: OpenTown) -> 
     slow = story(90, delay=6)
     async with open_town(base=slow, instruct=slow, **SLOW) as town:
         prompt = await town.alice.send(town.lounge, "hello")
-        await town.env.advance_time(200)
+        await watched(town, 200, 20)
         assert town.mine()
         await town.alice.delete(prompt)
         assert not town.mine()
@@ -130,6 +130,6 @@ async def test_a_server_chooses_lockstep_for_itself(open_town: OpenTown) -> None
         told = await town.admin.slash(town.lounge, "settings showing", answers="lockstep")
         assert "`lockstep` (set here)" in texts(told.response)
         await town.alice.send(town.lounge, "hello")
-        await town.env.advance_time(200)
+        await watched(town, 200, 20)
         assert len(both(town.ballot())) == 2
         assert not buttons(town.ballot())

@@ -87,3 +87,26 @@ def test_a_second_demo_knows_the_votes_of_the_first(tmp_path: Path, config: Path
         with closing(sqlite3.connect(tmp_path / "twofold.db")) as database:
             assert database.execute("SELECT count(*) FROM votes").fetchone() == (count,)
             assert database.execute("SELECT count(DISTINCT voter_id) FROM votes").fetchone() == (1,)
+
+
+def test_three_dots_and_once_again(tmp_path: Path, config: Path) -> None:
+    with demo(tmp_path, config=config) as address, opened(address) as chat:
+        chat.say("hello")
+        expect(chat.ballots()).to_have_count(1, timeout=PATIENCE)
+        chat.page.get_by_role("button", name="⋯").click()
+        told = chat.page.get_by_text("Both answers are shown in full.")
+        expect(told.last).to_be_visible(timeout=PATIENCE)
+        chat.page.get_by_role("button", name="Again", exact=True).click()
+        expect(chat.ballots()).to_have_count(2, timeout=PATIENCE)
+
+
+def test_lockstep_and_waiting_in_line(tmp_path: Path, config: Path) -> None:
+    words = "+".join(f"word-{number}" for number in range(40))
+    slow = config.read_text().replace("scripted:delay=0.02", f"scripted:text={words}&delay=0.1")
+    config.write_text(f'showing = "lockstep"\nbattles_at_once = 1\n{slow}')
+    with demo(tmp_path, config=config) as address, opened(address) as chat:
+        chat.say("first")
+        chat.say("second")
+        for text in ("you are next", "are answering. You can vote when both are done", "word-39"):
+            expect(chat.page.get_by_text(text).last).to_be_visible(timeout=PATIENCE)
+        expect(chat.ballots()).to_have_count(2, timeout=PATIENCE)

@@ -53,6 +53,8 @@ CONVERSATIONS = {
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def house(cache, pair):
     config = Config(home=cache.parent)
+    short = (c.model_copy(update={"max_tokens": 40}) for c in config.contenders)
+    config = config.model_copy(update={"contenders": tuple(short)})
     engines = engines_for(config)
     await asyncio.gather(*(engine.start() for engine in engines.values()))
     rng, chat = random.Random(1), Chat(system=config.system_prompt)

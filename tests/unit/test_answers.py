@@ -109,6 +109,7 @@ def test_a_text_that_repeats_itself_is_a_loop(text: str, loop: bool) -> None:
         ("Sorry, I am unable to do that.", True),
         ("I’m sorry, but I can’t help with that.", True),
         ("I cannot really recommend that.", True),
+        ("I'm sorry, but as a bot, I don't have the ability to do so.", True),
         ("I can't wait to see you!", False),
         ("I can't see how a fridge makes things cold.", False),
         ("I can't help but laugh", False),

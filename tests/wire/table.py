@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from .driver import Moment
     from .world import Message
 
 LABELS = ["A is better", "B is better", "Tie", "Both bad", "⋯"]
@@ -57,6 +58,14 @@ class Table:
     def count(self, table: str) -> int:
         """Count the rows of a table of the program's database."""
         return self.program.rows(f"SELECT count(*) FROM {table}")[0][0]
+
+    def telling(self, moment: Moment | None = None) -> list[str]:
+        """What the bot sent until then that could tell the sides apart.
+
+        The list of commands is left out: it names the kinds of models, for the settings.
+        """
+        sent = self.wire.payloads_before(moment)
+        return [text for text in sent if TELLING.search(text) and "dm_permission" not in text]
 
     async def state(self, wanted: str) -> None:
         """Wait until the newest battle is in a state."""

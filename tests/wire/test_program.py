@@ -42,8 +42,7 @@ class TestBattle:
             assert at.said() == [ballot]
             voters = at.program.rows("SELECT voter_id, outcome FROM votes")
             assert voters == [(at.alice.user.id, "win")]
-            told = [p for p in at.wire.payloads_before(press) if TELLING.search(p)]
-            assert told == []
+            assert at.telling(press) == []
 
     async def test_a_kill_after_the_acknowledgement_loses_nothing(self, tmp_path: Path) -> None:
         async with table(tmp_path) as at:
@@ -147,7 +146,7 @@ class TestListening:
             ballot = await at.wire.wait_for_reply(said)
             await menu.answered()
             assert rows(ballot) == [LABELS]
-            assert not TELLING.search("\n".join(at.wire.payloads_before()))
+            assert at.telling() == []
             await (await at.alice.press(ballot, "A is better")).says("gemma-x")
             for name in ("leaderboard", "about"):
                 assert await (await at.alice.slash(at.channel, name)).answered()

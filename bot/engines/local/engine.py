@@ -85,21 +85,7 @@ class LocalEngine:
         """Load in a thread, start generating and draw some tokens to warm up; raises ModelError."""
         if self._loaded is not None:
             return
-        folder = await asyncio.to_thread(self._fetch)
-        loaded, _ = await asyncio.gather(
-            asyncio.to_thread(self._load, folder),
-            # llama.cpp reads its file while Python imports torch.
-            asyncio.to_thread(self._load_few, folder),
-            return_exceptions=True,
-        )
-        if isinstance(loaded, BaseException):
-            await self.close()
-            raise loaded
-        self._loaded = loaded
-        if self._few is not None and not loaded.on_processor:
-            few, self._few = self._few, None
-            await asyncio.to_thread(few.close)
-        self._revision = f"{self._source}#{loaded.digest}:{loaded.dtype}{'+gguf' * bool(self._few)}"
+        self._loaded = loaded = await asyncio.to_thread(self._load)
         try:
             await self._warm_up(loaded)
         except EngineUnavailable as error:
@@ -115,24 +101,21 @@ class LocalEngine:
             async for _ in words:
                 pass
 
-    def _load(self, folder: Path) -> Loaded:
-        from bot.engines.local import batching, loading  # noqa: PLC0415 - torch, late
+    def _load(self) -> Loaded:
+        from bot.engines.local import batching, llamacpp, loading  # noqa: PLC0415 - torch, late
 
+        folder = self._fetch()
         loaded = loading.load(folder, dtype=self._dtype)
         self._batching = batching.Batching(loaded.model, eos=loaded.eos, decoder=loaded.decoder)
         self._batching.start(name=f"generate {self._source}")
+        if self._llama_cpp and loaded.on_processor:
+            try:
+                self._few = llamacpp.load(folder / GGUF)
+            except ModelError as error:
+                log.warning("transformers answers alone", reason=error.user_message)
+        way = f"{loaded.dtype}+gguf" if self._few else loaded.dtype
+        self._revision = f"{self._source}#{loading.folder_hash(folder)}:{way}"
         return loaded
-
-    def _load_few(self, folder: Path) -> None:
-        from bot.engines.local import llamacpp  # noqa: PLC0415 - an extra, late
-
-        gguf = folder / GGUF
-        if not (self._llama_cpp and gguf.is_file() and llamacpp.available()):
-            return
-        try:
-            self._few = llamacpp.LlamaCpp(gguf)
-        except ModelError as error:
-            log.warning("transformers answers alone", reason=error.user_message)
 
     def render(self, prompt: Prompt) -> str:
         """Return a raw prompt as it is, byte for byte; a chat through the model's own template.

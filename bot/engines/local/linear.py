@@ -89,11 +89,18 @@ def pack(model: Any) -> None:  # noqa: ANN401 - transformers' models have no usa
         and _multiplies_bytes()
     ):
         model.set_output_embeddings(ShortlistHead(head))
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001
+    if not has_bfloat16():
         return
     for name, layer in list(model.named_modules()):
         if _plain(layer) and layer is not head and layer.weight.dtype is torch.bfloat16:
             model.set_submodule(name, PackedLinear(layer))
+
+
+def has_bfloat16() -> bool:
+    """Whether oneDNN is here and multiplies bfloat16 without emulating it."""
+    return torch.backends.mkldnn.is_available() and bool(  # type: ignore[no-untyped-call]
+        torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001
+    )
 
 
 def _plain(layer: object) -> bool:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from storage.records import Sampling
 
 SLOTS = 1
-"""How many answers it makes at once. From three on, transformers' batches are faster."""
+"""How many answers it makes at once. From two on it is transformers' batch: the two ways
+hinder each other, so the less they overlap the better."""
 
 ROOM = 2048
 """Tokens of prompt and answer together in one slot; longer ones go to transformers."""
@@ -36,13 +37,18 @@ PROMPT_CACHE_MIB = 128
 """Beginnings of prompts that are kept for when their channel is heard again."""
 
 
-def available() -> bool:
-    """Whether the extra is installed."""
-    return importlib.util.find_spec("xllamacpp") is not None
+def load(gguf: Path) -> LlamaCpp | None:
+    """None where there is no such file, or the extra is not installed. Raises ModelError."""
+    if not gguf.is_file() or importlib.util.find_spec("xllamacpp") is None:
+        return None
+    return LlamaCpp(gguf)
 
 
 class LlamaCpp:
-    """A GGUF file, loaded. `close` must come last. Raises ModelError where it cannot be read."""
+    """A GGUF file in memory; the GIL is held for the second or two that loading takes.
+
+    Raises ModelError where it cannot be read.
+    """
 
     def __init__(self, gguf: Path) -> None:
         # As in loading.py: idle OpenMP threads that spin make everything else wait.

@@ -35,6 +35,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 from transformers.utils import logging
 
 from bot.engines.local.batching import BLOCKS, PAGE
+from bot.engines.local.linear import has_bfloat16
 
 ZERO_WIDTH_SPACE = "\u200b"
 
@@ -55,8 +56,6 @@ class Loaded:
     room: int
     """The most tokens, prompt and completion together, that one request can have."""
     dtype: str
-    digest: str
-    """Twelve hex digits that stand for the weights."""
     on_processor: bool
 
     def ids(self, prompt: Prompt, *, so_far: str = "") -> list[int]:
@@ -149,7 +148,6 @@ def load(folder: Path, *, dtype: str | None = None) -> Loaded:
         controls=tuple(t.content for t in tokenizer.added_tokens_decoder.values() if t.special),
         room=room,
         dtype=str(precision).removeprefix("torch."),
-        digest=folder_hash(folder),
         on_processor=device == "cpu",
     )
 
@@ -165,7 +163,7 @@ def choose_dtype(device: str) -> torch.dtype:
     if platform.machine() in ("x86_64", "AMD64"):
         good = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()  # noqa: SLF001
     else:
-        good = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001
+        good = has_bfloat16()
     return torch.bfloat16 if good else torch.float32
 
 
