@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from random import Random
 
+    from bot.engines.completion import Completion
     from bot.growth import Growth
     from bot.languages import Languages
     from bot.prompting import PromptTemplate
@@ -188,7 +189,8 @@ class Answering:
                 continue
             if answer.shown:
                 usable = replace(answer, retries=answer.retries + attempt)
-                if answers.LOOP not in answer.tags:
+                # A text that is on show already must not be seen to be replaced.
+                if answers.LOOP not in answer.tags or part.growth.shown:
                     return usable
         if usable:
             return usable
@@ -235,7 +237,7 @@ class Answering:
             raw=raw,
             shown=finished.shown,
             finish_reason=completion.finish_reason,
-            tags=finished.tags,
+            tags=(*finished.tags, *_way(completion)),
             prompt_tokens=completion.prompt_tokens,
             completion_tokens=completion.completion_tokens,
             seconds_to_first_token=completion.seconds_to_first_token,
@@ -248,6 +250,11 @@ class Answering:
 def heard_in(conversation: Conversation) -> str:
     """All that was said: names in it give nothing away."""
     return " ".join(turn.text for turn in conversation.turns)
+
+
+def _way(completion: Completion) -> tuple[str, ...]:
+    """`by:…` where the engine has more than one way to generate: they round differently."""
+    return (f"by:{completion.made_by}",) if completion.made_by else ()
 
 
 def _all_in_all(answer: Answer, earlier: Answer) -> Answer:

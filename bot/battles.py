@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -18,11 +19,13 @@ from bot.errors import (
     EngineError,
     EngineTimeout,
     EngineUnreachable,
+    LineFull,
     PromptTooLong,
     StorageError,
     TwofoldError,
 )
 from bot.growth import Growth, Showing
+from bot.guilds import Others
 from storage.records import BattleState, Purpose
 
 if TYPE_CHECKING:
@@ -45,6 +48,9 @@ log = structlog.get_logger(__name__)
 DELETED_KEPT = 1000
 """Ids of deleted messages to remember: a deletion may be heard before its battle is stored."""
 
+JUST_OPENED = timedelta(minutes=1)
+"""A ballot may wait that long for its edit, so it may be missing after a sudden end."""
+
 _DELETED = "The message was deleted while it was answered."
 
 
@@ -52,7 +58,7 @@ _DELETED = "The message was deleted while it was answered."
 class Ask:
     """A prompt that somebody wants answered twice, with where it stands.
 
-    `asked_by` is whose limits count, where that is not the author. With a `parent`, its
+    `asked_by` is who wants that, where it is not the author. With a `parent`, its
     two contenders go on with its answers, on the same sides.
     """
 
@@ -126,36 +132,48 @@ class BattleService:
         self._afoot: dict[int, _Afoot] = {}
         self.interrupted: tuple[Battle, ...] = ()
         """What an earlier process left half-answered and half-shown."""
+        self.just_opened: tuple[Battle, ...] = ()
+        """What it opened last, and may not have shown the ballot of."""
 
     async def start(self) -> None:
         """Register the roster; give up battles that an earlier process left half-answered."""
         await self._contenders.register(self._roster.contenders, at=self._clock())
         expired = await self._battles.expire_unfinished(reason="interrupted", at=self._clock())
         self.interrupted = tuple(b for b in expired if b.shown_message_id is not None)
+        self.just_opened = await self._battles.just_opened(within=JUST_OPENED)
         if expired:
             log.warning("unfinished battles were given up", battles=[b.id for b in expired])
+
+    async def admit(self, guild_id: int | None, member_id: int) -> None:
+        """Count a battle for a member before any work is done for it. Raises LimitReached."""
+        settings = await self._guilds.settings(guild_id)
+        self._limits.admit(member_id=member_id, guild_id=guild_id, settings=settings)
 
     async def open(self, ask: Ask) -> Battle | None:
         """Draw two contenders, freeze the context for both and store the battle as `answering`.
 
         None where this message already has one, or was deleted while it was read. Raises
-        LimitReached, BattleError.
+        BattleError.
         """
         settings = await self._guilds.settings(ask.guild_id)
-        member_id = ask.asked_by or ask.author_id
-        self._limits.admit(member_id=member_id, guild_id=ask.guild_id, settings=settings)
         template = settings.template or self._default_template
         conversation = ask.conversation
-        if ask.parent is not None:
-            sides = self._answering.contenders_of(ask.parent)
-        else:
+        if settings.others is Others.PLACEHOLDER and ask.guild_id is not None:
+            conversation = await self._context.without_others(
+                conversation, guild_id=ask.guild_id, asked_by=ask.asked_by or ask.author_id
+            )
+        if ask.parent is None:
             sides = self._roster.draw(settings.contenders)
             conversation = await self._context.freeze(
-                conversation,
-                sides.values(),
-                template=template,
-                others=settings.others,
-                guild_id=ask.guild_id,
+                conversation, sides.values(), template=template
+            )
+        elif conversation == ask.conversation:
+            sides = self._answering.contenders_of(ask.parent)
+            self._roster.check_permitted(sides.values(), settings.contenders)
+        else:
+            raise BattleError(
+                "These answers read messages that may not be kept here any more, so they cannot "
+                "go on. Ask again."
             )
         battle = await self._battles.create(
             source_message_id=ask.source_message_id,
@@ -197,14 +215,13 @@ class BattleService:
         except asyncio.CancelledError:
             if battle.source_message_id not in self._afoot:
                 raise BattleCancelled(_DELETED) from None
-            await self.abandon(battle, reason="interrupted")
-            raise
+            raise  # the row stays: the next start tells of it where this process cannot
         except Exception as error:
             log.warning("battle failed", battle=battle.id, error=repr(error))
             with suppress(StorageError):
                 await self.abandon(battle, reason=type(error).__name__)
             if isinstance(error, TwofoldError):
-                raise BattleError(_failure(error)) from error
+                raise BattleError(_failure(error, goes_on=bool(afoot.earlier))) from error
             raise
         if opened is None:
             raise BattleCancelled(_DELETED)
@@ -216,7 +233,10 @@ class BattleService:
             heard=heard_in(conversation),
             changed=audience.grows if audience and lockstep else _unheard,
         )
-        async with self._admission.turn(audience.waits if audience else _unheard):
+        async with self._admission.turn(
+            audience.waits if audience else _unheard,
+            group=afoot.battle.guild_id or afoot.battle.channel_id,
+        ):
             return await self._answering.answer(
                 conversation,
                 afoot.sides,
@@ -246,10 +266,12 @@ class BattleService:
         A battle that is on show already stays: its votes were given.
         """
         self._deleted.append(message_id)
-        for afoot in [a for a in self._afoot.values() if message_id in _prompts(a.battle)]:
+        gone = [a for a in self._afoot.values() if message_id in _prompts(a.battle)]
+        for afoot in gone:  # all at once: while one is stored as cancelled, another may end
             del self._afoot[afoot.battle.source_message_id]
             if afoot.task is not None:
                 afoot.task.cancel()
+        for afoot in gone:
             await self._battles.cancel(afoot.battle.id, at=self._clock())
 
     async def on_show(self, battle_id: int, *, guild_id: int | None, channel_id: int) -> Battle:
@@ -295,11 +317,15 @@ def _unheard(_: object) -> None:
     """Nobody watches."""
 
 
-def _failure(error: TwofoldError) -> str:
+def _failure(error: TwofoldError, *, goes_on: bool) -> str:
     """What the member reads: never which of the two it was, always what to do."""
     if isinstance(error, PromptTooLong):
+        if goes_on:
+            return "There is no room left to go on. Write what you want to hear as a new message."
         return "That is more text than one of the two models can read. Send a shorter message."
-    if isinstance(error, EngineBusy):
+    if isinstance(error, LineFull):
+        what = error.user_message
+    elif isinstance(error, EngineBusy):
         what = "Both models are busy with other messages."
     elif isinstance(error, EngineTimeout):
         what = "One of the two models did not answer in time."

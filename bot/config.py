@@ -152,7 +152,7 @@ class Config(BaseSettings):
     )
     llama_cpp: bool = Field(
         default=True,
-        description="Let llama.cpp make an answer that is alone, which is sooner, where the extra "
+        description="Let llama.cpp give an answer that is alone, which is sooner, where the extra "
         "`llamacpp` is installed, the model has a GGUF file and there is no GPU.",
     )
     deadline_seconds: Annotated[float, Field(gt=0, le=600)] = Field(

@@ -12,8 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.errors import EngineError
-from bot.guilds import Others
+from bot.errors import BattleError, EngineError
 from bot.roster import template_of
 from storage.records import Continuing, Kind, Turn
 
@@ -70,24 +69,30 @@ class ContextService:
         contenders: Iterable[Contender],
         *,
         template: str,
-        others: Others = Others.AS_THEY_ARE,
-        guild_id: int | None = None,
     ) -> Conversation:
         """What of `conversation` all of `contenders` are given; the prompt always is.
 
         `template` is for contenders that have none of their own.
         """
-        if guild_id is not None and others is Others.PLACEHOLDER:
-            conversation = await self._without_others(conversation, guild_id)
         return await _fitting(conversation, [self._reader(c, template) for c in contenders])
 
-    async def _without_others(self, conversation: Conversation, guild_id: int) -> Conversation:
-        """The same rhythm, with nothing left of those who did not agree: not even their ids."""
-        author = conversation.prompt.author_id
-        others = {t.author_id for t in conversation.turns if not t.is_bot} - {author}
+    async def without_others(
+        self, conversation: Conversation, *, guild_id: int, asked_by: int
+    ) -> Conversation:
+        """The same rhythm, with nothing left of those who did not agree: not even their ids.
+
+        Who asks agrees by that. Raises BattleError where the prompt is somebody else's who
+        did not: there is nothing to answer without it.
+        """
+        others = {t.author_id for t in conversation.turns if not t.is_bot} - {asked_by, NOBODY}
         if not others:
             return conversation
-        kept = {author, *await self._agreed(others, guild_id)}
+        kept = {asked_by, NOBODY, *await self._agreed(others, guild_id)}
+        if conversation.prompt.author_id not in kept:
+            raise BattleError(
+                "Only whoever wrote that message can have it answered here: they have not agreed "
+                "to be kept."
+            )
         omitted = Turn(author_id=NOBODY, name=NEUTRAL_NAME, text=PLACEHOLDER)
         turns = (t if t.is_bot or t.author_id in kept else omitted for t in conversation.turns)
         return replace(conversation, turns=tuple(turns))

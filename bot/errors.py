@@ -13,6 +13,7 @@ TwofoldError                  user_message, retryable
 │   └── NoRoom                disk or memory is too small
 ├── EngineError               a completion could not be made
 │   ├── EngineBusy            the queue is full; retryable
+│   │   └── LineFull          one server has its share of the line already; retryable
 │   ├── EngineTimeout         the deadline passed; retryable
 │   ├── EngineUnavailable     it failed on the way, another sample may come through; retryable
 │   │   └── EngineUnreachable no server answers, after all attempts; retryable
@@ -39,6 +40,7 @@ __all__ = [
     "EngineUnavailable",
     "EngineUnreachable",
     "LimitReached",
+    "LineFull",
     "ModelCorrupt",
     "ModelError",
     "ModelNameError",
@@ -90,6 +92,10 @@ class EngineBusy(EngineError):
     """The engine's queue is full."""
 
     retryable = True
+
+
+class LineFull(EngineBusy):
+    """As many wait from one server as may; others are still let in."""
 
 
 class EngineTimeout(EngineError):

@@ -42,6 +42,7 @@ class Growth:
         self._parses: dict[Side, Callable[[str], Parsed]] = {}
         self._speakers: dict[Side, Sequence[str]] = {}
         self._share = 0
+        self._over = False
 
     def begin(
         self,
@@ -51,7 +52,12 @@ class Growth:
         speakers: Sequence[str] = (),
         so_far: str = "",
     ) -> Callable[[str], None]:
-        """A side begins a sample, in place of its earlier one; returns what takes its pieces."""
+        """A side begins a sample, in place of its earlier one; returns what takes its pieces.
+
+        Where some was shown already, nothing more is: a text that others see
+        replaced tells that its model failed.
+        """
+        self._over = self.shown
         pieces = self._pieces[side] = [so_far]
         self._parses[side], self._speakers[side] = parse, speakers
 
@@ -61,17 +67,29 @@ class Growth:
 
         return take
 
+    @property
+    def shown(self) -> bool:
+        """Whether anybody saw some of it."""
+        return self._share > 0
+
     def texts(self) -> dict[Side, str] | None:
         """The same share of both, tidied and masked; None where it has not grown since."""
+        if self._over or len(self._pieces) < len(Side) or self._shorter <= self._share + HELD_BACK:
+            return None
         whole = {side: self._tidy(side) for side in self._pieces}
-        share = min(map(len, whole.values()), default=0) - HELD_BACK
-        if len(whole) < len(Side) or share <= self._share:
+        share = min(map(len, whole.values())) - HELD_BACK
+        if share <= self._share:
             return None
         texts = {side: text[:share] for side, text in whole.items()}
         if not all(map(visible, texts.values())):
             return None
         self._share = share
         return {side: closed(text) for side, text in texts.items()}
+
+    @property
+    def _shorter(self) -> int:
+        """Characters of the shorter side as it came: tidying takes time, and makes few longer."""
+        return min(sum(map(len, pieces)) for pieces in self._pieces.values())
 
     def _tidy(self, side: Side) -> str:
         parsed = self._parses[side]("".join(self._pieces[side]))

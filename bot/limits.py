@@ -4,54 +4,86 @@ from __future__ import annotations
 
 import math
 import time
+from collections import defaultdict, deque
 from typing import TYPE_CHECKING
-
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
 from bot.errors import LimitReached
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bot.guilds import GuildSettings
+
+MINUTE = 60.0
+
+Key = tuple[str, int | None, int | None]
+"""What is counted, of which server, of which member."""
 
 
 class BattleLimits:
     """Moving windows of a minute, in memory: a restart forgives.
 
-    A battle that fails counts like any other: it took the models' time.
+    A battle that fails counts like any other: it took the models' time. Everything is
+    counted whether it is limited or not, so that a limit holds from when it is set.
     """
 
-    def __init__(self, *, member: int, guild: int) -> None:
+    def __init__(
+        self, *, member: int, guild: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._member = member
         self._guild = guild
-        self._windows = MovingWindowRateLimiter(MemoryStorage())
+        self._clock = clock
+        self._times: defaultdict[Key, deque[float]] = defaultdict(deque)
+        self._swept = clock()
 
     def admit(self, *, member_id: int, guild_id: int | None, settings: GuildSettings) -> None:
         """Count a battle, or raise LimitReached and count nothing."""
-        here = f"{guild_id}"
-        windows = [(self._member, "member", f"{member_id}", "You have")]
-        if settings.member_limit is not None:
-            windows.append((settings.member_limit, "member", f"{here}:{member_id}", "You have"))
+        member = self._member
+        windows: list[tuple[int, Key, str]] = [(member, ("asked", None, member_id), "You have")]
         if guild_id is not None:
+            here = min(member, settings.member_limit or member)
             guild = min(self._guild, settings.guild_limit or self._guild)
-            windows.append((guild, "guild", here, "This server has"))
-        for number, kind, key, who in windows:
-            limit = RateLimitItemPerMinute(number)
-            if not self._windows.test(limit, kind, key):
-                raise self._reached(limit, kind, key, who)
-        for number, kind, key, _ in windows:
-            self._windows.hit(RateLimitItemPerMinute(number), kind, key)
+            windows.append((here, ("asked", guild_id, member_id), "You have"))
+            windows.append((guild, ("asked", guild_id, None), "This server has"))
+        now = self._clock()
+        self._sweep(now)
+        for number, key, who in windows:
+            if len(self._last_minute(key, now)) >= number:
+                raise self._reached(number, key, who, now)
+        for _, key, _ in windows:
+            self._times[key].append(now)
 
-    def _reached(
-        self, limit: RateLimitItemPerMinute, kind: str, key: str, who: str
-    ) -> LimitReached:
-        free_at = self._windows.get_window_stats(limit, kind, key).reset_time
-        wait = _count(max(1, math.ceil(free_at - time.time())), "second")
-        times = _count(limit.amount, "time")
+    @property
+    def remembered(self) -> int:
+        """How many windows are held."""
+        return len(self._times)
+
+    def _last_minute(self, key: Key, now: float) -> deque[float]:
+        times = self._times[key]
+        while times and times[0] <= now - MINUTE:
+            times.popleft()
+        return times
+
+    def _sweep(self, now: float) -> None:
+        """Forget, once a minute, those who did not ask within it."""
+        if now - self._swept < MINUTE:
+            return
+        self._swept = now
+        for key in list(self._times):
+            if not self._last_minute(key, now):
+                del self._times[key]
+
+    def _reached(self, number: int, key: Key, who: str, now: float) -> LimitReached:
+        # The limit may have been lowered since: as many as are too many have to grow old.
+        free_at = self._times[key][-number] + MINUTE
+        wait = _count(max(1, math.ceil(free_at - now)), "second")
+        told = self._last_minute(("told", *key[1:]), now)
+        news = not told
+        if news:
+            told.append(now)
         return LimitReached(
-            f"{who} asked {times} within a minute. Try again in {wait}.",
-            news=self._windows.hit(RateLimitItemPerMinute(1), f"{kind} told", key),
+            f"{who} asked {_count(number, 'time')} within a minute. Try again in {wait}.",
+            news=news,
         )
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Protocol, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from bot.engines import ChatMessage
+from bot.speakers import is_chat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -48,7 +49,8 @@ class Frame(BaseModel):
 
     `preamble` stands first; where its first line comes again, another text begins.
     `person` and `bot` write a turn, with `{name}` and `{text}`; `cue` is where the bot's
-    answer begins. `stops` are what other turns begin with, besides the speakers' names;
+    answer begins. `stops` are what other turns begin with, besides the speakers' names; one
+    that ends in a colon is a speaker's too, whose turns are looked for in other forms;
     `turn` is a regular expression for it, for speakers that the model invents. Turns
     begin on lines of their own, and a text's further lines are indented, so that no
     text can imitate a turn. With `quote`, a text stands between quotation marks
@@ -163,8 +165,9 @@ class Framed:
     def parse(self, completion: str) -> Parsed:
         """The answer up to the next turn, with the frame's indentation taken off again.
 
-        A line that begins like a turn is one, whoever speaks: models invent speakers,
-        and only a text's further lines are indented.
+        A line that begins like a turn is one, whoever speaks: models invent speakers, and
+        only a text's further lines are indented. Of those an invented speaker's are cut
+        too, where `is_chat` says so.
         """
         frame = self._frame
         if frame.verbatim:
@@ -173,7 +176,10 @@ class Framed:
             own, closing, _ = completion.partition(frame.quote)
             return Parsed(own, ran_on=bool(closing))
         own, *others = self._next_turn.split(completion, maxsplit=1)
-        return Parsed(own.replace(f"\n{INDENT}", "\n"), ran_on=bool(others))
+        text = own.replace(f"\n{INDENT}", "\n")
+        turns = (turn.start() for turn in self._next_turn.finditer(text))
+        end = next((at for at in turns if is_chat(text, at + 1)), None)
+        return Parsed(text[:end], ran_on=bool(others) or end is not None)
 
     @cached_property
     def _next_turn(self) -> re.Pattern[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from bot.errors import BattleError
 from bot.prompting import Chat
 from storage.records import Contender, Kind, Side
 
@@ -75,6 +76,11 @@ class Roster:
             pair += self._rng.choices(awake, [self._weights[c.slug] for c in awake])
         self._rng.shuffle(pair)
         return dict(zip(Side, pair, strict=True))
+
+    def check_permitted(self, contenders: Iterable[Contender], allowed: Collection[str]) -> None:
+        """Raise BattleError unless a guild that keeps to `allowed` lets all of them meet."""
+        if not set(contenders) <= set(permitted(self.contenders, allowed)):
+            raise BattleError("One of the two models does not answer here any more. Ask again.")
 
     def failed(self, contender: Contender, why: str) -> None:
         """Note a failure; after three in a row the contender rests for a while.

@@ -18,6 +18,12 @@ _TIME = r"(?:\[?\d{1,2}:\d\d(?::\d\d)?\]?[ \t]+)?"
 _STARS = r"[*_]{0,3}"
 _COLON = "[:\N{FULLWIDTH COLON}]"
 
+_CHAT = re.compile(
+    rf"<[@+%&~]?[^<>\s/]{{1,32}}>[ \t]+\S|(?P<name>[^\W\d_]{{2,32}}){_COLON}[ \t]+\w"
+)
+_HEADINGS = frozenset({"answer", "example", "hint", "note", "output", "result", "tip", "warning"})
+"""Words that stand before a colon in a text of one's own far more often than a name does."""
+
 
 @dataclass(frozen=True, slots=True)
 class OwnWords:
@@ -44,6 +50,20 @@ def own_words(text: str, speakers: Iterable[str]) -> OwnWords:
         start = len(text) - len(text[found.end() :].lstrip())
     turn = next((t for t in head.finditer(text, start) if _begins_a_line(text, t.start())), None)
     return OwnWords(text[start : turn.start() if turn else None], headed, turn is not None)
+
+
+def is_chat(text: str, at: int) -> bool:
+    """Whether the line that begins at `at` reads like somebody's words in a chat.
+
+    That is `<name> word`, or one capitalised word, a colon and a word. Code does not:
+    `KeyError: 'b'`, `key: value`, nor anything within a fence; neither do common headings.
+    """
+    found = _CHAT.match(text, at)
+    if found is None or text.count("```", 0, at) % 2:
+        return False
+    name = found["name"]
+    # Scripts without capitals have no other name than themselves.
+    return name is None or (name == name.capitalize() and name.casefold() not in _HEADINGS)
 
 
 def _begins_a_line(text: str, at: int) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import discord
 
+from cogs._edits import FAULTS
 from storage.records import Conversation, Turn
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ async def _recent(message: discord.Message, limit: int) -> list[discord.Message]
     try:
         before = message.channel.history(limit=limit, before=message, oldest_first=False)
         return [m async for m in before if in_thread or m.created_at >= oldest]
-    except discord.HTTPException:
+    except FAULTS:
         return []
 
 
@@ -135,7 +136,7 @@ async def _fetch(place: object, message_id: int) -> discord.Message | None:
         return None
     try:
         return await place.fetch_message(message_id)
-    except discord.HTTPException:
+    except FAULTS:
         return None
 
 

@@ -71,6 +71,7 @@ class Stream:
         self.render: Callable[[], LayoutView | None] | None = None
         self.ended: asyncio.Future[None] | None = None
         self.lost = False
+        self.left = False
         self._lane = lane
 
     def submit(self, render: Callable[[], LayoutView | None]) -> None:
@@ -126,8 +127,10 @@ class Lane:
         return stream
 
     def remove(self, stream: Stream) -> None:
-        """No more edits for this one."""
-        self._streams.remove(stream)
+        """No more edits for this one, but for an ending that waits."""
+        stream.left = True
+        if stream.ended is None or stream.render is None:
+            self._streams.remove(stream)
 
     def wake(self, *, now: bool = False) -> None:
         """There is something to do; `now` where it goes before what is waited for."""
@@ -145,6 +148,8 @@ class Lane:
                 await asyncio.wait({self._pause})
             else:
                 await self._edit(stream)
+                if stream.left and stream.render is None and stream in self._streams:
+                    self._streams.remove(stream)
 
     def _due(self, stream: Stream) -> float:
         free = self._times[0] + WINDOW if len(self._times) == BURST else NEVER
@@ -155,19 +160,20 @@ class Lane:
 
     async def _edit(self, stream: Stream) -> None:
         render, stream.render, ended = stream.render, None, stream.ended
-        view = render() if render is not None else None
-        if view is None:
-            return
-        stream.edited = self._clock()
-        self._times.append(stream.edited)
         try:
+            view = render() if render is not None else None
+            if view is None:
+                return
+            stream.edited = self._clock()
+            self._times.append(stream.edited)
             await stream.message.edit(view=view, allowed_mentions=NO_PINGS)
-        except FAULTS as error:
-            if ended is None:
-                log.warning("could not edit", message=stream.message.id, error=repr(error))
-                stream.lost = isinstance(error, discord.NotFound | discord.Forbidden)
-            elif not ended.done():
+        except Exception as error:  # noqa: BLE001 - the others of the bucket must not wait for ever
+            if ended is not None and not ended.done():
                 ended.set_exception(error)
+                return
+            log.warning("could not edit", message=stream.message.id, error=repr(error))
+            passing = isinstance(error, FAULTS)
+            stream.lost = not passing or isinstance(error, discord.NotFound | discord.Forbidden)
         else:
             if ended is not None and not ended.done():
                 ended.set_result(None)

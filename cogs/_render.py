@@ -1,4 +1,4 @@
-"""Records become messages. All wording that Discord shows lives here.
+"""Records become messages: their wording lives here, but for what a command says in passing.
 
 Nothing here tells the sides apart before the vote: both get the same container,
 in the same colour, with the same room. Links in an answer get no preview, which would tell:
@@ -50,11 +50,16 @@ OTHERS = {
     Others.PLACEHOLDER: "as a placeholder, with nothing of theirs stored",
 }
 ASKED_LIMIT = 200
+"""In UTF-16 units, with the asker's name and all that markdown needs before it."""
 FULL_LIMIT = 3900
 """In UTF-16 units: a message holds 4,000, its heading included."""
 
 ANSWERING = "Both models are answering."
 OUR_TURN = "It is your turn. Both models are answering."
+HERE = "Here are both answers."
+DELETED = "The message was deleted, so it is not answered any more."
+NO_PLACE = "I could not post the answers here. May I write in this channel?"
+RESTARTING = "I am being restarted. Ask again in a minute."
 RESTARTED = "I was restarted before both answers were done. Ask again."
 STRANGE_BUTTON = "This button is from another version of me and does nothing any more."
 
@@ -126,10 +131,10 @@ def answered_already(battle: Battle | None) -> str:
     """Why a message gets no second battle."""
     if battle is None or battle.state is BattleState.CANCELLED:
         return "That message was deleted."
-    if battle.state is BattleState.ANSWERING:
-        return "That message is being answered already."
     if battle.state is BattleState.FAILED:
         return "That message could not be answered. Send it again."
+    if battle.state is BattleState.ANSWERING or battle.shown_message_id is None:
+        return "That message is being answered already."
     where = f"{battle.guild_id or '@me'}/{battle.channel_id}/{battle.shown_message_id}"
     return f"That message was answered already: https://discord.com/channels/{where}"
 
@@ -164,8 +169,8 @@ def leaderboard(standings: Sequence[Standing], *, not_blind: int) -> str:
 def settings(current: GuildSettings, *, config: Config, contenders: Sequence[Contender]) -> str:
     """The effective settings and where each comes from."""
     channels = " ".join(f"<#{channel}>" for channel in current.channels) or "none"
-    member = _either(current.member_limit, config.member_battles_per_minute)
-    server = _either(current.guild_limit, config.guild_battles_per_minute)
+    member = _lower(current.member_limit, config.member_battles_per_minute)
+    server = _lower(current.guild_limit, config.guild_battles_per_minute)
     return "\n".join(
         (
             "**Settings of this server**",
@@ -194,6 +199,11 @@ def _either(chosen: object | None, default: object) -> str:
     return f"`{default}` (the default)" if chosen is None else f"`{chosen}` (set here)"
 
 
+def _lower(chosen: int | None, most: int) -> str:
+    """Which of two limits holds; the operator's may have been lowered since."""
+    return _either(None if chosen is not None and chosen > most else chosen, most)
+
+
 def _field(chosen: Sequence[str], contenders: Sequence[Contender]) -> str:
     """Who meets in a server."""
     if not chosen:
@@ -217,9 +227,9 @@ Prompts, answers and votes are stored on the operator's machine and may be expor
 
 def _answers(texts: Mapping[Side, str], asked: Turn | None) -> Iterator[ui.Item[Any]]:
     if asked is not None:
-        author = discord.utils.escape_markdown(asked.name)
-        quote = discord.utils.escape_markdown(" ".join(shorten(asked.text, ASKED_LIMIT).split()))
-        yield ui.TextDisplay(f"-# {author} asked: {quote}")
+        quote = " ".join(shorten(asked.text, ASKED_LIMIT).split())
+        line = discord.utils.escape_markdown(f"{asked.name} asked: {quote}")
+        yield ui.TextDisplay(f"-# {shorten(line, ASKED_LIMIT)}")
     for side in Side:
         yield _container(ui.TextDisplay(f"**{side.upper()}**"), ui.TextDisplay(texts[side]))
 

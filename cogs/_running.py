@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -10,6 +11,8 @@ import discord
 import structlog
 
 from bot.battles import BattleCancelled
+from bot.errors import BattleError, StorageError
+from cogs import _render
 from cogs._edits import FAULTS, Edits
 from cogs._stage import PrivateStage, Stage
 from cogs._typing import Sign, Typing
@@ -30,13 +33,16 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-DRAIN_SECONDS = 8.0
-"""How long a closing client waits for battles; supervisors kill after ten seconds."""
+DRAIN_SECONDS = 7.0
+LAST_WORDS_SECONDS = 1.0
+"""How long a closing client waits for battles, and then for sentences that say that it gave
+them up; supervisors kill after ten seconds."""
 
-GONE = {10008, 50035}
-"""Discord's codes for a message, or a reply to one, that no longer exists."""
+UNKNOWN_MESSAGE, BAD_FORM = 10008, 50035
+"""Discord's codes for a message that no longer exists, and for anything wrong in a body."""
 
-RESTART = "I am being restarted. Ask again in a minute."
+TOKEN_GONE = {10015, 50027}
+"""Its codes for an interaction whose quarter of an hour is over."""
 
 
 class Runner:
@@ -47,6 +53,7 @@ class Runner:
         self._edits = Edits(patiently=patiently)
         self._typing = Typing()
         self._at_work: set[asyncio.Task[Any]] = set()
+        self._closing = False
 
     def replying(self, to: discord.Message) -> Stage:
         """A stage below a message, for the battle that is opened for it."""
@@ -76,7 +83,7 @@ class Runner:
         source = source_message_id or interaction.id
 
         async def follow_up(view: LayoutView) -> Editable:
-            return await interaction.followup.send(view=view, wait=True)
+            return await _follow_up(interaction, view)
 
         return PrivateStage(
             interaction,
@@ -90,21 +97,30 @@ class Runner:
         )
 
     async def hold(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do something that a closing client waits for."""
+        """Do something that a closing client waits for. Raises BattleError where it closes."""
+        if self._closing:
+            work.close()
+            raise BattleError(_render.RESTARTING)
         task = asyncio.ensure_future(work)
         self._at_work.add(task)
         task.add_done_callback(self._at_work.discard)
         return await task
 
     async def drain(self) -> None:
-        """Let running battles end before the client closes; give the rest up."""
+        """Let running battles end before the client closes; give the rest up.
+
+        What cannot be said of it in time is said at the next start.
+        """
+        self._closing = True
         if not self._at_work:
             return
         log.info("waiting for battles to end", battles=len(self._at_work))
         _, left = await asyncio.wait(self._at_work, timeout=DRAIN_SECONDS)
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        for _ in range(2):  # the first time each may still say that it ends
+            for task in left:
+                task.cancel()
+            if left:
+                _, left = await asyncio.wait(left, timeout=LAST_WORDS_SECONDS)
 
     async def run(self, ask: Ask, stage: Stage) -> bool:
         """Open, answer and show a battle, or explain why not; False if there is none to open.
@@ -121,29 +137,85 @@ class Runner:
             log.info("the prompt was deleted", battle=battle.id)
             await stage.withdraws()
         except asyncio.CancelledError:
-            await self._post(battle, stage, stage.explains(RESTART))
+            with suppress(*FAULTS, StorageError):
+                await stage.explains(_render.RESTARTING)
+                await self._battles.abandon(battle, reason="interrupted")
             raise
         except Exception as error:  # noqa: BLE001 - whatever it was, it is told in one sentence
             await self._post(battle, stage, stage.explains(sentence(error)))
         else:
             shown = await self._post(battle, stage, stage.opens(battle))
-            if shown is not None and not await self._battles.shown(battle, shown):
-                await stage.withdraws()
+            if shown is not None:
+                await self._shown(battle, stage, shown)
         return True
+
+    async def _shown(self, battle: Battle, stage: Stage, message_id: int) -> None:
+        try:
+            if not await self._battles.shown(battle, message_id):
+                await stage.withdraws()
+        except StorageError as error:  # the ballot is up and takes votes all the same
+            log.warning("could not note the ballot", battle=battle.id, error=repr(error))
 
     async def _post(self, battle: Battle, stage: Stage, posting: Awaitable[T]) -> T | None:
         """Send to Discord; None where that fails, and the battle is given up then."""
         try:
             return await posting
-        except FAULTS as error:
+        except Exception as error:  # noqa: BLE001 - aiohttp has others than its own
             log.warning("could not post", battle=battle.id, error=repr(error))
-            if isinstance(error, discord.HTTPException) and error.code in GONE:
+            if _gone(error):
                 await self._battles.cancel(battle.source_message_id)
                 await stage.withdraws()
             else:
                 await self._battles.abandon(battle, reason="not shown")
                 await stage.fails()
         return None
+
+
+def _gone(error: Exception) -> bool:
+    """Whether the message is gone that was to be edited or replied to."""
+    if not isinstance(error, discord.HTTPException):
+        return False
+    # discord.py tells the flaws of a body in its text alone, a line each.
+    return error.code == UNKNOWN_MESSAGE or (
+        error.code == BAD_FORM and "In message_reference" in error.text
+    )
+
+
+async def _follow_up(interaction: discord.Interaction, view: LayoutView) -> Editable:
+    """A message below a response, or just in its channel where the response is too old."""
+    channel = interaction.client.get_partial_messageable(interaction.channel_id or 0)
+    sent: Editable = await _while_it_lasts(
+        interaction.followup.send(view=view, wait=True), lambda: channel.send(view=view)
+    )
+    return _FollowUp(sent, channel.get_partial_message(sent.id))
+
+
+class _FollowUp:
+    """A message that is edited through its interaction, later through its channel."""
+
+    def __init__(self, sent: Editable, posted: Editable) -> None:
+        self.id = posted.id
+        self._sent = sent
+        self._posted = posted
+
+    async def edit(self, *, view: LayoutView, allowed_mentions: discord.AllowedMentions) -> None:
+        def edited(message: Editable) -> Awaitable[object]:
+            return message.edit(view=view, allowed_mentions=allowed_mentions)
+
+        await _while_it_lasts(edited(self._sent), lambda: edited(self._posted))
+
+    async def delete(self) -> None:
+        await _while_it_lasts(self._sent.delete(), self._posted.delete)
+
+
+async def _while_it_lasts(through: Awaitable[T], instead: Callable[[], Awaitable[T]]) -> T:
+    """Act through an interaction, or as the bot itself once its quarter of an hour is over."""
+    try:
+        return await through
+    except discord.HTTPException as error:
+        if error.code not in TOKEN_GONE:
+            raise
+    return await instead()
 
 
 def _reply(

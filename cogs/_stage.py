@@ -62,6 +62,7 @@ class Stage:
         self._stream: Stream | None = None
         self._latest: Callable[[], LayoutView | None] | None = None
         self._ended = False
+        self._doubtful = False
         self._at_work(on=True)
 
     def begins(self) -> None:
@@ -146,6 +147,7 @@ class Stage:
             message = await self._send(view)
         except FAULTS as error:
             log.warning("could not post", error=repr(error))
+            self._doubtful = True
             return
         self._message = message
         self._stream = self._lane.add(message)
@@ -161,11 +163,14 @@ class Stage:
 
     async def _end(self, view: LayoutView) -> Editable:
         await self._settle()
-        if self._stream is not None:
-            await self._stream.finish(view)
-            return self._stream.message
-        self._message = await self._send(view)
-        return self._message
+        if self._stream is None:
+            self._message = await self._send(view)
+            if not self._doubtful:
+                return self._message
+            # Discord may have taken what failed; then this is the earlier message, unchanged.
+            self._stream = self._lane.add(self._message)
+        await self._stream.finish(view)
+        return self._stream.message
 
 
 class PrivateStage(Stage):
@@ -216,11 +221,11 @@ class PrivateStage(Stage):
     async def withdraws(self) -> None:
         """Say so in private as well."""
         await super().withdraws()
-        await self._say("The message was deleted, so it is not answered any more.")
+        await self._say(_render.DELETED)
 
     async def fails(self) -> None:
         """Say so in private."""
-        await self._say("I could not post the answers here. May I write in this channel?")
+        await self._say(_render.NO_PLACE)
 
     def close(self) -> None:
         """Give the places back."""
@@ -232,7 +237,7 @@ class PrivateStage(Stage):
 
     async def _send_publicly(self, view: LayoutView) -> Editable:
         # The first message after a deferral would fill it, and be as private as it is.
-        await self._say("Here are both answers.")
+        await self._say(_render.HERE)
         return await self._post_publicly(view)
 
     async def _say(self, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import closing, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import discord
@@ -12,7 +13,7 @@ from discord.ext import commands
 
 from bot.answers import visible
 from bot.battles import Ask
-from bot.errors import BattleError, LimitReached
+from bot.errors import BattleError, LimitReached, TwofoldError
 from cogs import _render
 from cogs._conversation import SILENT, addressed, conversation, prompt_of
 from cogs._edits import FAULTS, NO_PINGS
@@ -22,10 +23,15 @@ from cogs.more import MoreCog
 from storage.records import Conversation, Turn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from discord.ui import LayoutView
+
     from bot.battles import BattleService
     from bot.client import TwofoldClient
     from bot.guilds import GuildService
     from cogs._stage import Stage
+    from storage.records import Battle
 
 
 class ChatCog(commands.Cog):
@@ -64,14 +70,16 @@ class ChatCog(commands.Cog):
     async def on_message(self, message: discord.Message) -> None:
         """Answer a person's message where the channel or the message asks for it."""
         prompt = prompt_of(message, self._me)
-        if prompt is None:
+        if prompt is None or not await self._wanted(message):
             return
         try:
-            await self._runner.hold(self._hear(message, prompt))
-        except LimitReached as reached:
-            if reached.news:
+            await self._runner.hold(
+                self._answer(message, prompt, partial(self._runner.replying, message))
+            )
+        except TwofoldError as error:
+            if not isinstance(error, LimitReached) or error.news:
                 with suppress(*FAULTS):
-                    await message.reply(view=_render.message(reached.user_message))
+                    await message.reply(view=_render.message(error.user_message))
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
@@ -102,6 +110,7 @@ class ChatCog(commands.Cog):
             conversation=Conversation(turns=(turn,), bot_name=self._me.display_name),
         )
         await interaction.response.defer(ephemeral=True, thinking=True)
+        await self._battles.admit(ask.guild_id, author.id)
         with closing(self._runner.responding(interaction, asked=turn)) as stage:
             await self._runner.hold(self._runner.run(ask, stage))
 
@@ -113,11 +122,15 @@ class ChatCog(commands.Cog):
         if prompt is None:
             raise BattleError("Only messages of people that have a text can be answered.")
         await interaction.response.defer(ephemeral=True, thinking=True)
-        stage = self._runner.responding(interaction, to=message, source_message_id=message.id)
-        asking = self._answer(message, prompt, stage, asked_by=interaction.user.id)
-        if not await self._runner.hold(asking):
-            battle = await self._battles.answered(message.id)
-            await tell(interaction, _render.answered_already(battle))
+        if await self._battles.answered(message.id) is None:
+            stage = partial(
+                self._runner.responding, interaction, to=message, source_message_id=message.id
+            )
+            asking = self._answer(message, prompt, stage, asked_by=interaction.user.id)
+            if await self._runner.hold(asking):
+                return
+        battle = await self._battles.answered(message.id)
+        await tell(interaction, _render.answered_already(battle))
 
     @property
     def _me(self) -> discord.ClientUser:
@@ -133,21 +146,18 @@ class ChatCog(commands.Cog):
         parent = getattr(message.channel, "parent_id", None)
         return message.channel.id in channels or parent in channels
 
-    async def _hear(self, message: discord.Message, prompt: str) -> None:
-        if await self._wanted(message):
-            await self._answer(message, prompt, self._runner.replying(message))
-
     async def _answer(
         self,
         message: discord.Message,
         prompt: str,
-        stage: Stage,
+        staged: Callable[[], Stage],
         *,
         asked_by: int | None = None,
     ) -> bool:
         """Answer a message on a stage; False where it has a battle already."""
-        with closing(stage):
-            guild_id = message.guild.id if message.guild else None
+        guild_id = message.guild.id if message.guild else None
+        await self._battles.admit(guild_id, asked_by or message.author.id)
+        with closing(staged()) as stage:
             settings = await self._guilds.settings(guild_id)
             ask = Ask(
                 source_message_id=message.id,
@@ -167,13 +177,22 @@ class ChatCog(commands.Cog):
             return await self._runner.run(ask, stage)
 
     async def _tell_interrupted(self) -> None:
-        """Messages that an earlier process left growing, or waiting, say that they will not."""
+        """Messages that an earlier process left growing, or waiting, say that they will not.
+
+        It may have ended between opening a battle and showing its ballot: those are shown.
+        """
         for battle in self._battles.interrupted:
-            channel = self._client.get_partial_messageable(battle.channel_id)
-            message = channel.get_partial_message(battle.shown_message_id or 0)
-            with suppress(*FAULTS):
-                text = _render.message(_render.RESTARTED)
-                await message.edit(view=text, allowed_mentions=NO_PINGS)
+            await self._mend(battle, _render.message(_render.RESTARTED))
+        for battle in self._battles.just_opened:
+            prompt = battle.conversation.prompt
+            asked = None if prompt.message_id else prompt
+            await self._mend(battle, _render.ballot(battle, asked=asked))
+
+    async def _mend(self, battle: Battle, view: LayoutView) -> None:
+        channel = self._client.get_partial_messageable(battle.channel_id)
+        message = channel.get_partial_message(battle.shown_message_id or 0)
+        with suppress(*FAULTS):
+            await message.edit(view=view, allowed_mentions=NO_PINGS)
 
 
 async def setup(client: TwofoldClient) -> None:

@@ -78,6 +78,7 @@ class MoreCog(commands.Cog):
         await interaction.response.defer()
         battle = await self._battle(interaction, battle_id)
         ask = make(battle, by=interaction.user.id, source_message_id=interaction.id)
+        await self._battles.admit(ask.guild_id, interaction.user.id)
         below = battle.conversation.prompt.message_id or battle.shown_message_id or 0
         channel = interaction.client.get_partial_messageable(
             battle.channel_id, guild_id=battle.guild_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import exists, func, insert, select, update
 
 from storage.errors import StorageError
 from storage.records import (
@@ -31,7 +31,7 @@ from storage.transactions import insert_if_new
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 # How many battles an export holds in memory at once.
 _PAGE = 100
+
+_ON_SHOW = (BattleState.OPEN, BattleState.CLOSED)
 
 
 class BattleStore:
@@ -145,6 +147,19 @@ class BattleStore:
                 await _drop(connection, battle_id, BattleState.FAILED, failure=reason, at=at)
             return await _load(connection, battles.c.id.in_(ids))
 
+    async def just_opened(self, *, within: timedelta) -> tuple[Battle, ...]:
+        """The open battles with a message that were opened last: `within` before the very last."""
+        async with self._transactions.read() as connection:
+            last = await connection.scalar(select(func.max(battles.c.opened_at)))
+            if last is None:
+                return ()
+            return await _load(
+                connection,
+                battles.c.state == BattleState.OPEN,
+                battles.c.opened_at >= last - within,
+                battles.c.shown_message_id.is_not(None),
+            )
+
     async def get(self, battle_id: int) -> Battle | None:
         """Find the battle with this id."""
         async with self._transactions.read() as connection:
@@ -175,10 +190,26 @@ class BattleStore:
         has_vote = exists().where(votes.c.battle_id == battles.c.id)
         async with self._transactions.read() as connection:
             while page := await _load(connection, battles.c.id > last, has_vote, limit=_PAGE):
-                cast = await _votes(connection, [battle.id for battle in page])
+                ids = [battle.id for battle in page]
+                cast = await _votes(connection, ids)
+                continued = await _continued(connection, ids)
                 for battle in page:
-                    yield VotedBattle(battle=battle, votes=tuple(cast[battle.id]))
+                    yield VotedBattle(
+                        battle=battle,
+                        votes=tuple(cast[battle.id]),
+                        continued=battle.id in continued,
+                    )
                 last = page[-1].id
+
+
+async def _continued(connection: AsyncConnection, battle_ids: Sequence[int]) -> set[int]:
+    """Those of these battles whose answers went on in another one that has votes."""
+    parents = select(battles.c.parent_id).where(
+        battles.c.parent_id.in_(battle_ids),
+        battles.c.state.in_(_ON_SHOW),
+        exists().where(votes.c.battle_id == battles.c.id),
+    )
+    return {parent for parent in (await connection.execute(parents)).scalars() if parent}
 
 
 async def _move(

@@ -259,10 +259,14 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VotedBattle:
-    """A battle with its votes: what the dataset is made of."""
+    """A battle with its votes: what the dataset is made of.
+
+    `continued` is whether its answers went on in another battle that was voted on too.
+    """
 
     battle: Battle
     votes: tuple[Vote, ...]
+    continued: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ class LeftOut(StrEnum):
     BOTH_BAD = "both_bad"
     SPLIT = "no_majority"
     SAME_TEXT = "same_text"
+    CONTINUED = "continued"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +47,16 @@ def judge(voted: VotedBattle) -> Preference | LeftOut:
     """The preference in a battle's votes: the outcome that most of its voters gave.
 
     There is none where that is a tie or both bad, where two outcomes share the
-    lead, or where both answers say the same.
+    lead, where both answers say the same, or where the votes on the longer answers
+    that went on from these count instead: rows would be near-duplicates else.
     """
     battle = voted.battle
     if battle.purpose is not Purpose.LIVE:
         return LeftOut.NOT_LIVE
     if battle.state not in {BattleState.OPEN, BattleState.CLOSED}:
         return LeftOut.NOT_SHOWN
+    if voted.continued:
+        return LeftOut.CONTINUED
     counts = Counter((vote.outcome, vote.winner_answer_id) for vote in voted.votes)
     (leading, most), *others = counts.most_common(2)
     if others and others[0][1] == most:

@@ -69,7 +69,8 @@ class Chunk:
 
     The texts of all chunks joined are the raw completion: it ends before a stop
     text and holds no special tokens. Only the last chunk has a `finish_reason`,
-    the token counts, and in `stop` the stop text that ended it, if one did.
+    the token counts, in `stop` the stop text that ended it, if one did, and in
+    `made_by` which of its ways the engine took, where it has more than one.
     """
 
     text: str
@@ -77,6 +78,7 @@ class Chunk:
     stop: str | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    made_by: str = ""
 
 
 class Engine(Protocol):

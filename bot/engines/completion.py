@@ -27,6 +27,7 @@ class Completion:
     completion_tokens: int
     seconds_to_first_token: float
     seconds: float
+    made_by: str
 
 
 async def complete(
@@ -57,4 +58,5 @@ async def complete(
         completion_tokens=last.completion_tokens,
         seconds_to_first_token=(first or ended) - started,
         seconds=ended - started,
+        made_by=last.made_by,
     )

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class Piece:
     """What an engine makes: new text, and the counts so far. The last one has a reason.
 
-    `stop` is for engines whose far side matches stops and says which one it met.
+    `stop` is for engines whose far side matches stops and says which one it met;
+    `made_by` for those that have more than one way to generate.
     """
 
     text: str
@@ -30,6 +31,7 @@ class Piece:
     stop: str | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    made_by: str = ""
 
 
 class Line:
@@ -92,6 +94,7 @@ class Line:
                 stop=finder.hit or piece.stop,
                 prompt_tokens=piece.prompt_tokens,
                 completion_tokens=piece.completion_tokens,
+                made_by=piece.made_by,
             )
 
     async def _next(self, pieces: AsyncGenerator[Piece, None], ends: float) -> Piece:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+import aiohttp
 import discord
 import pytest
 
+from bot.answers import utf16_length
 from storage.records import BattleState
 from tests.behaviour.conftest import BASE, INSTRUCT, Town, texts
 
@@ -292,3 +295,82 @@ async def test_an_answered_message_is_linked_and_a_failed_one_is_told(open_town:
         for _ in range(2):
             done = await town.bob.context_menu(town.hall, "Answer this twice", other)
         assert str(town.ballot(town.hall).id) in texts(done.response)
+
+
+@pytest.mark.parametrize("prompt", ["*" * 4000, "`_" * 2000, "|" * 4000, "\\" * 3000])
+async def test_a_hostile_prompt_leaves_room_for_two_full_answers(
+    open_town: OpenTown, prompt: str
+) -> None:
+    page = "scripted:text=" + "+".join(f"word-{n}" for n in range(400))
+    async with open_town(base=page, instruct=page, max_tokens=4000) as town:
+        name = town.env.create_user("_" * 32)
+        await town.guild.add_member(name).slash(town.hall, "ask", prompt=prompt)
+        assert buttons(town.ballot(town.hall)) == [LABELS]
+        view = discord.ui.LayoutView.from_message(town.ballot(town.hall))
+        assert 3600 < utf16_length(texts(town.ballot(town.hall))) <= 4000
+        assert view.content_length() <= 4000
+
+
+async def test_over_the_limit_nothing_is_read_or_shown(open_town: OpenTown) -> None:
+    async with open_town(member_battles_per_minute=1) as town:
+        await town.alice.send(town.lounge, "hello")
+        before = len(town.env.http_requests)
+        await town.alice.send(town.lounge, "and again")
+        (told,) = [r for r in town.env.http_requests[before:] if r.method != "PUT"]
+        assert (told.method, told.path.rsplit("/")[-1]) == ("POST", "messages")
+
+
+async def test_asking_for_an_answered_message_costs_nothing(open_town: OpenTown) -> None:
+    async with open_town(member_battles_per_minute=1) as town:
+        message = await town.alice.send(town.lounge, "hello")
+        for _ in range(2):
+            told = await town.bob.context_menu(town.lounge, "Answer this twice", message)
+            assert "answered already: https" in texts(told.response)
+        await town.bob.send(town.lounge, "my own")
+        assert buttons(town.ballot()) == [LABELS]
+
+
+async def test_a_lost_connection_while_the_context_is_read_loses_no_message(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise aiohttp.ServerDisconnectedError
+
+    monkeypatch.setattr(discord.TextChannel, "history", broken)
+    await town.alice.send(town.lounge, "hello")
+    assert buttons(town.ballot()) == [LABELS]
+
+
+async def test_nothing_begins_while_the_bot_stops(town: Town) -> None:
+    await town.alice.send(town.lounge, "hello")
+    opened = await town.alice.click(town.ballot(), label="⋯")
+    (unloaded,) = [town.env.bot.get_cog("ChatCog")]
+    await unloaded.cog_unload()
+    told = await town.alice.click(opened.response, label="Again")
+    assert "I am being restarted" in texts(told.followups[0])
+    assert len(town.mine()) == 1
+
+
+def bad_form(where: str) -> discord.HTTPException:
+    flaw = {where: {"_errors": [{"code": "X", "message": "bad"}]}}
+    said = {"code": 50035, "message": "Invalid Form Body", "errors": flaw}
+    return discord.HTTPException(SimpleNamespace(status=400, reason="Bad Request"), said)
+
+
+@pytest.mark.parametrize(
+    ("fault", "state"),
+    [
+        (bad_form("components"), BattleState.FAILED),
+        (bad_form("message_reference"), BattleState.CANCELLED),
+        (RuntimeError("Session is closed"), BattleState.FAILED),
+    ],
+)
+async def test_only_a_missing_prompt_counts_as_deleted(
+    town: Town, monkeypatch: pytest.MonkeyPatch, fault: Exception, state: BattleState
+) -> None:
+    async def refused(*_: object, **__: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(discord.Message, "reply", refused)
+    prompt = await town.alice.send(town.lounge, "hello")
+    assert (await town.services.store.battles.by_source(prompt.id)).state is state

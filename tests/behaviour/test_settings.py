@@ -179,3 +179,11 @@ async def test_a_channel_that_is_deleted_leaves_the_list(town: Town) -> None:
     await town.env.bot.get_channel(town.hall.id).delete()
     await town.env.settle()
     assert town.hall.id not in (await town.services.guilds.settings(town.guild.id)).channels
+
+
+async def test_of_two_limits_the_lower_one_is_shown(open_town: OpenTown) -> None:
+    async with open_town(member_battles_per_minute=4, guild_battles_per_minute=9) as town:
+        for key, value in (("member_limit", 6), ("guild_limit", 8)):
+            await town.services.store.guilds.update(town.guild.id, key, value, at=NOON)
+        shown = texts((await town.admin.slash(town.lounge, "settings show")).response)
+        assert "`4` (the default) for a member, `8` (set here) in all" in shown

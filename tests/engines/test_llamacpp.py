@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from bot.engines import CompletionRequest
 from bot.engines.factory import make_engine
-from bot.engines.local.llamacpp import ROOM, SLOTS, LlamaCpp
+from bot.engines.local.llamacpp import ROOM, LlamaCpp
 from bot.errors import ModelError
 from storage.records import FinishReason, Sampling
 
@@ -86,24 +86,18 @@ def test_a_file_that_is_no_model_is_told_in_a_sentence(tmp_path):
         LlamaCpp(tmp_path / "model.gguf")
 
 
-async def test_the_first_goes_to_it_and_the_many_to_the_batch(engine):
+async def test_who_is_alone_goes_to_it_and_all_others_to_the_batch(engine):
     async def answer(seed):
         request = CompletionRequest(
             prompt=PROMPT, sampling=Sampling(max_tokens=8, temperature=0.0), seed=seed
         )
-        return text([chunk async for chunk in engine.stream(request)])
+        chunks = [chunk async for chunk in engine.stream(request)]
+        assert "Rome" in text(chunks)
+        return chunks[-1].made_by
 
-    ways = []
-    for generator in engine._generators:
-        begin = generator.generate
-
-        def note(*args, begin=begin, generator=generator, **kwargs):
-            ways.append(type(generator).__name__)
-            return begin(*args, **kwargs)
-
-        generator.generate = note
-    answers = await asyncio.gather(*(answer(n) for n in range(5)))
-    assert ways.count("LlamaCpp") == SLOTS
-    assert ways.count("Batching") == 5 - SLOTS
-    assert all("Rome" in said for said in answers)
-    assert engine.revision.endswith("bfloat16+gguf") or engine.revision.endswith("float32+gguf")
+    assert await answer(0) == "llama.cpp"
+    assert set(await asyncio.gather(*(answer(n) for n in range(5)))) == {"transformers"}
+    alone = asyncio.create_task(answer(6))
+    await asyncio.sleep(0.02)
+    assert [await answer(7), await alone] == ["transformers", "llama.cpp"]
+    assert engine.revision.endswith(("bfloat16+gguf", "float32+gguf"))

@@ -134,6 +134,15 @@ async def test_who_was_told_the_sides_of_a_battle_is_not_blind_where_it_goes_on(
     assert (await press(arena, second, "a", voter=5))[0].blind
 
 
+async def test_a_battle_whose_answers_went_on_is_told_once_that_was_voted_on(arena: Arena) -> None:
+    first = await arena.open()
+    second = await arena.open(parent_id=first.id)
+    await press(arena, first, "a")
+    assert [v.continued async for v in arena.database.battles.voted()] == [False]
+    await press(arena, second, "a")
+    assert [v.continued async for v in arena.database.battles.voted()] == [True, False]
+
+
 PRESSES = st.lists(
     st.tuples(st.integers(1, 3), st.sampled_from(["a", "b", "tie", "both_bad"])), max_size=12
 )

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from bot.admission import LONGEST, Admission, Place
-from bot.errors import EngineBusy
+from bot.admission import LONGEST, LONGEST_OF_GROUP, Admission, Place
+from bot.errors import EngineBusy, LineFull
 
 
 class Clock:
@@ -23,14 +23,14 @@ class Clock:
 class Member:
     """Waits for a turn, holds it until told to go, and remembers what they heard."""
 
-    def __init__(self, admission: Admission) -> None:
+    def __init__(self, admission: Admission, group: int = 0) -> None:
         self.heard: list[Place | None] = []
         self.at_work = False
         self._done = asyncio.Event()
-        self.task = asyncio.create_task(self._take_turn(admission))
+        self.task = asyncio.create_task(self._take_turn(admission, group))
 
-    async def _take_turn(self, admission: Admission) -> None:
-        async with admission.turn(self.heard.append):
+    async def _take_turn(self, admission: Admission, group: int) -> None:
+        async with admission.turn(self.heard.append, group=group):
             self.at_work = True
             await self._done.wait()
 
@@ -49,10 +49,10 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
-async def members(admission: Admission, count: int) -> list[Member]:
+async def members(admission: Admission, count: int, *, of_each: int = 100) -> list[Member]:
     come = []
-    for _ in range(count):
-        come.append(Member(admission))
+    for number in range(count):
+        come.append(Member(admission, number // of_each))
         await settled()
     return come
 
@@ -105,9 +105,22 @@ async def test_a_turn_that_fails_is_given_back_and_not_measured() -> None:
     assert waiting.heard == [Place(1, None)]
 
 
+async def test_one_server_cannot_fill_the_line() -> None:
+    admission = Admission(1)
+    come = await members(admission, 1 + LONGEST_OF_GROUP)
+    with pytest.raises(LineFull):
+        async with admission.turn(come[0].heard.append):
+            pass
+    elsewhere = Member(admission, group=2)
+    await settled()
+    assert elsewhere.numbers == [LONGEST_OF_GROUP + 1]
+    for member in (*come, elsewhere):
+        member.task.cancel()
+
+
 async def test_a_line_that_is_too_long_is_refused() -> None:
     admission = Admission(1)
-    come = await members(admission, 1 + LONGEST)
+    come = await members(admission, 1 + LONGEST, of_each=LONGEST_OF_GROUP)
     with pytest.raises(EngineBusy):
         async with admission.turn(come[0].heard.append):
             pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,12 +14,15 @@ from bot.app import Services, open_services
 from bot.battles import Ask, BattleCancelled
 from bot.config import Config, ContenderConfig
 from bot.errors import BattleError
+from bot.guilds import Others
 from storage.records import BattleState, Kind
 from tests.unit.records import said, talk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from bot.growth import Growth
 
 
 @asynccontextmanager
@@ -74,7 +78,9 @@ async def test_a_deleted_prompt_stops_the_work(tmp_path: Path) -> None:
         assert (await s.store.battles.get(opened.id)).state is BattleState.CANCELLED
 
 
-async def test_a_process_that_stops_leaves_no_battle_half_open(tmp_path: Path) -> None:
+async def test_what_a_stopping_process_cannot_tell_of_is_left_to_the_next_start(
+    tmp_path: Path,
+) -> None:
     async with services(tmp_path, "scripted:hang=1") as s:
         opened = await s.battles.open(ask())
         answering = asyncio.ensure_future(s.battles.answer(opened))
@@ -82,7 +88,10 @@ async def test_a_process_that_stops_leaves_no_battle_half_open(tmp_path: Path) -
         answering.cancel()
         with pytest.raises(asyncio.CancelledError):
             await answering
+        await s.battles.placed(1, 77)
+    async with services(tmp_path) as s:
         assert (await s.store.battles.get(opened.id)).state is BattleState.FAILED
+        assert [battle.shown_message_id for battle in s.battles.interrupted] == [77]
 
 
 async def test_start_gives_up_what_a_crash_left_answering(tmp_path: Path) -> None:
@@ -115,6 +124,45 @@ async def test_a_loop_is_drawn_again_and_shown_if_there_is_nothing_better(tmp_pa
     assert "loop" in plain.tags
     assert plain.retries == 2
     assert plain.shown
+
+
+async def test_a_loop_that_is_on_show_is_not_drawn_again(tmp_path: Path) -> None:
+    class Watching:
+        def waits(self, place: object) -> None: ...
+
+        def grows(self, growth: Growth) -> None:
+            growth.texts()
+
+    async with services(tmp_path, LOOP, showing="lockstep") as s:
+        opened = await s.battles.answer(await s.battles.open(ask()), Watching())
+    (plain,) = [a for a in opened.answers if a.contender == "plain"]
+    assert "loop" in plain.tags
+    assert plain.retries == 0
+
+
+async def test_a_message_that_goes_takes_all_its_battles_along(tmp_path: Path) -> None:
+    async with services(tmp_path, "scripted:hang=1") as s:
+        prompt = talk(replace(said("hello"), message_id=1))
+        battles = [
+            await s.battles.open(replace(ask(number), conversation=prompt)) for number in (1, 2)
+        ]
+        answering = [asyncio.ensure_future(s.battles.answer(battle)) for battle in battles]
+        while s.battles.running < 2:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0)
+        await asyncio.gather(s.battles.cancel(1), s.battles.cancel(1))
+        ended = await asyncio.gather(*answering, return_exceptions=True)
+        assert [type(error) for error in ended] == [BattleCancelled, BattleCancelled]
+
+
+async def test_what_may_not_be_kept_any_more_does_not_go_on(tmp_path: Path) -> None:
+    async with services(tmp_path) as s:
+        prompt = talk(said("one", by=2, name="bob"), said("two"))
+        battle = await s.battles.answer(await s.battles.open(replace(ask(), conversation=prompt)))
+        more = replace(ask(2), conversation=battle.conversation, parent=battle)
+        assert await s.battles.open(more) is not None
+        await s.guilds.set_others(5, Others.PLACEHOLDER)
+        with pytest.raises(BattleError, match="may not be kept here"):
+            await s.battles.open(replace(more, source_message_id=3))
 
 
 async def test_what_gives_a_model_away_is_masked_but_kept_in_raw(tmp_path: Path) -> None:

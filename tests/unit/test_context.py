@@ -9,7 +9,7 @@ import pytest
 from bot.contenders import ContenderConfig
 from bot.context import NEUTRAL_NAME, NOBODY, PLACEHOLDER, ContextService, continuing_answer
 from bot.engines.scripted import ScriptedEngine
-from bot.guilds import Others
+from bot.errors import BattleError
 from bot.prompting import Chat, library
 from bot.roster import Roster
 from storage.records import Continuing, Kind, Outcome
@@ -28,18 +28,27 @@ class Narrow(ScriptedEngine):
     room = 60
 
 
-def context(tokens: int, *, instruct: type[ScriptedEngine] = ScriptedEngine, agreed=()):
-    engines = {ROSTER[0].engine: ScriptedEngine(), ROSTER[1].engine: instruct()}
-    roster = Roster(ROSTER, engines=engines, clock=lambda: NOON, rng=random.Random(1))
+def contexts(tokens: int, *, roster: Roster | None = None, agreed=()) -> ContextService:
+    roster = roster or roster_with(ScriptedEngine)
 
     async def who_agreed(members, guild_id):
         assert guild_id == 5
         return set(members) & set(agreed)
 
-    service = ContextService(roster=roster, templates=TEMPLATES, agreed=who_agreed, tokens=tokens)
+    return ContextService(roster=roster, templates=TEMPLATES, agreed=who_agreed, tokens=tokens)
 
-    async def freeze(*turns, template="transcript", **changes):
-        return await service.freeze(talk(*turns), roster.contenders, template=template, **changes)
+
+def roster_with(instruct: type[ScriptedEngine]) -> Roster:
+    engines = {ROSTER[0].engine: ScriptedEngine(), ROSTER[1].engine: instruct()}
+    return Roster(ROSTER, engines=engines, clock=lambda: NOON, rng=random.Random(1))
+
+
+def context(tokens: int, *, instruct: type[ScriptedEngine] = ScriptedEngine):
+    roster = roster_with(instruct)
+    service = contexts(tokens, roster=roster)
+
+    async def freeze(*turns, template="transcript"):
+        return await service.freeze(talk(*turns), roster.contenders, template=template)
 
     def longest(conversation, template="transcript"):
         prompts = [TEMPLATES[name].render(conversation).prompt for name in (template, "chat")]
@@ -98,19 +107,20 @@ MIXED = (
 
 
 async def test_nothing_is_left_of_others_who_have_not_agreed() -> None:
-    freeze, _ = context(1000, agreed={3})
-    frozen = await freeze(*MIXED, others=Others.PLACEHOLDER, guild_id=5)
-    assert [turn.text for turn in frozen.turns] == ["one", PLACEHOLDER, "three", "four", "five"]
-    omitted = frozen.turns[1]
+    service = contexts(1000, agreed={3})
+    left = await service.without_others(talk(*MIXED), guild_id=5, asked_by=1)
+    assert [turn.text for turn in left.turns] == ["one", PLACEHOLDER, "three", "four", "five"]
+    omitted = left.turns[1]
     assert (omitted.author_id, omitted.name, omitted.message_id) == (NOBODY, NEUTRAL_NAME, None)
+    assert await service.without_others(left, guild_id=5, asked_by=1) == left
 
 
-@pytest.mark.parametrize(
-    "settings", [{"guild_id": 5}, {"guild_id": None, "others": Others.PLACEHOLDER}]
-)
-async def test_others_are_as_they_are_by_default_and_in_direct_messages(settings) -> None:
-    freeze, _ = context(1000)
-    assert await freeze(*MIXED, **settings) == talk(*MIXED)
+async def test_who_asks_about_anothers_message_agrees_for_themselves_alone() -> None:
+    with pytest.raises(BattleError, match="whoever wrote that message"):
+        await contexts(1000).without_others(talk(*MIXED), guild_id=5, asked_by=2)
+    agreed = contexts(1000, agreed={1})
+    left = await agreed.without_others(talk(*MIXED), guild_id=5, asked_by=2)
+    assert [turn.text for turn in left.turns] == ["one", "two", "three", PLACEHOLDER, "five"]
 
 
 BASE_WINS = [vote(1, Outcome.WIN, 1)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -39,6 +40,7 @@ def test_what_does_not_count_is_left_out_with_its_reason() -> None:
     assert judge(voted(battle(purpose=Purpose.CONTROL), 1)) is LeftOut.NOT_LIVE
     assert judge(voted(battle(state=BattleState.CANCELLED), 1)) is LeftOut.NOT_SHOWN
     assert judge(voted(battle(texts=("Same  text", "same text")), 1)) is LeftOut.SAME_TEXT
+    assert judge(replace(voted(battle(), 1), continued=True)) is LeftOut.CONTINUED
     assert judge(voted(battle(texts=("ask <@1>", "ask <@22>")), 1)) is LeftOut.SAME_TEXT
 
 

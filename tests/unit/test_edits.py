@@ -153,3 +153,48 @@ async def test_a_bucket_that_is_idle_is_forgotten(channel: Channel) -> None:
     assert edits.lane(2) is busy
     assert edits.lane(1) is not idle
     busy.remove(stream)
+
+
+async def test_an_ending_that_waits_is_sent_though_its_stage_is_left(channel: Channel) -> None:
+    lane = Edits(clock=channel.clock).lane(1)
+    other, stream = lane.add(Message(channel), just_sent=False), lane.add(Message(channel))
+    channel.open.clear()
+    other.submit(lambda: view("more"))
+    await settled()
+    ending = asyncio.create_task(stream.finish(view("the end")))
+    await settled()
+    ending.cancel()
+    await settled()
+    lane.remove(stream)
+    channel.open.set()
+    await settled()
+    assert channel.edits == ["more", "the end"]
+    lane.remove(other)
+    channel.now += 60
+    assert lane.idle
+
+
+class Closed(Message):
+    """A message whose client is closed already."""
+
+    async def edit(self, **_: object) -> None:
+        raise RuntimeError("Session is closed")
+
+
+async def test_a_fault_of_any_kind_ends_the_wait_and_nobody_elses(channel: Channel) -> None:
+    lane = Edits(clock=channel.clock).lane(1)
+    ends, another = lane.add(Closed(channel)), lane.add(Message(channel))
+    with pytest.raises(RuntimeError, match="Session is closed"):
+        await asyncio.wait_for(ends.finish(view("the end")), 1)
+    await asyncio.wait_for(another.finish(view("another")), 1)
+    assert channel.edits == ["another"]
+
+
+async def test_what_cannot_be_rendered_is_given_up_alone(channel: Channel) -> None:
+    lane = Edits(clock=channel.clock).lane(1)
+    broken, whole = (lane.add(Message(channel), just_sent=False) for _ in range(2))
+    broken.submit(lambda: view(str(1 // 0)))
+    whole.submit(lambda: view("more"))
+    await settled()
+    assert broken.lost
+    assert channel.edits == ["more"]

@@ -80,6 +80,7 @@ async def test_the_votes_come_out_as_preferences(home: Path) -> None:
         "both_bad": 1,
         "no_majority": 1,
         "same_text": 0,
+        "continued": 0,
     }
     assert manifest["battles"] == manifest["rows"] + sum(manifest["left_out"].values())
     data = (out / "train.jsonl").read_bytes()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.growth import Growth
+from bot.growth import HELD_BACK, Growth
 from bot.prompting import Framed, Parsed, built_in
 from storage.records import Side
 
@@ -26,7 +26,7 @@ def test_nothing_is_shown_of_a_side_alone() -> None:
     assert growth.texts() is None
 
 
-def test_what_was_shown_is_not_taken_back_when_a_side_begins_anew() -> None:
+def test_where_a_side_begins_anew_on_show_no_more_is_shown() -> None:
     growth = Growth(heard="", changed=ignored)
     growth.begin(Side.A, plain)("a" * 200)
     other = growth.begin(Side.B, plain)
@@ -35,8 +35,18 @@ def test_what_was_shown_is_not_taken_back_when_a_side_begins_anew() -> None:
     again = growth.begin(Side.B, plain)
     again("c" * 100)
     assert growth.texts() is None
-    again("c" * 20)
-    assert growth.texts() == {Side.A: "a" * 72, Side.B: "c" * 72}
+    again("c" * 200)
+    assert growth.texts() is None
+
+
+def test_before_there_is_enough_to_show_nothing_is_parsed() -> None:
+    def unparsed(text: str) -> Parsed:
+        raise AssertionError(text)
+
+    growth = Growth(heard="", changed=ignored)
+    growth.begin(Side.A, unparsed)("a" * 5000)
+    growth.begin(Side.B, unparsed)("b" * HELD_BACK)
+    assert growth.texts() is None
 
 
 def test_another_speakers_turn_is_never_shown() -> None:
@@ -63,12 +73,15 @@ def test_both_show_as_much_and_it_only_grows(pieces: list[tuple[Side, str]]) -> 
     growth = Growth(heard="", changed=ignored)
     takes = {side: growth.begin(side, plain) for side in Side}
     shown = 0
+    earlier = dict.fromkeys(Side, "")
     for side, piece in pieces:
         takes[side](piece)
         texts = growth.texts()
         if texts is None:
             continue
-        for text in texts.values():
+        for side_shown, text in texts.items():
+            assert text.startswith(earlier[side_shown])
+            earlier[side_shown] = text.removesuffix("\n```")
             assert text.count("```") % 2 == 0
             assert "I am Claude" not in text
         shares = {len(text.removesuffix("\n```")) for text in texts.values()}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from bot.errors import LimitReached
@@ -66,8 +64,28 @@ def test_it_says_when_to_try_again_and_is_news_once() -> None:
     assert told == [True, False, False]
 
 
-def test_a_minute_later_one_may_ask_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    limits, now = BattleLimits(member=2, guild=9), time.time()
+def test_a_minute_later_one_may_ask_again() -> None:
+    now = [0.0]
+    limits = BattleLimits(member=2, guild=9, clock=lambda: now[0])
     assert count(limits, 1, 7, OPEN) == 2
-    monkeypatch.setattr(time, "time", lambda: now + 61)
+    now[0] = 61
     assert count(limits, 1, 7, OPEN) == 2
+
+
+def test_a_limit_counts_what_was_asked_before_it_was_set() -> None:
+    limits = BattleLimits(member=9, guild=9)
+    assert count(limits, 1, 7, GuildSettings(guild_limit=4)) == 4
+    assert count(limits, 2, 7, GuildSettings(guild_limit=3)) == 0
+    assert count(limits, 1, 7, GuildSettings(member_limit=4)) == 0
+
+
+def test_who_asked_long_ago_is_forgotten() -> None:
+    now = [0.0]
+    limits = BattleLimits(member=1, guild=9, clock=lambda: now[0])
+    sizes = []
+    for minute in range(3):
+        now[0] = minute * 61.0
+        for member in range(9):
+            assert count(limits, 1000 * minute + member, 1000 * minute + member, OPEN) == 1
+        sizes.append(limits.remembered)
+    assert sizes[0] == sizes[1] == sizes[2] > 0

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bot.prompting import Frame, Parsed, chat, library, speaker_labels
@@ -112,6 +112,8 @@ def test_no_one_can_take_the_bots_name(name: str) -> None:
 @pytest.mark.parametrize("name", FRAMED)
 @given(answer=texts)
 def test_an_answer_survives_being_said_and_parsed(name: str, answer: str) -> None:
+    answer = "\n".join(answer.splitlines())
+    assume(not re.search(r"(?m)^\s*(<\S+>|\w+[:\uff1a])[ \t]+\S", answer))  # may be cut
     template = TEMPLATES[name]
     prompt = template.render(talk(said("hi"))).prompt
     again = template.render(talk(said("hi"), bot_said(answer), said("ok"))).prompt
@@ -169,6 +171,9 @@ def test_a_template_that_cannot_work_is_refused(wrong: dict[str, str], says: str
         (" Paris\nred:", " Paris", True),
         (" it is 12:30\nand https://example.org is a page", None, False),
         (" first\n  Note: indented lines are the speaker's own", None, False),
+        (" hi\n  Zed: hello", " hi", True),
+        (" it says\n  KeyError: 'b'\n  timeout: 3", None, False),
+        (" so\n  ```\n  Zed: hello\n  ```", None, False),
         (" a list\n- one: two\n(x): y", None, False),
     ],
 )

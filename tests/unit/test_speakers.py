@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -52,6 +53,26 @@ def test_no_other_speakers_turn_is_ever_shown(name: str, log, data) -> None:
     shown = answered(template, rendering, [completion]).shown
     for line in shown.split("\n"):
         assert not [s for s in rendering.speakers if speaks(line, s)]
+
+
+@pytest.mark.parametrize("name", [name for name in WITH_TURNS if name != "chat"])
+@given(log=conversations, data=st.data())
+def test_no_line_that_begins_as_turns_do_in_the_prompt_is_shown(name: str, log, data) -> None:
+    rendering = TEMPLATES[name].render(log)
+    completion = data.draw(completions(rendering.speakers))
+    plain = "".join(c for c in completion if c == "\n" or " " <= c <= "~")
+    unindented = re.sub(r"\n +", "\n", plain)
+    begins = tuple(stop.removeprefix("\n") for stop in rendering.stops)
+    shown = answered(TEMPLATES[name], rendering, [unindented]).shown
+    assert not [line for line in shown.split("\n")[1:] if line.startswith(begins)]
+
+
+@pytest.mark.parametrize("indent", ["", "  "])
+@pytest.mark.parametrize(("name", "turn"), [("transcript", "Zed: hello"), ("irc", "<zed> hello")])
+def test_a_speaker_that_is_made_up_is_cut(name: str, turn: str, indent: str) -> None:
+    rendering = TEMPLATES[name].render(talk(said("hi")))
+    finished = answered(TEMPLATES[name], rendering, [f" mine\n{indent}{turn}"])
+    assert finished == Finished("mine", ("run_on",))
 
 
 @pytest.mark.parametrize("name", WITH_TURNS)

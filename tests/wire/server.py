@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -62,6 +63,9 @@ class RestServer:
         self.violations: list[str] = []
         self.crashes: list[BaseException] = []
         self.routes = routes
+        self.held: Callable[[Record], bool] = lambda _: False
+        self.cut: Callable[[Record], bool] = lambda _: False
+        """Requests that wait before their handler, and those whose answer is lost on its way."""
 
     def mount(self, app: web.Application) -> None:
         """Add every route to an application; what is left is unknown, and loud."""
@@ -84,7 +88,13 @@ class RestServer:
             )
             self.requests.append(record)
             record.body, record.files = await _parse(request)
+            while self.held(record):
+                await asyncio.sleep(0.01)
+                if request.transport is None:  # who asked is gone, and it never came here
+                    return web.Response()
             record.status, record.answer, headers = self._answer(route, request, record)
+            if self.cut(record) and request.transport is not None:
+                request.transport.abort()
             return _response(record.status, record.answer, headers)
 
         return endpoint

@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import pytest
+
 from .clock import until
 from .components import containers, rows
+from .driver import WireServer
+from .limits import RateLimits
+from .program import Program
 from .table import LABELS, Table, roster, table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .server import Record
     from .world import Message
 
 LOCKSTEP = 'showing = "lockstep"\nmember_battles_per_minute = 100\n'
@@ -111,6 +117,21 @@ class TestLine:
             await until(lambda: asked.public and rows(asked.public[0]) == [LABELS], "a ballot")
             assert asked.ephemeral_texts == ["Here are both answers."]
 
+    @pytest.mark.parametrize("showing", ["at_once", "lockstep"])
+    async def test_a_command_is_answered_after_a_quarter_of_an_hour(
+        self, tmp_path: Path, showing: str
+    ) -> None:
+        config = f'showing = "{showing}"\n' + roster(story(40, 0.1), story(40, 0.1))
+        async with table(tmp_path, config) as at:
+            asked = await at.alice.slash(at.channel, "ask", prompt="what takes so long?")
+            await at.state("answering")
+            if showing == "lockstep":
+                await until(lambda: asked.public, "growing answers")
+            at.wire.clock.skip(16 * 60)
+            await until(lambda: [m for m in at.said() if rows(m) == [LABELS]], "a ballot", 15)
+            (ballot,) = at.said()
+            assert "alice asked: what takes so long?" in ballot.text
+
     async def test_a_deleted_prompt_leaves_the_line(self, tmp_path: Path) -> None:
         async with table(tmp_path, BUSY + roster(story(20, 0.1), story(20, 0.1))) as at:
             first = await at.alice.send(at.channel, f"{at.wire.mention} first")
@@ -122,6 +143,57 @@ class TestLine:
             await at.state("cancelled")
             assert rows((await ballots(at, [first]))[0]) == [LABELS]
             assert len(at.said()) == 1
+
+
+def ballot_edit(record: Record) -> bool:
+    return record.method == "PATCH" and "twofold:1:vote" in record.text
+
+
+class TestEndings:
+    async def test_a_kill_between_the_opening_and_the_ballot_loses_no_ballot(
+        self, tmp_path: Path
+    ) -> None:
+        async with table(tmp_path, BUSY + roster(story(20, 0.05), story(20, 0.05))) as at:
+            texts = [f"{at.wire.mention} question {n}" for n in range(2)]
+            prompts = [await at.alice.send(at.channel, text) for text in texts]
+            at.wire.rest.held = ballot_edit
+            await until(lambda: any(map(ballot_edit, at.wire.requests)), "an edit")
+            await at.state("open")
+            await at.program.kill9()
+            await until(lambda: not at.wire.gateway.online, "the end of the connection")
+            await asyncio.sleep(0.1)
+            at.wire.rest.held = lambda _: False
+            assert rows(await at.wire.wait_for_reply(prompts[1])) == []
+            await at.program.start()
+            await ballots(at, prompts)
+            assert len(at.said()) == 2
+
+    async def test_a_long_line_is_told_of_a_stop(self, tmp_path: Path) -> None:
+        slow = "member_battles_per_minute = 100\n" + BUSY
+        async with WireServer(limits=RateLimits.off()) as wire:
+            at = Table(wire, Program(wire, tmp_path, slow + roster(story(300, 0.1))))
+            async with at.program:
+                for number in range(9):
+                    await at.alice.send(at.channel, f"{wire.mention} question {number}")
+                await until(lambda: len(at.said()) == 8, "a line")
+                at.program.terminate()
+                assert await at.program.wait_exit(within=10) == 0
+                await at.program.start()
+                await until(
+                    lambda: all("restarted" in m.text for m in at.said()),
+                    lambda: f"{[m.text for m in at.said()]}",
+                )
+                assert at.count("battles WHERE state = 'failed'") == 9
+
+    async def test_a_sentence_whose_answer_was_lost_still_becomes_the_ballot(
+        self, tmp_path: Path
+    ) -> None:
+        async with table(tmp_path, BUSY + roster(story(20, 0.05), story(20, 0.05))) as at:
+            at.wire.rest.cut = lambda r: r.method == "POST" and "you are next" in r.text
+            texts = [f"{at.wire.mention} question {n}" for n in range(2)]
+            prompts = [await at.alice.send(at.channel, text) for text in texts]
+            await ballots(at, prompts)
+            assert len(at.said()) == 2
 
 
 class TestLimits:

@@ -94,6 +94,7 @@ class Batching:
                     finish_reason=self._reason(tokens) if finished else None,
                     prompt_tokens=len(ids),
                     completion_tokens=seen,
+                    made_by="transformers",
                 )
         finally:
             self._forget(name, finished=finished)

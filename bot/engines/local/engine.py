@@ -2,7 +2,7 @@
 
 This side encodes, bounds and gives up in time. transformers generates for many callers
 at once (`batching.py`); where the weights have a GGUF file and there is no GPU,
-llama.cpp answers the few (`llamacpp.py`). torch is imported when the engine starts.
+llama.cpp answers who is alone (`llamacpp.py`). torch is imported when the engine starts.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ class LocalEngine:
         self._batching: Batching | None = None
         self._few: LlamaCpp | None = None
         self._revision = source
+        self._under_way = 0
 
     def __repr__(self) -> str:
         return f"LocalEngine({self._revision})"
@@ -160,17 +161,22 @@ class LocalEngine:
                 f"takes 1 to {loaded.room} in all. Send a shorter message."
             )
         sampling = replace(request.sampling, max_tokens=wanted)
-        generator = self._generator(len(ids) + wanted)
-        async with aclosing(generator.generate(ids, sampling, seed=request.seed)) as pieces:
-            async for piece in pieces:
-                yield piece
+        self._under_way += 1
+        try:
+            await asyncio.sleep(0)  # whoever came at the same moment is counted now
+            generator = self._generator(len(ids) + wanted)
+            async with aclosing(generator.generate(ids, sampling, seed=request.seed)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        finally:
+            self._under_way -= 1
 
     @property
     def _generators(self) -> tuple[Generator, ...]:
         return tuple(g for g in (self._batching, self._few) if g is not None)
 
     def _generator(self, tokens: int) -> Generator:
-        if self._few is not None and self._few.has_room(tokens):
+        if self._few is not None and self._under_way == 1 and self._few.has_room(tokens):
             return self._few
         if self._batching is None:
             raise EngineUnavailable("The model is not running. Try again in a moment.")
