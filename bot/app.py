@@ -130,16 +130,17 @@ async def open_services(
         roster = Roster(config.contenders, engines=engines, clock=clock, rng=rng)
         templates = library(config.templates)
         chat = Chat(system=config.system_prompt)
+        prompting = {**templates, chat.name: chat}
         answering = Answering(
             roster=roster,
-            templates={**templates, chat.name: chat},
+            templates=prompting,
             languages=Languages(),
             rng=rng,
             deadline=config.deadline_seconds,
         )
         context = ContextService(
             roster=roster,
-            templates={**templates, chat.name: chat},
+            templates=prompting,
             agreed=store.members.agreed,
             tokens=config.context_tokens,
         )

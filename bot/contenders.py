@@ -7,14 +7,13 @@ knows stands in it as `{a_setting}` and is filled in from the settings.
 from __future__ import annotations
 
 import re
-import tomllib
-from importlib import resources
 from string import Formatter
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from bot.packaged import packaged
 from storage.records import Kind, Sampling
 
 if TYPE_CHECKING:
@@ -158,11 +157,4 @@ class Preset(BaseModel):
 
 def presets() -> dict[str, Preset]:
     """The presets in `bot/presets/`, by file name."""
-    folder = resources.files("bot") / "presets"
-    files = (file for file in folder.iterdir() if file.name.endswith(".toml"))
-    return {
-        file.name.removesuffix(".toml"): Preset.model_validate(
-            tomllib.loads(file.read_text("utf-8"))
-        )
-        for file in sorted(files, key=lambda file: file.name)
-    }
+    return packaged("presets", Preset)

@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
 import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import resources
 from typing import TYPE_CHECKING, Annotated, Literal, Protocol, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from bot.engines import ChatMessage
+from bot.packaged import packaged
 from bot.speakers import is_chat
 
 if TYPE_CHECKING:
@@ -246,14 +245,7 @@ def library(more: Mapping[str, Frame]) -> dict[str, PromptTemplate]:
 
 def built_in() -> dict[str, Frame]:
     """The frames in `bot/templates/`, by file name."""
-    folder = resources.files("bot") / "templates"
-    files = (file for file in folder.iterdir() if file.name.endswith(".toml"))
-    return {
-        file.name.removesuffix(".toml"): Frame.model_validate(
-            tomllib.loads(file.read_text("utf-8"))
-        )
-        for file in sorted(files, key=lambda file: file.name)
-    }
+    return packaged("templates", Frame)
 
 
 def chat(conversation: Conversation, *, system: str = "") -> tuple[ChatMessage, ...]:

@@ -70,7 +70,7 @@ class LocalEngine:
         self._llama_cpp = llama_cpp
         self._loaded: Loaded | None = None
         self._batching: Batching | None = None
-        self._few: LlamaCpp | None = None
+        self._llama: LlamaCpp | None = None
         self._revision = source
         self._under_way = 0
 
@@ -111,10 +111,10 @@ class LocalEngine:
         self._batching.start(name=f"generate {self._source}")
         if self._llama_cpp and loaded.on_processor:
             try:
-                self._few = llamacpp.load(folder / GGUF)
+                self._llama = llamacpp.load(folder / GGUF)
             except ModelError as error:
                 log.warning("transformers answers alone", reason=error.user_message)
-        way = f"{loaded.dtype}+gguf" if self._few else loaded.dtype
+        way = f"{loaded.dtype}+gguf" if self._llama else loaded.dtype
         self._revision = f"{self._source}#{loading.folder_hash(folder)}:{way}"
         return loaded
 
@@ -142,7 +142,7 @@ class LocalEngine:
         """Stop the thread after the step it is in; callers still waiting get EngineUnavailable."""
         self._line.close()
         self._loaded = None
-        generators, self._batching, self._few = self._generators, None, None
+        generators, self._batching, self._llama = self._generators, None, None
         for generator in generators:
             await asyncio.to_thread(generator.close)
 
@@ -173,11 +173,11 @@ class LocalEngine:
 
     @property
     def _generators(self) -> tuple[Generator, ...]:
-        return tuple(g for g in (self._batching, self._few) if g is not None)
+        return tuple(g for g in (self._batching, self._llama) if g is not None)
 
     def _generator(self, tokens: int) -> Generator:
-        if self._few is not None and self._under_way == 1 and self._few.has_room(tokens):
-            return self._few
+        if self._llama is not None and self._under_way == 1 and self._llama.has_room(tokens):
+            return self._llama
         if self._batching is None:
             raise EngineUnavailable("The model is not running. Try again in a moment.")
         return self._batching

@@ -13,7 +13,7 @@ import importlib.util
 import os
 import secrets
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -70,11 +70,11 @@ class LlamaCpp:
         except RuntimeError as error:
             raise ModelError(f"llama.cpp cannot read {gguf.name}.") from error
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="llama.cpp")
-        self._busy = False
+        self._last: Future[None] | None = None  # one thread: when this is done, all are
 
     def has_room(self, tokens: int) -> bool:
         """Whether it is idle, and large enough for so many tokens."""
-        return not self._busy and tokens <= ROOM
+        return (self._last is None or self._last.done()) and tokens <= ROOM
 
     def close(self) -> None:
         """Wait for what runs, and free the model."""
@@ -99,11 +99,9 @@ class LlamaCpp:
             except Exception:
                 log.exception("llama.cpp failed")
             finally:
-                self._busy = False
                 loop.call_soon_threadsafe(events.put_nowait, None)
 
-        self._busy = True
-        self._thread.submit(run)
+        self._last = self._thread.submit(run)
         pieces = 0
         try:
             while (event := await events.get()) is not None:
