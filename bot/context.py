@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from bot.errors import BattleError, EngineError
 from bot.roster import template_of
-from storage.records import Continuing, Kind, Turn
+from storage.records import NOBODY, Continuing, Kind, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from bot.roster import Roster
     from storage.records import Answer, Battle, Contender, Conversation, Vote
 
-NOBODY = 0
 NEUTRAL_NAME = "someone"
 PLACEHOLDER = "<message omitted>"
 """In the form that chat logs have for what is not in them, so that models know it."""

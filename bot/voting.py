@@ -68,7 +68,7 @@ class VotingService:
         if battle.state is not BattleState.OPEN:
             raise VoteRefused("This battle takes no votes any more.")
         outcome, winner = to_outcome(battle, press.choice)
-        vote, changed = await self._votes.cast(
+        cast = await self._votes.cast(
             battle_id=battle.id,
             voter_id=press.voter_id,
             outcome=outcome,
@@ -76,7 +76,9 @@ class VotingService:
             by_author=press.voter_id == battle.author_id,
             at=self._clock(),
         )
-        return Cast(battle=battle, vote=vote, choice=press.choice, changed=changed)
+        if cast is None:
+            raise VoteRefused("This battle takes no votes any more.")
+        return Cast(battle=battle, vote=cast.vote, choice=press.choice, changed=cast.changed)
 
 
 def to_outcome(battle: Battle, choice: Choice) -> tuple[Outcome, int | None]:

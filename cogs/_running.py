@@ -12,8 +12,8 @@ import structlog
 
 from bot.battles import BattleCancelled
 from bot.errors import BattleError, StorageError
-from cogs import _render
 from cogs._edits import FAULTS, Edits
+from cogs._render import battles as battle_views
 from cogs._stage import PrivateStage, Stage
 from cogs._typing import Sign, Typing
 from cogs.errors import sentence
@@ -100,7 +100,7 @@ class Runner:
         """Do something that a closing client waits for. Raises BattleError where it closes."""
         if self._closing:
             work.close()
-            raise BattleError(_render.RESTARTING)
+            raise BattleError(battle_views.RESTARTING)
         task = asyncio.ensure_future(work)
         self._at_work.add(task)
         task.add_done_callback(self._at_work.discard)
@@ -138,7 +138,7 @@ class Runner:
             await stage.withdraws()
         except asyncio.CancelledError:
             with suppress(*FAULTS, StorageError):
-                await stage.explains(_render.RESTARTING)
+                await stage.explains(battle_views.RESTARTING)
                 await self._battles.abandon(battle, reason="interrupted")
             raise
         except Exception as error:  # noqa: BLE001 - whatever it was, it is told in one sentence

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.errors import StorageError
-from cogs import _render
 from cogs._edits import FAULTS
+from cogs._render import battles as battle_views
+from cogs._render import layout
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -71,13 +72,13 @@ class Stage:
     def waits(self, place: Place | None) -> None:
         """Tell the place in the line, and again each time that half of the wait is over."""
         if place is None:
-            self._tell(_render.OUR_TURN)
+            self._tell(battle_views.OUR_TURN)
             self._at_work(on=True)
             return
         self._at_work(on=False)
         if self._told is None or place.number <= self._told // 2:
             self._told = place.number
-            self._tell(_render.busy(place))
+            self._tell(battle_views.busy(place))
 
     def grows(self, growth: Growth) -> None:
         """Show both answers as far as they are, unless too many grow here already."""
@@ -88,11 +89,11 @@ class Stage:
 
     async def opens(self, battle: Battle) -> int:
         """Show the ballot; returns the message's id. Raises what Discord raises."""
-        return (await self._end(_render.ballot(battle, asked=self._asked))).id
+        return (await self._end(battle_views.ballot(battle, asked=self._asked))).id
 
     async def explains(self, text: str) -> None:
         """Say why there is no ballot. Raises what Discord raises."""
-        await self._end(_render.message(text))
+        await self._end(layout.message(text))
 
     async def withdraws(self) -> None:
         """Take away what was shown: there is nothing to answer any more."""
@@ -122,14 +123,14 @@ class Stage:
             (self._sign.on if on else self._sign.off)()
 
     def _tell(self, text: str) -> None:
-        self._show(partial(_render.message, text))
+        self._show(partial(layout.message, text))
 
     def _growing(self, growth: Growth) -> LayoutView | None:
         texts = growth.texts()
         if texts is None:
             return None
         self._at_work(on=False)
-        return _render.growing(texts, asked=self._asked)
+        return battle_views.growing(texts, asked=self._asked)
 
     def _show(self, render: Callable[[], LayoutView | None]) -> None:
         if self._ended:
@@ -221,11 +222,11 @@ class PrivateStage(Stage):
     async def withdraws(self) -> None:
         """Say so in private as well."""
         await super().withdraws()
-        await self._say(_render.DELETED)
+        await self._say(battle_views.DELETED)
 
     async def fails(self) -> None:
         """Say so in private."""
-        await self._say(_render.NO_PLACE)
+        await self._say(battle_views.NO_PLACE)
 
     def close(self) -> None:
         """Give the places back."""
@@ -233,16 +234,16 @@ class PrivateStage(Stage):
         self._private_lane.remove(self._private)
 
     def _tell(self, text: str) -> None:
-        self._private.submit(partial(_render.message, text))
+        self._private.submit(partial(layout.message, text))
 
     async def _send_publicly(self, view: LayoutView) -> Editable:
         # The first message after a deferral would fill it, and be as private as it is.
-        await self._say(_render.HERE)
+        await self._say(battle_views.HERE)
         return await self._post_publicly(view)
 
     async def _say(self, text: str) -> None:
         with suppress(*FAULTS):
-            await self._private.finish(_render.message(text))
+            await self._private.finish(layout.message(text))
 
 
 class _Response:

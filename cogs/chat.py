@@ -14,9 +14,10 @@ from discord.ext import commands
 from bot.answers import visible
 from bot.battles import Ask
 from bot.errors import BattleError, LimitReached, TwofoldError
-from cogs import _render
 from cogs._conversation import SILENT, addressed, conversation, prompt_of
 from cogs._edits import FAULTS, NO_PINGS
+from cogs._render import battles as battle_views
+from cogs._render import layout
 from cogs._running import Runner
 from cogs.errors import tell
 from cogs.more import MoreCog
@@ -79,7 +80,7 @@ class ChatCog(commands.Cog):
         except TwofoldError as error:
             if not isinstance(error, LimitReached) or error.news:
                 with suppress(*FAULTS):
-                    await message.reply(view=_render.message(error.user_message))
+                    await message.reply(view=layout.message(error.user_message))
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
@@ -130,7 +131,7 @@ class ChatCog(commands.Cog):
             if await self._runner.hold(asking):
                 return
         battle = await self._battles.answered(message.id)
-        await tell(interaction, _render.answered_already(battle))
+        await tell(interaction, battle_views.answered_already(battle))
 
     @property
     def _me(self) -> discord.ClientUser:
@@ -182,11 +183,11 @@ class ChatCog(commands.Cog):
         It may have ended between opening a battle and showing its ballot: those are shown.
         """
         for battle in self._battles.interrupted:
-            await self._mend(battle, _render.message(_render.RESTARTED))
+            await self._mend(battle, layout.message(battle_views.RESTARTED))
         for battle in self._battles.just_opened:
             prompt = battle.conversation.prompt
             asked = None if prompt.message_id else prompt
-            await self._mend(battle, _render.ballot(battle, asked=asked))
+            await self._mend(battle, battle_views.ballot(battle, asked=asked))
 
     async def _mend(self, battle: Battle, view: LayoutView) -> None:
         channel = self._client.get_partial_messageable(battle.channel_id)

@@ -11,7 +11,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.errors import TwofoldError
-from cogs import _render
+from cogs._render import layout
 
 if TYPE_CHECKING:
     from bot.client import TwofoldClient
@@ -36,7 +36,7 @@ def sentence(error: BaseException) -> str:
 
 async def tell(interaction: discord.Interaction, text: str) -> None:
     """Say something to the one who acted, through whichever way is still open."""
-    view = _render.message(text)
+    view = layout.message(text)
     if interaction.response.is_done():
         await interaction.followup.send(view=view, ephemeral=True)
     else:

@@ -9,7 +9,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import __version__
-from cogs import _render
+from cogs._render import insight as insight_views
 from cogs.errors import tell
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ class InsightCog(commands.Cog):
         """The standings of this guild, for the asker alone: others may not have voted yet."""
         standings = await self._votes.standings(interaction.guild_id)
         not_blind = await self._votes.count_not_blind(interaction.guild_id)
-        await tell(interaction, _render.leaderboard(standings, not_blind=not_blind))
+        await tell(interaction, insight_views.leaderboard(standings, not_blind=not_blind))
 
     @app_commands.command(description="What this bot does and what it keeps.")
     async def about(self, interaction: discord.Interaction) -> None:
         """A few plain lines."""
-        await tell(interaction, _render.about(__version__))
+        await tell(interaction, insight_views.about(__version__))
 
 
 async def setup(client: TwofoldClient) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from discord.ext import commands
 
 from bot import sequels
-from cogs import _render
+from cogs._render import battles as battle_views
 from cogs._responding import Response, respond
 from cogs.errors import report
 from storage.records import Side
@@ -63,13 +63,13 @@ class MoreCog(commands.Cog):
     async def _more(self, interaction: discord.Interaction, battle_id: int) -> Response:
         battle = await self._battle(interaction, battle_id)
         by_author = interaction.user.id == battle.author_id
-        return Response(_render.more(battle, by_author=by_author))
+        return Response(battle_views.more(battle, by_author=by_author))
 
     async def _full_text(
         self, interaction: discord.Interaction, battle_id: int, side: Side
     ) -> Response:
         battle = await self._battle(interaction, battle_id)
-        return _render.full_text(battle, side, self._battles.full_text(battle, side))
+        return battle_views.full_text(battle, side, self._battles.full_text(battle, side))
 
     async def _sequel(
         self, interaction: discord.Interaction, battle_id: int, make: Callable[..., Ask]
@@ -84,7 +84,7 @@ class MoreCog(commands.Cog):
             battle.channel_id, guild_id=battle.guild_id
         )
         to = channel.get_partial_message(below)
-        stage = self._runner.responding(interaction, to=to, meanwhile=_render.ANSWERING)
+        stage = self._runner.responding(interaction, to=to, meanwhile=battle_views.ANSWERING)
         with closing(stage):
             if not await self._runner.hold(self._runner.run(ask, stage)):
                 await stage.withdraws()

@@ -11,7 +11,8 @@ from discord.ext import commands
 from bot.growth import Showing
 from bot.guilds import ALL, Others
 from bot.roster import permitted
-from cogs import _render
+from cogs._render import layout
+from cogs._render import settings as setting_views
 from cogs.errors import tell
 from storage.records import Continuing
 
@@ -70,7 +71,7 @@ class SettingsCog(commands.GroupCog, group_name="settings", group_description="H
         if answers == "on":
             lacking = _lacking(channel)
             reads = interaction.client.intents.message_content
-            lines += _render.channel_warnings(lacking, reads_messages=reads)
+            lines += setting_views.channel_warnings(lacking, reads_messages=reads)
         await self._answer(interaction, "\n".join(lines))
 
     @commands.Cog.listener()
@@ -120,7 +121,7 @@ class SettingsCog(commands.GroupCog, group_name="settings", group_description="H
         chosen = (await self._guilds.settings(_guild(interaction))).contenders
         on = permitted(self._contenders, chosen)
         offered = {
-            c.slug: f"{c.slug}: {_render.KIND_NAMES[c.kind]}, {'on' if c in on else 'off'} here"
+            c.slug: f"{c.slug}: {layout.KIND_NAMES[c.kind]}, {'on' if c in on else 'off'} here"
             for c in self._contenders
         }
         return [
@@ -149,7 +150,7 @@ class SettingsCog(commands.GroupCog, group_name="settings", group_description="H
         chosen = Continuing(answer)
         await self._guilds.set_continuing(_guild(interaction), chosen)
         await self._answer(
-            interaction, f"Conversations now go on from {_render.CONTINUING[chosen]}."
+            interaction, f"Conversations now go on from {setting_views.CONTINUING[chosen]}."
         )
 
     @app_commands.command(description="Choose what models get of members who have not agreed.")
@@ -164,7 +165,7 @@ class SettingsCog(commands.GroupCog, group_name="settings", group_description="H
         await self._guilds.set_others(_guild(interaction), chosen)
         await self._answer(
             interaction,
-            f"Members who have not agreed to be kept are now given {_render.OTHERS[chosen]}.",
+            f"Members who have not agreed to be kept are now given {setting_views.OTHERS[chosen]}.",
         )
 
     @app_commands.command(description="Lower how many messages are answered in a minute.")
@@ -184,7 +185,7 @@ class SettingsCog(commands.GroupCog, group_name="settings", group_description="H
 
     async def _answer(self, interaction: discord.Interaction, done: str) -> None:
         current = await self._without_gone_channels(interaction.guild, _guild(interaction))
-        text = _render.settings(current, config=self._config, contenders=self._contenders)
+        text = setting_views.settings(current, config=self._config, contenders=self._contenders)
         await tell(interaction, f"{done}\n\n{text}".strip())
 
     async def _without_gone_channels(

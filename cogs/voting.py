@@ -8,7 +8,7 @@ from discord.ext import commands
 
 from bot.errors import VoteRefused
 from bot.voting import Press
-from cogs import _render
+from cogs._render import votes as vote_views
 from cogs._responding import Response, respond
 from cogs._views import BattleButton
 from cogs.errors import report
@@ -48,10 +48,10 @@ class VotingCog(commands.Cog):
     @commands.Cog.listener()
     async def on_strange_press(self, interaction: discord.Interaction) -> None:
         """A button of another version of this bot."""
-        await report(interaction, VoteRefused(_render.STRANGE_BUTTON))
+        await report(interaction, VoteRefused(vote_views.STRANGE_BUTTON))
 
     async def _cast(self, press: Press) -> Response:
-        return Response(_render.reveal(await self._voting.cast(press)))
+        return Response(vote_views.reveal(await self._voting.cast(press)))
 
 
 async def setup(client: TwofoldClient) -> None:

@@ -11,6 +11,7 @@ from storage.records import (
     Answer,
     Battle,
     BattleState,
+    Closing,
     Conversation,
     Purpose,
     Vote,
@@ -22,11 +23,12 @@ from storage.rows import (
     battle_of,
     conversation_from_json,
     conversation_to_json,
+    turn_values,
     vote_of,
     without_texts,
 )
 from storage.schema import answers as answer_rows
-from storage.schema import battles, contenders, votes
+from storage.schema import battles, contenders, turns, votes
 from storage.transactions import insert_if_new
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ class BattleStore:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
-    async def create(  # a battle's facts, all by keyword
+    async def create(  # noqa: PLR0913 - a battle's facts, all by keyword
         self,
         *,
         source_message_id: int,
@@ -64,6 +66,7 @@ class BattleStore:
         purpose: Purpose,
         at: datetime,
         parent_id: int | None = None,
+        mirror_of_id: int | None = None,
     ) -> Battle | None:
         """Store a battle as `answering`; None when that message already has one.
 
@@ -80,11 +83,16 @@ class BattleStore:
             "purpose": purpose,
             "created_at": at,
             "parent_id": parent_id,
+            "mirror_of_id": mirror_of_id,
         }
         async with self._transactions.write() as connection:
             statement = insert_if_new(connection, battles, values, key=["source_message_id"])
             row = (await connection.execute(statement.returning(battles))).mappings().one_or_none()
-        return None if row is None else battle_of(row, ())
+            if row is None:
+                return None
+            if words := turn_values(conversation, battle_id=row["id"]):
+                await connection.execute(insert(turns), words)
+            return battle_of(row, ())
 
     async def open(
         self, battle_id: int, answers: Sequence[Answer], *, at: datetime
@@ -123,11 +131,16 @@ class BattleStore:
         async with self._transactions.write() as connection:
             return await _drop(connection, battle_id, BattleState.FAILED, failure=reason, at=at)
 
-    async def close(self, battle_id: int, *, at: datetime) -> bool:
+    async def close(self, battle_id: int, *, because: Closing, at: datetime) -> bool:
         """End the vote; False when the battle is not open, closed already for instance."""
         async with self._transactions.write() as connection:
             return await _move(
-                connection, battle_id, BattleState.OPEN, BattleState.CLOSED, closed_at=at
+                connection,
+                battle_id,
+                BattleState.OPEN,
+                BattleState.CLOSED,
+                closed_because=because,
+                closed_at=at,
             )
 
     async def cancel(self, battle_id: int, *, at: datetime) -> bool:

@@ -16,6 +16,7 @@ from storage.errors import StorageError
 from storage.exports import ExportStore
 from storage.guilds import GuildStore
 from storage.members import MemberStore
+from storage.sightings import SightingStore
 from storage.transactions import Transactions, create_engine, told_plainly
 from storage.upgrade import refuse_foreign_file, upgrade
 from storage.votes import VoteStore
@@ -34,6 +35,7 @@ class Database:
     def __init__(self, transactions: Transactions) -> None:
         self.battles = BattleStore(transactions)
         self.votes = VoteStore(transactions)
+        self.sightings = SightingStore(transactions)
         self.guilds = GuildStore(transactions)
         self.members = MemberStore(transactions)
         self.contenders = ContenderStore(transactions)

@@ -65,6 +65,35 @@ class Purpose(StrEnum):
     CONTROL = "control"
 
 
+class Closing(StrEnum):
+    """Why a battle takes no votes any more."""
+
+    VOTES = "votes"
+    TIME = "time"
+    AUTHOR = "author"
+    RETENTION = "retention"
+    SAME_TEXT = "same_text"
+
+
+class Wiped(StrEnum):
+    """Why the texts of a battle are gone."""
+
+    RETENTION = "retention"
+    DELETED = "deleted"
+    ERASED = "erased"
+
+
+class Reason(StrEnum):
+    """What a voter found better about the answer that they chose, or less bad."""
+
+    CORRECT = "more_correct"
+    HELPFUL = "more_helpful"
+    FUNNY = "funnier"
+    SHORT = "shorter"
+    SAFE = "safer"
+    OTHER = "other"
+
+
 class FinishReason(StrEnum):
     """Why a completion ended: the model's own end or a stop text, or the length ran out."""
 
@@ -79,6 +108,10 @@ class Consent(StrEnum):
     EVALUATE = "evaluate"
     TRAIN = "train"
     PUBLISH = "publish"
+
+
+NOBODY = 0
+"""Instead of a member's id: somebody who is not known any more."""
 
 
 class Continuing(StrEnum):
@@ -186,7 +219,10 @@ class Battle:
     """One prompt answered by two contenders; `answers` is empty until it is open.
 
     `closed_at` is when it was closed, failed or was cancelled; `failure` says why it failed.
-    `parent_id` is the battle whose answers this one goes on with, on the same sides.
+    `parent_id` is the battle whose answers this one goes on with, on the same sides;
+    `mirror_of_id` the one whose answers it has on the other sides. `revealed_at` is when
+    its message said who was who; `edited_at` when the prompt was edited after it was read.
+    Where the texts were wiped, `wiped_because` says why, and `author_id` is NOBODY.
     """
 
     id: int
@@ -203,6 +239,11 @@ class Battle:
     shown_message_id: int | None = None
     failure: str | None = None
     parent_id: int | None = None
+    mirror_of_id: int | None = None
+    closed_because: Closing | None = None
+    revealed_at: datetime | None = None
+    edited_at: datetime | None = None
+    wiped_because: Wiped | None = None
     answers: tuple[Answer, ...] = ()
 
     def answer(self, side: Side) -> Answer:
@@ -217,8 +258,13 @@ class Battle:
 class Vote:
     """One member's word on one battle, as it stands now.
 
-    `winner_answer_id` is set exactly when `outcome` is a win. `blind` is false
-    where the vote was cast or changed after the reveal to this voter.
+    `winner_answer_id` is set exactly when `outcome` is a win. `blind` is false where the
+    voter had been told the sides when the choice was made. `seconds` is from the answers'
+    showing to this choice, `full_text` whether the voter had opened a full text by then,
+    `votes_before` how many others' votes stood, `swapped` whether this voter saw the sides
+    the other way round. `guessed_at` is when the guess was made; no
+    `guessed_base_answer_id` means "not sure" then. A `voter_id` below zero is nobody's: the
+    vote of a member who did not agree to be kept, when it could no longer be changed.
     """
 
     battle_id: int
@@ -229,6 +275,41 @@ class Vote:
     by_author: bool
     created_at: datetime
     updated_at: datetime
+    guessed_at: datetime | None = None
+    guessed_base_answer_id: int | None = None
+    seconds: float | None = None
+    full_text: bool = False
+    votes_before: int = 0
+    swapped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """What a voter added to a vote: why, and the answer as it should have been."""
+
+    battle_id: int
+    voter_id: int
+    at: datetime
+    reason: Reason | None = None
+    comment: str | None = None
+    edited_answer_id: int | None = None
+    edit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """What one member was shown of a battle, besides its ballot in the channel.
+
+    `swapped` and `shown_at` belong to a private ballot, `full_text_at` to a full text,
+    `told_at` to the reveal.
+    """
+
+    battle_id: int
+    member_id: int
+    swapped: bool = False
+    shown_at: datetime | None = None
+    full_text_at: datetime | None = None
+    told_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from storage.records import (
+    NOBODY,
     Answer,
     Battle,
     BattleState,
+    Closing,
     Contender,
     Continuing,
     Conversation,
@@ -16,12 +18,15 @@ from storage.records import (
     Kind,
     Outcome,
     Purpose,
+    Reason,
+    Remark,
     Sampling,
     Side,
     Turn,
     Vote,
     VoteEvent,
     VoteEventKind,
+    Wiped,
 )
 from storage.schema import clean
 
@@ -68,6 +73,15 @@ def conversation_from_json(data: Mapping[str, Any]) -> Conversation:
     )
 
 
+def turn_values(conversation: Conversation, *, battle_id: int) -> list[dict[str, Any]]:
+    """Make the rows of `turns`: one for each of a person's turns."""
+    return [
+        {"battle_id": battle_id, "author_id": turn.author_id, "message_id": turn.message_id}
+        for turn in conversation.turns
+        if not turn.is_bot and turn.author_id != NOBODY
+    ]
+
+
 def without_texts(conversation: Conversation) -> Conversation:
     """Keep which ids took turns; wipe what was said and what they were called."""
     turns = tuple(replace(turn, text="", name="") for turn in conversation.turns)
@@ -91,6 +105,11 @@ def battle_of(row: RowMapping, answers: Sequence[Answer]) -> Battle:
         shown_message_id=row["shown_message_id"],
         failure=row["failure"],
         parent_id=row["parent_id"],
+        mirror_of_id=row["mirror_of_id"],
+        closed_because=row["closed_because"] and Closing(row["closed_because"]),
+        revealed_at=row["revealed_at"],
+        edited_at=row["edited_at"],
+        wiped_because=row["wiped_because"] and Wiped(row["wiped_because"]),
         answers=tuple(answers),
     )
 
@@ -128,16 +147,14 @@ def answer_of(row: RowMapping) -> Answer:
 
 def vote_of(row: RowMapping) -> Vote:
     """Make a record of a row of `votes`."""
-    return Vote(
-        battle_id=row["battle_id"],
-        voter_id=row["voter_id"],
-        outcome=Outcome(row["outcome"]),
-        winner_answer_id=row["winner_answer_id"],
-        blind=row["blind"],
-        by_author=row["by_author"],
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-    )
+    values = {field.name: row[field.name] for field in fields(Vote)}
+    return Vote(**values | {"outcome": Outcome(row["outcome"])})
+
+
+def remark_of(row: RowMapping) -> Remark:
+    """Make a record of a row of `remarks`."""
+    values = {field.name: row[field.name] for field in fields(Remark)}
+    return Remark(**values | {"reason": row["reason"] and Reason(row["reason"])})
 
 
 def vote_event_of(row: RowMapping) -> VoteEvent:

@@ -6,7 +6,7 @@ Migrations build exactly this; `tests/storage/test_schema.py` compares the two.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     JSON,
@@ -25,17 +25,21 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 
 from storage.records import (
     BattleState,
+    Closing,
     Consent,
     FinishReason,
     Kind,
     Outcome,
     Purpose,
+    Reason,
     Side,
     VoteEventKind,
+    Wiped,
 )
 
 if TYPE_CHECKING:
@@ -103,6 +107,15 @@ def _answer_of_same_battle(column: str) -> ForeignKeyConstraint:
     return ForeignKeyConstraint(["battle_id", column], ["answers.battle_id", "answers.id"])
 
 
+def _member(name: str, erasing: str, **options: Any) -> Column[int]:  # noqa: ANN401
+    """A column that holds a person's id.
+
+    `erasing` says what becomes of it when that person is erased: `delete` takes the row
+    away, `forget` puts NOBODY there.
+    """
+    return Column(name, BigInteger, info={"erasing": erasing}, **options)
+
+
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -141,7 +154,7 @@ guilds = Table(
 members = Table(
     "members",
     metadata,
-    Column("member_id", BigInteger, primary_key=True, autoincrement=False),
+    _member("member_id", "delete", primary_key=True, autoincrement=False),
     # 0 stands for everywhere: a primary key holds no NULL.
     Column("guild_id", BigInteger, primary_key=True, autoincrement=False),
     Column("consent", CleanText, nullable=False, server_default=Consent.NONE.value),
@@ -157,7 +170,7 @@ battles = Table(
     Column("source_message_id", BigInteger, nullable=False, unique=True),
     Column("guild_id", BigInteger),
     Column("channel_id", BigInteger, nullable=False),
-    Column("author_id", BigInteger, nullable=False, index=True),
+    _member("author_id", "forget", nullable=False, index=True),
     Column("prompt", CleanText, nullable=False),
     Column("conversation", JSON, nullable=False),
     Column("state", CleanText, nullable=False),
@@ -170,10 +183,28 @@ battles = Table(
     Column("failure", CleanText),
     # The battle whose answers this one goes on with, sides and all.
     Column("parent_id", RowId, ForeignKey("battles.id"), index=True),
+    # The battle whose answers this one shows again, on the other sides.
+    Column("mirror_of_id", RowId, ForeignKey("battles.id"), index=True),
+    Column("closed_because", CleanText, _one_of("closed_because", Closing)),
+    # When its message was edited to say who was who.
+    Column("revealed_at", UtcDateTime),
+    Column("edited_at", UtcDateTime),
+    Column("wiped_because", CleanText, _one_of("wiped_because", Wiped)),
     _one_of("state", BattleState),
     _one_of("purpose", Purpose),
     # Ids stand in buttons, so the id of an erased battle is never given again.
     sqlite_autoincrement=True,
+)
+
+# Whose words a battle holds: the people's turns of its conversation, to be found by
+# member and by message. The texts are in the battle alone.
+turns = Table(
+    "turns",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("battle_id", RowId, ForeignKey("battles.id"), nullable=False, index=True),
+    _member("author_id", "delete", nullable=False, index=True),
+    Column("message_id", BigInteger, index=True),
 )
 
 answers = Table(
@@ -212,7 +243,7 @@ votes = Table(
     metadata,
     Column("id", RowId, primary_key=True),
     Column("battle_id", RowId, ForeignKey("battles.id"), nullable=False),
-    Column("voter_id", BigInteger, nullable=False, index=True),
+    _member("voter_id", "delete", nullable=False, index=True),
     Column("outcome", CleanText, nullable=False),
     Column("winner_answer_id", RowId),
     Column("guessed_base_answer_id", RowId),
@@ -220,6 +251,11 @@ votes = Table(
     Column("by_author", Boolean, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    Column("guessed_at", UtcDateTime),
+    Column("seconds", Float),
+    Column("full_text", Boolean, nullable=False, server_default=false()),
+    Column("votes_before", Integer, nullable=False, server_default="0"),
+    Column("swapped", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("battle_id", "voter_id"),
     _one_of("outcome", Outcome),
     _win_has_winner(),
@@ -233,7 +269,7 @@ vote_events = Table(
     metadata,
     Column("id", RowId, primary_key=True),
     Column("battle_id", RowId, ForeignKey("battles.id"), nullable=False, index=True),
-    Column("voter_id", BigInteger, nullable=False, index=True),
+    _member("voter_id", "delete", nullable=False, index=True),
     Column("event", CleanText, nullable=False),
     # A withdrawn vote has no outcome.
     Column("outcome", CleanText),
@@ -248,6 +284,46 @@ vote_events = Table(
     sqlite_autoincrement=True,
 )
 
+remarks = Table(
+    "remarks",
+    metadata,
+    Column("battle_id", RowId, primary_key=True),
+    _member("voter_id", "delete", primary_key=True, autoincrement=False, index=True),
+    Column("reason", CleanText),
+    Column("comment", CleanText),
+    Column("edited_answer_id", RowId),
+    Column("edit", CleanText),
+    Column("at", UtcDateTime, nullable=False),
+    _one_of("reason", Reason),
+    CheckConstraint("(edited_answer_id IS NULL) = (edit IS NULL)", name="edit"),
+    ForeignKeyConstraint(["battle_id", "voter_id"], ["votes.battle_id", "votes.voter_id"]),
+    _answer_of_same_battle("edited_answer_id"),
+)
+
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("battle_id", RowId, ForeignKey("battles.id"), primary_key=True),
+    _member("member_id", "delete", primary_key=True, autoincrement=False, index=True),
+    Column("swapped", Boolean, nullable=False, server_default=false()),
+    Column("shown_at", UtcDateTime),
+    Column("full_text_at", UtcDateTime),
+    Column("told_at", UtcDateTime),
+)
+
+setting_changes = Table(
+    "setting_changes",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("guild_id", BigInteger, nullable=False, index=True),
+    _member("member_id", "forget", nullable=False),
+    Column("setting", CleanText, nullable=False),
+    Column("before", JSON),
+    Column("after", JSON),
+    Column("at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 exports = Table(
     "exports",
     metadata,
@@ -256,5 +332,14 @@ exports = Table(
     Column("format", CleanText, nullable=False),
     Column("manifest", JSON, nullable=False),
     Column("sha256", CleanText, nullable=False),
+    Column("purpose", CleanText),
     sqlite_autoincrement=True,
+)
+
+# Which battles an export holds a row of, so that the next one can tell what is gone.
+exported = Table(
+    "exported",
+    metadata,
+    Column("export_id", RowId, ForeignKey("exports.id"), primary_key=True),
+    Column("battle_id", RowId, ForeignKey("battles.id"), primary_key=True),
 )

@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import case, exists, func, insert, or_, select
+from sqlalchemy import case, delete, exists, func, insert, or_, select, update
 
 from storage.records import (
     BattleState,
     Kind,
     Outcome,
     Purpose,
+    Sighting,
     Standing,
     Vote,
     VoteEvent,
     VoteEventKind,
 )
-from storage.rows import vote_event_of, vote_of
-from storage.schema import answers, battles, contenders, vote_events, votes
+from storage.rows import remark_of, vote_event_of, vote_of
+from storage.schema import answers, battles, contenders, remarks, sightings, vote_events, votes
+from storage.sightings import note
 from storage.transactions import upsert
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Select
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from storage.records import Remark
     from storage.transactions import Transactions
+
+
+@dataclass(frozen=True, slots=True)
+class CastVote:
+    """A stored vote, whether it replaced another choice, and how many stand on its battle."""
+
+    vote: Vote
+    changed: bool
+    votes: int
 
 
 class VoteStore:
@@ -47,34 +60,111 @@ class VoteStore:
         winner_answer_id: int | None,
         by_author: bool,
         at: datetime,
-    ) -> tuple[Vote, bool]:
-        """Store a member's choice; the vote as it stands now, and whether that was a change.
+    ) -> CastVote | None:
+        """Store a member's choice; None, and nothing stored, where the battle is not open.
 
         It is on the disk when this returns. It is blind where the member was not told the
-        sides, as a vote on this battle or on one that it is continued from or in does. The
-        same choice again changes nothing, not even `blind`, and leaves no event. Raises
-        StorageError for an unknown battle, a winner of another battle, and a winner that
-        does not go with the outcome.
+        sides, of this battle or of one that it is continued from or in. The same choice
+        again changes nothing, not even `blind`, and leaves no event. Raises StorageError
+        for a winner of another battle, and one that does not go with the outcome.
         """
         whose = {"battle_id": battle_id, "voter_id": voter_id}
         async with self._transactions.write() as connection:
-            await _hold(connection, battle_id)
+            opened_at = await _open_since(connection, battle_id)
+            if opened_at is None:
+                return None
+            others = int((await connection.execute(_others(battle_id, voter_id))).scalar_one())
             earlier = await _find(connection, battle_id, voter_id)
             if earlier is not None and _choice(earlier) == (outcome, winner_answer_id):
-                return earlier, False
+                return CastVote(earlier, changed=False, votes=others + 1)
+            seen = await _sighting(connection, battle_id, voter_id)
             told = await connection.scalar(select(_told(battle_id, voter_id)))
             what = {"outcome": outcome, "winner_answer_id": winner_answer_id, "blind": not told}
+            marks = {
+                "by_author": by_author,
+                "seconds": (at - (seen.shown_at or opened_at)).total_seconds(),
+                "full_text": seen.full_text_at is not None,
+                "swapped": seen.swapped,
+                "votes_before": others,
+                "created_at": at,
+                "updated_at": at,
+            }
             statement = upsert(
                 connection,
                 votes,
-                whose | what | {"by_author": by_author, "created_at": at, "updated_at": at},
+                whose | what | marks,
                 key=("battle_id", "voter_id"),
                 keep=("created_at",),
             )
             row = (await connection.execute(statement.returning(votes))).mappings().one()
             kind = VoteEventKind.CAST if earlier is None else VoteEventKind.CHANGE
             await connection.execute(insert(vote_events).values(**whose, **what, event=kind, at=at))
-            return vote_of(row), earlier is not None
+            return CastVote(vote_of(row), changed=earlier is not None, votes=others + 1)
+
+    async def withdraw(self, battle_id: int, voter_id: int, *, at: datetime) -> bool:
+        """Take a vote back with all that was added to it; False where there is none to take.
+
+        What stays is the event, and that the member was told the sides. A closed battle's
+        votes cannot be taken back so.
+        """
+        async with self._transactions.write() as connection:
+            if await _open_since(connection, battle_id) is None:
+                return False
+            for table in (remarks, votes):
+                mine = (table.c.battle_id == battle_id, table.c.voter_id == voter_id)
+                done = await connection.execute(delete(table).where(*mine))
+            if done.rowcount == 0:
+                return False
+            told = await connection.scalar(select(_told(battle_id, voter_id)))
+            event = {"event": VoteEventKind.WITHDRAW, "blind": not told, "at": at}
+            whose = {"battle_id": battle_id, "voter_id": voter_id}
+            await connection.execute(insert(vote_events).values(**whose, **event))
+            return True
+
+    async def guess(
+        self, battle_id: int, voter_id: int, answer_id: int | None, *, at: datetime
+    ) -> Vote | None:
+        """Store which answer a voter takes for the base model's, and that they are told now.
+
+        None as `answer_id` is "not sure". Only the first word counts, and only from who was
+        not told before. Returns the vote as it stands; None where there is none.
+        """
+        async with self._transactions.write() as connection:
+            vote = await _find(connection, battle_id, voter_id)
+            if vote is None or await connection.scalar(select(_told(battle_id, voter_id))):
+                return vote
+            mine = (votes.c.battle_id == battle_id, votes.c.voter_id == voter_id)
+            guessing = update(votes).where(*mine)
+            await connection.execute(
+                guessing.values(guessed_at=at, guessed_base_answer_id=answer_id)
+            )
+            await note(connection, {"battle_id": battle_id, "member_id": voter_id, "told_at": at})
+            return replace(vote, guessed_at=at, guessed_base_answer_id=answer_id)
+
+    async def told(self, battle_id: int, member_id: int) -> bool:
+        """Whether a member knows which side is which."""
+        async with self._transactions.read() as connection:
+            return bool(await connection.scalar(select(_told(battle_id, member_id))))
+
+    async def remark(self, battle_id: int, voter_id: int, *, at: datetime, **said: object) -> bool:
+        """Add to a vote: `reason`, `comment`, or `edit` with its `edited_answer_id`.
+
+        What is not named stays as it is. False where there is no vote to add to.
+        """
+        values = {"battle_id": battle_id, "voter_id": voter_id, "at": at, **said}
+        async with self._transactions.write() as connection:
+            if await _find(connection, battle_id, voter_id) is None:
+                return False
+            statement = upsert(connection, remarks, values, key=("battle_id", "voter_id"))
+            await connection.execute(statement)
+            return True
+
+    async def remark_on(self, battle_id: int, voter_id: int) -> Remark | None:
+        """Find what a voter added to a vote."""
+        mine = (remarks.c.battle_id == battle_id, remarks.c.voter_id == voter_id)
+        async with self._transactions.read() as connection:
+            row = (await connection.execute(select(remarks).where(*mine))).mappings().one_or_none()
+        return None if row is None else remark_of(row)
 
     async def for_battle(self, battle_id: int) -> tuple[Vote, ...]:
         """List the votes on a battle as they stand now, in the order of their first cast."""
@@ -137,11 +227,23 @@ class VoteStore:
             return int(await connection.scalar(join) or 0)
 
 
-async def _hold(connection: AsyncConnection, battle_id: int) -> None:
-    """Let voters on a battle wait for each other where the database serves several at once."""
+async def _open_since(connection: AsyncConnection, battle_id: int) -> datetime | None:
+    """When a battle was opened, if it still is; voters on it wait for each other from here on."""
+    statement = select(battles.c.opened_at).where(
+        battles.c.id == battle_id, battles.c.state == BattleState.OPEN
+    )
     # SQLite knows no such lock and needs none: there a writer has the whole file.
-    statement = select(battles.c.id).where(battles.c.id == battle_id)
-    await connection.execute(statement.with_for_update())
+    return await connection.scalar(statement.with_for_update())
+
+
+def _others(battle_id: int, voter_id: int) -> Select[int]:
+    return select(func.count()).where(votes.c.battle_id == battle_id, votes.c.voter_id != voter_id)
+
+
+async def _sighting(connection: AsyncConnection, battle_id: int, member_id: int) -> Sighting:
+    mine = (sightings.c.battle_id == battle_id, sightings.c.member_id == member_id)
+    row = (await connection.execute(select(sightings).where(*mine))).mappings().one_or_none()
+    return Sighting(**row) if row else Sighting(battle_id=battle_id, member_id=member_id)
 
 
 async def _find(connection: AsyncConnection, battle_id: int, voter_id: int) -> Vote | None:
@@ -150,21 +252,28 @@ async def _find(connection: AsyncConnection, battle_id: int, voter_id: int) -> V
     return None if row is None else vote_of(row)
 
 
-def _told(battle_id: int, voter_id: int) -> ColumnElement[bool]:
-    """Whether a member ever voted on the battle, or on one that it is continued from or in."""
+def _told(battle_id: int, member_id: int) -> ColumnElement[bool]:
+    """Whether a member was told the sides of the battle, or of one it is continued from or in.
+
+    All are told when a battle closes.
+    """
     family = (
-        select(battles.c.id, battles.c.parent_id)
+        select(battles.c.id, battles.c.parent_id, battles.c.state)
         .where(battles.c.id == battle_id)
         .cte(recursive=True)
     )
     family = family.union(
-        select(battles.c.id, battles.c.parent_id).join(
+        select(battles.c.id, battles.c.parent_id, battles.c.state).join(
             family, or_(battles.c.parent_id == family.c.id, battles.c.id == family.c.parent_id)
         )
     )
-    return exists().where(
-        vote_events.c.voter_id == voter_id, vote_events.c.battle_id.in_(select(family.c.id))
+    told_alone = exists().where(
+        sightings.c.member_id == member_id,
+        sightings.c.told_at.is_not(None),
+        sightings.c.battle_id.in_(select(family.c.id)),
     )
+    told_all = exists().where(family.c.state == BattleState.CLOSED)
+    return or_(told_alone, told_all)
 
 
 def _choice(vote: Vote) -> tuple[Outcome, int | None]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from storage.database import Database, database_url
 from storage.errors import StorageError
-from storage.records import BattleState, Outcome, Purpose
+from storage.records import BattleState, Closing, Outcome, Purpose
 
 if TYPE_CHECKING:
     import sqlite3
@@ -100,10 +100,10 @@ async def test_a_battle_that_has_ended_is_shown_by_no_message(arena: Arena) -> N
 async def test_each_step_is_taken_once_and_in_order(arena: Arena) -> None:
     battles = arena.database.battles
     battle = await arena.answering()
-    assert not await battles.close(battle.id, at=arena.at(1))
+    assert not await battles.close(battle.id, because=Closing.TIME, at=arena.at(1))
     await battles.open(battle.id, arena.answers(), at=arena.at(2))
-    assert await battles.close(battle.id, at=arena.at(4))
-    assert not await battles.close(battle.id, at=arena.at(5))
+    assert await battles.close(battle.id, because=Closing.TIME, at=arena.at(4))
+    assert not await battles.close(battle.id, because=Closing.TIME, at=arena.at(5))
     assert not await battles.fail(battle.id, reason="late", at=arena.at(6))
     assert not await battles.cancel(battle.id, at=arena.at(6))
     closed = await battles.get(battle.id)

@@ -55,7 +55,7 @@ def test_the_tables_are_also_understood_by_postgresql() -> None:
 async def test_a_second_opening_migrates_nothing(path: Path) -> None:
     for _ in range(2):
         async with Database.open(database_url(path)) as database:
-            assert await database.revision() == "0002"
+            assert await database.revision() == "0003"
             await database.ping()
 
 

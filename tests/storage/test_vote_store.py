@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from storage.errors import StorageError
 from storage.records import (
     Battle,
+    Closing,
     Outcome,
     Purpose,
     Side,
@@ -229,7 +230,7 @@ async def test_standings_count_the_votes_on_live_battles(arena: Arena) -> None:
     for choice in ("a", "b"):
         await press(arena, here, choice, voter=50)
     await press(arena, there, "b")
-    await arena.database.battles.close(there.id, at=arena.at(9))
+    await arena.database.battles.close(there.id, because=Closing.TIME, at=arena.at(9))
     mirror = await arena.open(purpose=Purpose.MIRROR)
     await press(arena, mirror, "a")
     gone = await arena.open()

@@ -1,0 +1,59 @@
+"""What the votes say so far, and what this bot is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import discord
+
+from bot.ranking import wilson
+from cogs._render.layout import KIND_NAMES, count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from storage.records import Standing
+
+
+def leaderboard(standings: Sequence[Standing], *, not_blind: int) -> str:
+    """Counts and intervals, in words."""
+    if not standings:
+        return "No votes yet. Chat in an enabled channel and press a button under the answers."
+    ranked = sorted(standings, key=_win_share, reverse=True)
+    lines = ["### Leaderboard", *(_standing(standing) for standing in ranked)]
+    lines.append("-# A likely range is right 19 times out of 20.")
+    if not_blind:
+        lines.append(f"-# {count(not_blind, 'vote')} changed after the reveal, counted as changed.")
+    return "\n".join(lines)
+
+
+def about(version: str) -> str:
+    """What this is, for a member."""
+    return f"""\
+**Twofold** answers every message twice, with two different language models.
+One of them was only taught to continue text, the other to be an assistant. They appear as A \
+and B, sides by coin: vote for the better one, then you are told which was which.
+Messages that start with `//` are not answered.
+Prompts, answers and votes are stored on the operator's machine and may be exported as a dataset.
+-# Twofold {version} · Apache-2.0"""
+
+
+def _standing(standing: Standing) -> str:
+    name = f"**{discord.utils.escape_markdown(standing.contender)}** · {KIND_NAMES[standing.kind]}"
+    rest = f"-# {count(standing.ties, 'tie')}, {standing.both_bad} times both bad"
+    return f"{name}\n{_ahead(standing.wins, standing.wins + standing.losses)}\n{rest}"
+
+
+def _ahead(wins: int, decided: int) -> str:
+    if not decided:
+        return "neither ahead nor behind yet"
+    interval = wilson(wins, decided)
+    low, high = (round(bound * decided) for bound in (interval.low, interval.high))
+    evenly_matched = interval.low <= 0.5 <= interval.high  # noqa: PLR2004 - even odds
+    verdict = ": too few votes to tell" if evenly_matched else ""
+    return f"ahead in {wins} of {count(decided, 'vote')}, {low} to {high} likely{verdict}"
+
+
+def _win_share(standing: Standing) -> float:
+    decided = standing.wins + standing.losses
+    return standing.wins / decided if decided else 0.0

@@ -1,0 +1,44 @@
+"""What messages are made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import discord
+from discord import ui
+
+from storage.records import Kind
+
+if TYPE_CHECKING:
+    from cogs._views import BattleButton
+
+NEUTRAL = discord.Colour(0x5865F2)
+KIND_NAMES = {Kind.BASE: "base model", Kind.INSTRUCT: "instruct model", Kind.TUNED: "tuned model"}
+
+
+def message(text: str) -> ui.LayoutView:
+    """Plain words as a Components V2 message."""
+    return layout(ui.TextDisplay(text))
+
+
+def container(*items: ui.Item[Any]) -> ui.Container[Any]:
+    """A box in the colour that tells nothing."""
+    return ui.Container(*items, accent_colour=NEUTRAL)
+
+
+def row(*buttons: BattleButton) -> ui.ActionRow[Any]:
+    """Buttons side by side, at most five."""
+    return ui.ActionRow(*buttons)
+
+
+def layout(*items: ui.Item[Any]) -> ui.LayoutView:
+    """A message of these parts; its buttons never expire."""
+    view = ui.LayoutView(timeout=None)
+    for item in items:
+        view.add_item(item)
+    return view
+
+
+def count(number: int, noun: str) -> str:
+    """`1 vote`, `2 votes`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
