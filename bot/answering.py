@@ -18,6 +18,8 @@ from bot.errors import (
     EngineUnreachable,
     PromptTooLong,
 )
+from bot.guilds import Moderation
+from bot.moderation import HIDDEN, concealed, judged, moderated, spoiler
 from bot.roster import template_of
 from storage.records import Answer
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from bot.engines.completion import Completion
     from bot.growth import Growth
     from bot.languages import Languages
+    from bot.moderation import Moderator
     from bot.prompting import PromptTemplate
     from bot.roster import Roster
     from storage.records import Battle, Contender, Conversation, Side
@@ -70,12 +73,14 @@ class Answering:
         languages: Languages,
         rng: Random,
         deadline: float,
+        moderator: Moderator | None = None,
     ) -> None:
         self._roster = roster
         self._templates = templates
         self._languages = languages
         self._rng = rng
         self._deadline = deadline
+        self._moderator = moderator
 
     async def answer(
         self,
@@ -85,12 +90,13 @@ class Answering:
         template: str,
         growth: Growth,
         earlier: Mapping[Side, Answer],
+        moderation: Moderation = Moderation.OFF,
     ) -> tuple[Answer, ...]:
         """One answer for each side. `template` is for contenders that have none of their own.
 
-        `growth` gets the text as it is made. A side that has an `earlier` answer goes on
-        with it where it was cut short, and keeps it as it is where not. Raises EngineError
-        as soon as one side cannot answer; the other is stopped then.
+        `growth` gets the text as it is made, before any `moderation`. A side that has an
+        `earlier` answer goes on with it where it was cut short, and keeps it as it is where
+        not. Raises EngineError as soon as one side cannot answer; the other is stopped then.
         """
         parts = [
             _Part(
@@ -105,10 +111,13 @@ class Answering:
         ]
         tasks = [asyncio.ensure_future(self._answer(part)) for part in parts]
         try:
-            return tuple(await asyncio.gather(*tasks))
+            answered = tuple(await asyncio.gather(*tasks))
         finally:
             for task in tasks:
                 task.cancel()
+        if moderation is Moderation.OFF:
+            return answered
+        return await self._moderated(conversation, answered, moderation)
 
     def contenders_of(self, battle: Battle) -> dict[Side, Contender]:
         """Who gave its answers; raises BattleError where one is not here as it was then."""
@@ -128,14 +137,15 @@ class Answering:
         return sides
 
     def full_text(self, conversation: Conversation, answer: Answer) -> str:
-        """All that an answer says, tidied and masked as what is shown of it.
+        """All that an answer says, tidied, masked and moderated as what is shown of it.
 
         What is shown, where the template that it was made with is not there any more.
         """
         template = self._templates.get(answer.template)
-        if template is None or answers.TRUNCATED not in answer.tags:
+        hidden = moderated(answer) and answer.shown == HIDDEN
+        if template is None or answers.TRUNCATED not in answer.tags or hidden:
             return answer.shown
-        return answers.finish(
+        whole = answers.finish(
             template.parse(answer.raw).text,
             finish_reason=answer.finish_reason,
             ran_on=answers.RUN_ON in answer.tags,
@@ -143,6 +153,7 @@ class Answering:
             speakers=template.render(conversation).speakers,
             limit=WHOLE,
         ).shown
+        return spoiler(whole) if moderated(answer) else whole
 
     def _template(
         self, contender: Contender, earlier: Answer | None, *, default: str
@@ -152,6 +163,17 @@ class Answering:
 
     def _fingerprint(self, contender: Contender, template: PromptTemplate) -> str:
         return self._roster.fingerprint(contender, template=f"{template.name}@{template.digest}")
+
+    async def _moderated(
+        self, conversation: Conversation, answered: tuple[Answer, ...], how: Moderation
+    ) -> tuple[Answer, ...]:
+        """The answers as they may be shown; one that was moderated in an earlier battle stays."""
+        whole = [self.full_text(conversation, answer) for answer in answered]
+        reasons = await judged(self._moderator, whole)
+        return tuple(
+            concealed(answer, why, whole=text, how=how) if why and not moderated(answer) else answer
+            for answer, text, why in zip(answered, whole, reasons, strict=True)
+        )
 
     async def _answer(self, part: _Part) -> Answer:
         if part.earlier and answers.CUT_SHORT not in part.earlier.tags:

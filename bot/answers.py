@@ -154,6 +154,11 @@ def visible(text: str) -> bool:
     return any(unicodedata.category(character)[0] not in "ZC" for character in text)
 
 
+def normalised(text: str) -> str:
+    """What a text says, whatever its case and white space."""
+    return " ".join(text.split()).casefold()
+
+
 def utf16_length(text: str) -> int:
     """Length as Discord's clients count it, in UTF-16 code units."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2

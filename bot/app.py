@@ -10,19 +10,31 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
 from filelock import FileLock, Timeout
 
 from bot.admission import Admission
 from bot.answering import Answering
 from bot.battles import BattleService
+from bot.closing import ClosingService
+from bot.consent import ConsentService
+from bot.contenders import OPENAI
 from bot.context import ContextService
+from bot.dataset.gate import TRAINING_NEEDS
 from bot.engines.factory import make_engine
+from bot.engines.moderation import RemoteModerator
 from bot.errors import StorageError
-from bot.guilds import GuildService
+from bot.governing import GuildService
 from bot.languages import Languages
 from bot.limits import BattleLimits
+from bot.moderation import WordModerator, read_words
+from bot.mydata import MyDataService
 from bot.patience import simply
 from bot.prompting import Chat, library
+from bot.rating import RatingService
+from bot.redaction import Redactor
+from bot.redaction.presidio import presidio
+from bot.retention import RetentionService
 from bot.roster import Roster
 from bot.voting import VotingService
 from storage.database import Database, database_url
@@ -32,10 +44,12 @@ if TYPE_CHECKING:
 
     from bot.config import Config
     from bot.engines import Engine
+    from bot.moderation import Moderator
     from bot.patience import Patiently
     from bot.prompting import PromptTemplate
     from bot.roster import EngineKey
 
+log = structlog.get_logger(__name__)
 
 WAIT_SECONDS = 12.0
 """A bot that is told to stop may take ten."""
@@ -52,6 +66,11 @@ class Services:
     guilds: GuildService
     battles: BattleService
     voting: VotingService
+    closing: ClosingService
+    rating: RatingService
+    consent: ConsentService
+    retention: RetentionService
+    mydata: MyDataService
     patiently: Patiently
 
 
@@ -77,9 +96,25 @@ def engines_for(config: Config) -> dict[EngineKey, Engine]:
     }
 
 
+def moderator_for(config: Config) -> Moderator | None:
+    """What judges answers, if anything does. Raises ConfigError for a list without words."""
+    if config.moderator == "words" and config.moderation_words:
+        return WordModerator(read_words(config.moderation_words))
+    if config.moderator == "openai":
+        key = config.openai_api_key
+        return RemoteModerator(
+            base_url=config.openai_base_url or OPENAI,
+            api_key=key.get_secret_value() if key else None,
+        )
+    return None
+
+
 @asynccontextmanager
-async def _alone(url: str) -> AsyncIterator[None]:
-    """Two bots on one file would give each other's battles up; wait for one that is ending."""
+async def alone(url: str, *, wait_seconds: float = WAIT_SECONDS) -> AsyncIterator[None]:
+    """Two bots on one file would give each other's battles up; wait for one that is ending.
+
+    Raises StorageError where that one does not end.
+    """
     if not url.startswith("sqlite"):
         yield
         return
@@ -87,7 +122,7 @@ async def _alone(url: str) -> AsyncIterator[None]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path, thread_local=False)
-        await asyncio.to_thread(lock.acquire, timeout=WAIT_SECONDS)
+        await asyncio.to_thread(lock.acquire, timeout=wait_seconds)
     except Timeout:
         raise StorageError(
             f"Another Twofold works on the database beside {path}. Stop it, or set TWOFOLD_HOME "
@@ -118,14 +153,19 @@ async def open_services(
     `engines`, `patiently`, `clock` and `rng` are given by those who need their own. The
     sides' coin is cryptographic by default. Raises TwofoldError if anything cannot open.
     """
+    if config.training_export:
+        log.warning("training exports are on", needs=TRAINING_NEEDS)
     rng = rng or random.SystemRandom()
+    moderator = moderator_for(config)
     engines = engines if engines is not None else engines_for(config)
     async with AsyncExitStack() as stack:
         url = database_url(config.database_location)
-        await stack.enter_async_context(_alone(url))
+        await stack.enter_async_context(alone(url))
         store = await stack.enter_async_context(Database.open(url))
         for engine in engines.values():
             stack.push_async_callback(engine.close)
+        if moderator is not None:
+            stack.push_async_callback(moderator.close)
         await asyncio.gather(*(engine.start() for engine in engines.values()))
         roster = Roster(config.contenders, engines=engines, clock=clock, rng=rng)
         templates = library(config.templates)
@@ -137,20 +177,23 @@ async def open_services(
             languages=Languages(),
             rng=rng,
             deadline=config.deadline_seconds,
+            moderator=moderator,
         )
-        context = ContextService(
-            roster=roster,
-            templates=prompting,
-            agreed=store.members.agreed,
-            tokens=config.context_tokens,
-        )
+        redactor = Redactor(more=presidio())
         guilds = GuildService(
             store=store.guilds,
             templates=templates,
             contenders=roster.contenders,
-            member_limit=config.member_battles_per_minute,
-            guild_limit=config.guild_battles_per_minute,
+            config=config,
             clock=clock,
+        )
+        consent = ConsentService(members=store.members, guilds=guilds, clock=clock)
+        context = ContextService(
+            roster=roster,
+            templates=prompting,
+            agreed=consent.agreed,
+            redactor=redactor,
+            tokens=config.context_tokens,
         )
         battles = BattleService(
             battles=store.battles,
@@ -169,6 +212,22 @@ async def open_services(
             clock=clock,
         )
         await battles.start()
+        closing = ClosingService(
+            battles=store.battles,
+            ballots=store.ballots,
+            votes=store.votes,
+            guilds=guilds,
+            clock=clock,
+        )
+        rating = RatingService(
+            battles=store.battles,
+            ballots=store.ballots,
+            votes=store.votes,
+            sightings=store.sightings,
+            guilds=guilds,
+            clock=clock,
+            rng=rng,
+        )
         yield Services(
             config=config,
             store=store,
@@ -176,6 +235,20 @@ async def open_services(
             templates=templates,
             guilds=guilds,
             battles=battles,
-            voting=VotingService(battles=store.battles, votes=store.votes, clock=clock),
+            voting=VotingService(
+                battles=store.battles,
+                votes=store.votes,
+                sightings=store.sightings,
+                guilds=guilds,
+                redactor=redactor,
+                clock=clock,
+            ),
+            closing=closing,
+            rating=rating,
+            consent=consent,
+            retention=RetentionService(
+                store=store.retention, guilds=guilds, hours=config.retention_hours, clock=clock
+            ),
+            mydata=MyDataService(people=store.people, erasure=store.erasure, clock=clock),
             patiently=patiently,
         )

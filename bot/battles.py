@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from bot.answering import heard_in
-from bot.context import continuing_answer
+from bot.answers import normalised
+from bot.context import continuing_answer, words_of
 from bot.errors import (
     BattleError,
     EngineBusy,
@@ -25,8 +26,9 @@ from bot.errors import (
     TwofoldError,
 )
 from bot.growth import Growth, Showing
-from bot.guilds import Others
-from storage.records import BattleState, Purpose
+from bot.guilds import Moderation, Others
+from bot.moderation import plain
+from storage.records import BattleState, Closing, Purpose, Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -35,12 +37,12 @@ if TYPE_CHECKING:
     from bot.admission import Admission, Place
     from bot.answering import Answering
     from bot.context import ContextService
-    from bot.guilds import GuildService
+    from bot.governing import GuildService
     from bot.limits import BattleLimits
     from bot.roster import Roster
     from storage.battles import BattleStore
     from storage.contenders import ContenderStore
-    from storage.records import Answer, Battle, Contender, Continuing, Conversation, Side
+    from storage.records import Answer, Battle, Contender, Continuing, Conversation
     from storage.votes import VoteStore
 
 log = structlog.get_logger(__name__)
@@ -93,6 +95,7 @@ class _Afoot:
     sides: Mapping[Side, Contender]
     template: str
     showing: Showing
+    moderation: Moderation
     earlier: Mapping[Side, Answer] = field(default_factory=dict)
     task: asyncio.Task[tuple[Answer, ...]] | None = None
 
@@ -162,8 +165,10 @@ class BattleService:
             conversation = await self._context.without_others(
                 conversation, guild_id=ask.guild_id, asked_by=ask.asked_by or ask.author_id
             )
+        if settings.redaction:
+            conversation = await self._context.redacted(conversation)
         if ask.parent is None:
-            sides = self._roster.draw(settings.contenders)
+            sides = self._roster.draw(settings.contenders, control_share=settings.control_share)
             conversation = await self._context.freeze(
                 conversation, sides.values(), template=template
             )
@@ -181,7 +186,7 @@ class BattleService:
             channel_id=ask.channel_id,
             author_id=ask.author_id,
             conversation=conversation,
-            purpose=Purpose.LIVE,
+            purpose=Purpose.CONTROL if sides[Side.A] == sides[Side.B] else Purpose.LIVE,
             parent_id=ask.parent.id if ask.parent else None,
             at=self._clock(),
         )
@@ -195,6 +200,7 @@ class BattleService:
             sides=sides,
             template=template,
             showing=settings.showing or self._default_showing,
+            moderation=settings.moderation,
             earlier={a.side: a for a in ask.parent.answers} if ask.parent else {},
         )
         return battle
@@ -202,8 +208,9 @@ class BattleService:
     async def answer(self, battle: Battle, audience: Audience | None = None) -> Battle:
         """Have both sides answer, and open the battle for votes.
 
-        Raises BattleCancelled if the prompt was deleted meanwhile, BattleError if
-        a side could not answer; nothing is left to vote on then.
+        It is closed at once where both say the same. Raises BattleCancelled if the prompt
+        was deleted meanwhile, BattleError if a side could not answer; nothing is left to
+        vote on then.
         """
         afoot = self._afoot.get(battle.source_message_id)
         if afoot is None:
@@ -211,7 +218,13 @@ class BattleService:
         afoot.task = asyncio.ensure_future(self._answers(afoot, audience))
         try:
             finished = await afoot.task
-            opened = await self._battles.open(battle.id, finished, at=self._clock())
+            same = _say_the_same(finished)
+            opened = await self._battles.open(
+                battle.id,
+                finished,
+                closing=Closing.SAME_TEXT if same else None,
+                at=self._clock(),
+            )
         except asyncio.CancelledError:
             if battle.source_message_id not in self._afoot:
                 raise BattleCancelled(_DELETED) from None
@@ -228,7 +241,9 @@ class BattleService:
         return opened
 
     async def _answers(self, afoot: _Afoot, audience: Audience | None) -> tuple[Answer, ...]:
-        conversation, lockstep = afoot.battle.conversation, afoot.showing is Showing.LOCKSTEP
+        # What grows on show has not been moderated.
+        lockstep = afoot.showing is Showing.LOCKSTEP and afoot.moderation is Moderation.OFF
+        conversation = afoot.battle.conversation
         growth = Growth(
             heard=heard_in(conversation),
             changed=audience.grows if audience and lockstep else _unheard,
@@ -243,6 +258,7 @@ class BattleService:
                 template=afoot.template,
                 growth=growth,
                 earlier=afoot.earlier,
+                moderation=afoot.moderation,
             )
 
     async def abandon(self, battle: Battle, *, reason: str) -> None:
@@ -256,9 +272,12 @@ class BattleService:
             await self._battles.shown(afoot.battle.id, message_id)
 
     async def shown(self, battle: Battle, message_id: int) -> bool:
-        """Note which message shows the ballot; False where the prompt was deleted meanwhile."""
+        """Note which message shows the battle; False where the prompt was deleted meanwhile."""
         self._afoot.pop(battle.source_message_id, None)
-        return await self._battles.shown(battle.id, message_id)
+        on_show = await self._battles.shown(battle.id, message_id)
+        if battle.state is BattleState.CLOSED:
+            await self._battles.revealed(battle.id, at=self._clock())
+        return on_show
 
     async def cancel(self, message_id: int) -> None:
         """A message was deleted: stop answering it and keep nothing of its text.
@@ -279,8 +298,12 @@ class BattleService:
         battle = await self._battles.get(battle_id)
         if battle is None or (battle.guild_id, battle.channel_id) != (guild_id, channel_id):
             raise BattleError("This ballot is not known here. Look at a newer one.")
+        if battle.state is BattleState.CANCELLED:
+            raise BattleError("The message was deleted, so nothing is left of this battle.")
         if battle.state not in {BattleState.OPEN, BattleState.CLOSED}:
             raise BattleError("This battle was given up; nothing is left of it.")
+        if battle.wiped_because is not None:
+            raise BattleError("The texts of this battle are not kept any more.")
         return battle
 
     async def answered(self, message_id: int) -> Battle | None:
@@ -295,9 +318,9 @@ class BattleService:
         """What the bot is taken to have said in those of its messages that show battles."""
         battles = await self._battles.by_shown_many(tuple(message_ids))
         return {
-            message_id: continuing_answer(
-                battle, await self._votes.for_battle(battle.id), continuing
-            ).shown
+            message_id: words_of(
+                continuing_answer(battle, await self._votes.for_battle(battle.id), continuing)
+            )
             for message_id, battle in battles.items()
             if battle.answers
         }
@@ -311,6 +334,12 @@ class BattleService:
 def _prompts(battle: Battle) -> set[int | None]:
     """The messages that a battle answers: what opened it, and where its prompt stands."""
     return {battle.source_message_id, battle.conversation.prompt.message_id}
+
+
+def _say_the_same(answers: Iterable[Answer]) -> bool:
+    """What is hidden may be anything."""
+    said = {None if (text := plain(answer)) is None else normalised(text) for answer in answers}
+    return len(said) == 1 and None not in said
 
 
 def _unheard(_: object) -> None:

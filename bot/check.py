@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot import client
-from bot.app import engines_for
+from bot.app import engines_for, moderator_for
+from bot.dataset.gate import TRAINING_NEEDS
 from bot.engines import ChatMessage, CompletionRequest
 from bot.engines.completion import complete
 from bot.engines.remote import RemoteEngine
@@ -30,7 +31,7 @@ SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at: `ok` is None where it is not needed here and not there."""
+    """One thing looked at: `ok` is None where it is for a person to judge, or not needed here."""
 
     what: str
     ok: bool | None
@@ -42,6 +43,10 @@ async def check_all(config: Config) -> list[Finding]:
     findings = [Finding("settings", ok=True, how=f"data folder {config.home}")]
     findings.append(await _finding("database", _database(config)))
     findings += [await _finding(f"model of {c.slug}", _model(config, c)) for c in config.contenders]
+    if config.training_export:
+        findings.append(Finding("training exports", ok=None, how=f"are on. {TRAINING_NEEDS}"))
+    if config.moderator != "none":
+        findings.append(await _finding("moderator", _moderator(config)))
     if config.discord_token is None:
         findings.append(Finding("Discord", ok=None, how=client.TOKEN_MISSING))
     else:
@@ -60,6 +65,16 @@ async def _database(config: Config) -> str:
     async with Database.open(database_url(config.database_location)) as store:
         await store.ping()
         return f"schema {await store.revision()} at {config.database_location}"
+
+
+async def _moderator(config: Config) -> str:
+    moderator = moderator_for(config)
+    if moderator is not None:
+        try:
+            await moderator.judge(["hello"])
+        finally:
+            await moderator.close()
+    return f"{config.moderator} judges answers, in servers that want it"
 
 
 async def _model(config: Config, contender: ContenderConfig) -> str:

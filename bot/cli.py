@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +22,8 @@ from bot.telemetry import configure
 if TYPE_CHECKING:
     from typing import Any
 
-    from storage.records import Standing
+    from storage.erasure import Erasure
+    from storage.records import Consent, Standing
 
 log = structlog.get_logger(__name__)
 
@@ -103,31 +105,72 @@ def export(
     format_name: Annotated[
         str, typer.Option("--format", help="`dpo`: TRL's conversational preference rows.")
     ] = "dpo",
+    purpose: Annotated[
+        str,
+        typer.Option(
+            help="`train`, which the operator must have turned on, or `evaluate`, for statistics."
+        ),
+    ] = "train",
+    *,
+    unlinkable: Annotated[
+        bool,
+        typer.Option("--unlinkable", help="Hash ids so that no other export can be joined."),
+    ] = False,
 ) -> None:
-    """Write the votes as a preference dataset.
+    """Write the votes as a preference dataset, of those who agreed to it.
 
     One row for each battle whose voters agree on the better answer, as
-    `train.jsonl`, and a `manifest.json` that counts what was left out and why.
+    `train.jsonl`, and a `manifest.json` that counts what was left out and why,
+    and names what earlier exports have and this one has not any more.
 
-    Example: `twofold export --format dpo --out exports/dpo`
+    Example: `twofold export --purpose evaluate --format dpo --out exports/dpo`
     """
+    from bot.dataset.export import told
     from bot.dataset.formats import FORMATS
+    from bot.dataset.gate import PURPOSES, TRAINING_NEEDS, require_permission
 
-    if format_name not in FORMATS:
-        raise ConfigError(f"There is no format {format_name}. Choose one of: {', '.join(FORMATS)}.")
-    manifest = asyncio.run(_export(_config(), format_name, out_folder))
-    out.print(
-        f"{manifest['votes']} votes on {manifest['battles']} battles → {manifest['rows']} rows"
-    )
-    for reason, count in manifest["left_out"].items():
-        if count:
-            out.print(f"  left out: {count} × {reason.replace('_', ' ')}")
+    for kind, name, known in (("format", format_name, FORMATS), ("purpose", purpose, PURPOSES)):
+        if name not in known:
+            raise ConfigError(f"There is no {kind} {name}. Choose one of: {', '.join(known)}.")
+    config = _config()
+    scope = PURPOSES[purpose]
+    require_permission(scope, training_export=config.training_export)
+    if purpose == "train":
+        err.print(TRAINING_NEEDS, soft_wrap=True)
+    manifest = asyncio.run(_export(config, format_name, scope, out_folder, unlinkable=unlinkable))
+    for line in told(manifest):
+        out.print(line, soft_wrap=True)
     if manifest["rows"]:
         out.print(f"Written to {out_folder}", soft_wrap=True)
     else:
-        out.print(
-            "Nothing to train on yet: no battle has a clear winner. Only the manifest is there."
-        )
+        out.print("There are no rows yet. Only the manifest is written, which says why.")
+
+
+@cli.command()
+def integrity(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+) -> None:
+    """Print how much each voter's votes can be relied on. For the operator alone.
+
+    Voters are keyed hashes, the doubtful ones first. Who has not agreed to statistics is
+    not measured. The figures refuse nobody a vote; they become the weights of exports.
+    """
+    import orjson
+
+    from bot.integrity import MEANINGS
+
+    voters = asyncio.run(_integrity(_config()))
+    if as_json:
+        typer.echo(orjson.dumps(voters, option=orjson.OPT_INDENT_2))
+        return
+    headings = map(_plain, MEANINGS)
+    table = Table("voter", *headings, box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.columns[0].no_wrap = True
+    for voter in voters:
+        table.add_row(*(_cell(value) for value in voter.values()))
+    out.print(table)
+    for name, meaning in MEANINGS.items():
+        out.print(f"{_plain(name)}: {meaning}", soft_wrap=True)
 
 
 @cli.command()
@@ -184,6 +227,36 @@ def prompt(
     if rendering.stops:
         stops = ", ".join(map(repr, rendering.stops))
         err.print(f"stops at: {stops}", markup=False, soft_wrap=True)
+
+
+@cli.command()
+def erase(
+    member: Annotated[int, typer.Option(help="The member's id, as Discord shows it.", min=1)],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+) -> None:
+    """Erase everything about a member: every row, text and id, in one transaction.
+
+    Tells what was erased, and which datasets that were written earlier hold rows of the
+    member. It works while the bot runs; the file is then not written anew, but what was
+    erased is overwritten in it.
+
+    Example: `twofold erase --member 80351110224678912`
+    """
+    from bot.mydata import report
+
+    config = _config()
+    if not yes:
+        typer.confirm(f"Erase everything about the member {member}, for good?", abort=True)
+    erasure, rewritten = asyncio.run(_erase(config, member))
+    for line in report(erasure):
+        out.print(line, markup=False, soft_wrap=True)
+    if not rewritten:
+        out.print(
+            "Twofold is running, so the database's file was not written anew. What was erased is "
+            "overwritten in it; to shrink it too, run this again while Twofold is stopped.",
+            soft_wrap=True,
+        )
 
 
 @models_cli.command("list")
@@ -294,26 +367,75 @@ def _announce(url: str) -> None:
     out.print("Open it in a browser. Members: alice, bob, carol. Ctrl-C ends it.")
 
 
-async def _export(config: Config, format_name: str, folder: Path) -> dict[str, Any]:
-    from bot.dataset.write import DATA, write
+async def _export(
+    config: Config, format_name: str, purpose: Consent, folder: Path, *, unlinkable: bool
+) -> dict[str, Any]:
+    from bot.dataset.export import export
+    from bot.dataset.pseudonyms import Pseudonyms
     from storage.database import Database, database_url
 
+    names = Pseudonyms.unlinkable() if unlinkable else Pseudonyms.kept_in(config.home)
     async with Database.open(database_url(config.database_location)) as store:
         with err.status("Reading battles") as status:
-            manifest = await write(
-                store.battles.voted(),
+            return await export(
+                store,
                 format=format_name,
+                purpose=purpose,
+                pseudonyms=names,
                 out=folder,
-                schema=await store.revision(),
+                at=datetime.now(UTC),
                 progress=lambda n: status.update(f"{n} battles read"),
             )
-        await store.exports.record(
-            format=format_name,
-            manifest=manifest,
-            sha256=manifest["files"][DATA]["sha256"],
-            at=datetime.now(UTC),
-        )
-    return manifest
+
+
+async def _integrity(config: Config) -> list[dict[str, Any]]:
+    from contextlib import aclosing
+
+    from bot.dataset.pseudonyms import Pseudonyms
+    from bot.integrity import figures, told
+    from storage.database import Database, database_url
+
+    names = Pseudonyms.kept_in(config.home)
+    async with (
+        Database.open(database_url(config.database_location)) as store,
+        aclosing(store.voted.seen()) as votes,
+    ):
+        voters = [
+            {"voter": names.of("voter", voter.voter_id)} | told(voter)
+            async for voter in figures(votes)
+        ]
+    return sorted(voters, key=lambda voter: (voter["weight"], voter["voter"]))
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401 - a name, a number, or a share with its n
+    if isinstance(value, dict):
+        return "" if value["share"] is None else f"{value['share']:.0%} of {value['n']}"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+async def _erase(config: Config, member_id: int) -> tuple[Erasure, bool]:
+    """What was erased, and whether the file was written anew: not where the bot works on it."""
+    from bot.app import alone
+    from bot.errors import StorageError
+    from storage.database import Database, database_url
+
+    url = database_url(config.database_location)
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(alone(url, wait_seconds=0))
+        except StorageError:
+            rewrites = False
+        else:
+            rewrites = True
+        store = await stack.enter_async_context(Database.open(url))
+        erasure = await store.erasure.erase(member_id, at=datetime.now(UTC))
+        if rewrites:
+            await store.erasure.rewrite_file()
+    return erasure, rewrites
 
 
 async def _standings(config: Config) -> tuple[Standing, ...]:

@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-EXTENSIONS = ("cogs.errors", "cogs.chat", "cogs.voting", "cogs.settings", "cogs.insight")
+EXTENSIONS = (
+    "cogs.errors",
+    "cogs.chat",
+    "cogs.voting",
+    "cogs.rating",
+    "cogs.privacy",
+    "cogs.settings",
+    "cogs.insight",
+)
 """Named as text, because imports run from cogs to bot and never back."""
 
 TOKEN_MISSING = (

@@ -172,6 +172,26 @@ class Config(BaseSettings):
     guild_battles_per_minute: Annotated[int, Field(ge=1, le=10000)] = Field(
         60, description="How many battles may begin in a server in a minute."
     )
+    retention_hours: Annotated[int, Field(ge=1, le=720)] = Field(
+        24,
+        description="How many hours texts and ids are kept of members who did not agree to more. A "
+        "server may choose fewer.",
+    )
+    training_export: bool = Field(
+        default=False,
+        description="Allow exports for training. Discord's developer policy forbids training on "
+        "message content without Discord's express permission, and members must have agreed.",
+    )
+    moderation_words: Annotated[Path, AfterValidator(Path.expanduser)] | None = Field(
+        None,
+        description="For the moderator `words`: a file with a word or phrase a line; `#` begins a "
+        "comment. Other forms of a word are other words.",
+    )
+    moderator: Literal["none", "words", "openai"] = Field(
+        "none",
+        description="What judges answers in servers that set `moderation`: a list of `words`, or "
+        "`openai`, the moderation endpoint at `OPENAI_BASE_URL`, which reads every answer then.",
+    )
     demo_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         0, description="Port of the demo page on this machine; 0 takes a free one."
     )
@@ -209,6 +229,16 @@ class Config(BaseSettings):
     @classmethod
     def _check_template(cls, name: str, info: ValidationInfo) -> str:
         return _known(name, info)
+
+    @field_validator("moderator")
+    @classmethod
+    def _check_moderator(cls, moderator: str, info: ValidationInfo) -> str:
+        if moderator == "words" and info.data.get("moderation_words") is None:
+            raise ValueError("words need a list; name its file in moderation_words")
+        here = info.data.get("openai_base_url") or info.data.get("openai_api_key")
+        if moderator == "openai" and not here:
+            raise ValueError("OpenAI's own API wants a key; put it into OPENAI_API_KEY")
+        return moderator
 
     @field_validator("preset")
     @classmethod

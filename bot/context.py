@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot.errors import BattleError, EngineError
+from bot.moderation import plain
 from bot.roster import template_of
 from storage.records import NOBODY, Continuing, Kind, Turn
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from bot.engines import Engine
     from bot.prompting import PromptTemplate
+    from bot.redaction import Redactor
     from bot.roster import Roster
     from storage.records import Answer, Battle, Contender, Conversation, Vote
 
@@ -55,11 +57,13 @@ class ContextService:
         roster: Roster,
         templates: Mapping[str, PromptTemplate],
         agreed: Callable[[Collection[int], int], Awaitable[Collection[int]]],
+        redactor: Redactor,
         tokens: int,
     ) -> None:
         self._roster = roster
         self._templates = templates
         self._agreed = agreed
+        self._redactor = redactor
         self._tokens = tokens
 
     async def freeze(
@@ -95,6 +99,10 @@ class ContextService:
         omitted = Turn(author_id=NOBODY, name=NEUTRAL_NAME, text=PLACEHOLDER)
         turns = (t if t.is_bot or t.author_id in kept else omitted for t in conversation.turns)
         return replace(conversation, turns=tuple(turns))
+
+    async def redacted(self, conversation: Conversation) -> Conversation:
+        """The same turns without what is personal in those of people."""
+        return await self._redactor.conversation(conversation)
 
     def _reader(self, contender: Contender, default: str) -> _Reader:
         engine = self._roster.engine(contender)
@@ -157,3 +165,9 @@ def continuing_answer(
         return 0, is_base is (policy is Continuing.BASE)
 
     return max(battle.answers, key=claim)
+
+
+def words_of(answer: Answer) -> str:
+    """What the bot is taken to have said with it: nobody read what moderation hid."""
+    text = plain(answer)
+    return PLACEHOLDER if text is None else text

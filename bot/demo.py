@@ -16,6 +16,7 @@ import simcord
 
 from bot.client import TwofoldClient
 from bot.errors import ConfigError
+from storage.records import NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
@@ -124,9 +125,9 @@ async def serve(
     client = TwofoldClient(services)
     working = asyncio.ensure_future(workshop.run())
     try:
-        async with simcord.run(client, check_errors=False, settle_timeout=SETTLE_SECONDS) as env:
+        async with _world(client) as (env, members, channel):
             workshop.env = env
-            members, channel = await _furnish(env, services)
+            await _settle_in(env, services, channel)
             async with _page(env, channel, members, port=services.config.demo_port) as page:
                 announce(page.url)
                 await _until(stop, _keep_fresh(env, page), page.wait_closed())
@@ -155,26 +156,38 @@ async def _page(
         yield page
 
 
-async def _furnish(
-    env: simcord.Env, services: Services
-) -> tuple[list[simcord.MemberActor], simcord.ChannelHandle]:
+@asynccontextmanager
+async def _world(
+    client: TwofoldClient,
+) -> AsyncIterator[tuple[simcord.Env, list[simcord.MemberActor], simcord.ChannelHandle]]:
     """One server, one channel in which every message is answered, three members.
 
-    People and places are made at the simulation's fixed beginning, so that they have
-    the same ids in every demo; then the clock goes to the present, so that messages
-    have new ones.
+    They are made at the simulation's fixed beginning, so that they have the same ids in
+    every demo. Only then the clock goes to the present, for messages to have new ones, and
+    only then the client starts, which would do its work of every minute until then.
     """
+    env = simcord.Env(client, settle_timeout=SETTLE_SECONDS)
     users = [env.create_user(name) for name in MEMBERS]
     guild = env.create_guild("Twofold demo", owner=users[0])
     channel = guild.create_text_channel(CHANNEL, topic=TOPIC)
     members = [guild.add_member(user) for user in users]
-    await services.guilds.set_channel(guild.id, channel.id, answers=True)
+    env.backend.advance_clock((datetime.now(UTC) - env.now()).total_seconds())
+    await env.start()
+    try:
+        yield env, members, channel
+    finally:
+        await env.shutdown()
+
+
+async def _settle_in(env: simcord.Env, services: Services, channel: simcord.ChannelHandle) -> None:
+    """Have the channel answered, and the bot named as it is."""
+    guild = channel.guild
+    assert guild is not None, "the channel was made in a server"  # noqa: S101
+    await services.guilds.set(guild.id, "channels", [channel.id], by=NOBODY)
     await env.settle()
     me: discord.Member | None = guild.me
     if me is not None:
         await me.edit(nick="Twofold")
-    await _to_the_present(env)
-    return members, channel
 
 
 async def _to_the_present(env: simcord.Env) -> None:

@@ -1,26 +1,25 @@
-"""Guild settings, declared once; commands and docs derive from the declaration."""
+"""The settings of a server, declared once; checks, panel and docs derive from this."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AnyUrl,
+    BaseModel,
+    ConfigDict,
+    TypeAdapter,
+    UrlConstraints,
+)
 
-from bot.errors import ConfigError
 from bot.growth import Showing
-from bot.roster import permitted
-from storage.records import Continuing, Kind
+from bot.settings import Control, Group, Setting
+from storage.records import Consent, Continuing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
-    from datetime import datetime
-
-    from storage.guilds import GuildStore
-    from storage.records import Contender
-
-ALL = "all"
-"""Instead of a slug: every contender there is."""
+    from collections.abc import Mapping
 
 
 class Others(StrEnum):
@@ -30,131 +29,266 @@ class Others(StrEnum):
     PLACEHOLDER = "placeholder"
 
 
+class Moderation(StrEnum):
+    """What becomes of an answer that was found unfit."""
+
+    OFF = "off"
+    SPOILER = "spoiler"
+    HIDE = "hide"
+
+
+# A button cannot link to a longer one.
+_HTTPS = TypeAdapter[AnyUrl](
+    Annotated[AnyUrl, UrlConstraints(max_length=512, allowed_schemes=["https"])]
+)
+Link = Annotated[str, AfterValidator(lambda text: str(_HTTPS.validate_python(text)))]
+
+
 class GuildSettings(BaseModel):
-    """What a server's admins decide. Keys that a later version wrote are passed over."""
+    """What a server's admins decide. Keys that a later version wrote are passed over.
+
+    None is the operator's value, or none at all.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    channels: tuple[int, ...] = Field(
-        (), description="Channels in which every message of a person is answered."
-    )
-    template: str | None = Field(
-        None, description="How the conversation is given to a model that only continues text."
-    )
-    contenders: tuple[str, ...] = Field(
-        (), description="The contenders that meet here, by slug; none means all of them."
-    )
-    continuing: Continuing = Field(
-        Continuing.WINNER, description="Which of two answers a conversation goes on from."
-    )
-    others: Others = Field(
-        Others.AS_THEY_ARE,
-        description="What the models get of other members who have not agreed to be kept.",
-    )
-    showing: Showing | None = Field(None, description="How answers appear.")
-    member_limit: int | None = Field(
-        None, ge=1, description="How many battles a member may begin here in a minute."
-    )
-    guild_limit: int | None = Field(
-        None, ge=1, description="How many battles may begin here in a minute."
-    )
+    channels: Annotated[
+        tuple[int, ...],
+        Setting(
+            Group.PLACES,
+            "Channels",
+            "Where every message of a person is answered. Elsewhere mentions and replies are.",
+            Control.CHANNELS,
+        ),
+    ] = ()
+    contenders: Annotated[
+        tuple[str, ...],
+        Setting(
+            Group.MODELS,
+            "Contenders",
+            "The models that may meet here. None chosen means all of them.",
+            Control.CHOICES,
+        ),
+    ] = ()
+    template: Annotated[
+        str | None,
+        Setting(
+            Group.MODELS,
+            "Prompt template",
+            "How the conversation is given to a model that only continues text.",
+            Control.CHOICE,
+            operator="template",
+        ),
+    ] = None
+    continuing: Annotated[
+        Continuing,
+        Setting(
+            Group.MODELS,
+            "Conversations go on from",
+            "Which of two answers the models take for what was said.",
+            Control.CHOICE,
+            options={
+                Continuing.WINNER: "The winner of the votes so far, else the instruct model's.",
+                Continuing.INSTRUCT: "Always the instruct model's answer.",
+                Continuing.BASE: "Always the base model's answer.",
+            },
+        ),
+    ] = Continuing.WINNER
+    showing: Annotated[
+        Showing | None,
+        Setting(
+            Group.SHOWING,
+            "Answers appear",
+            "When the two answers of a battle are to be seen.",
+            Control.CHOICE,
+            options={
+                Showing.AT_ONCE: "When both are done.",
+                Showing.LOCKSTEP: "Growing side by side, by the same share.",
+            },
+            operator="showing",
+        ),
+    ] = None
+    moderation: Annotated[
+        Moderation,
+        Setting(
+            Group.SHOWING,
+            "Unfit answers",
+            "What becomes of an answer that is found unfit before it is shown.",
+            Control.CHOICE,
+            options={
+                Moderation.OFF: "Nothing is looked at.",
+                Moderation.SPOILER: "Shown behind a spoiler.",
+                Moderation.HIDE: "Not shown; it is kept and marked.",
+            },
+        ),
+    ] = Moderation.OFF
+    closing_votes: Annotated[
+        int,
+        Setting(
+            Group.VOTING,
+            "Votes that close a battle",
+            "After so many votes everybody learns who was who.",
+            Control.NUMBER,
+            least=1,
+            most=100,
+            unit="vote",
+        ),
+    ] = 5
+    closing_hours: Annotated[
+        int,
+        Setting(
+            Group.VOTING,
+            "Time that closes a battle",
+            "After so many hours a battle closes with the votes that it has.",
+            Control.NUMBER,
+            least=1,
+            most=168,
+            unit="hour",
+        ),
+    ] = 24
+    authors_vote: Annotated[
+        bool,
+        Setting(
+            Group.VOTING,
+            "Authors vote",
+            "Whether whoever wrote a prompt may vote on its answers.",
+            Control.TOGGLE,
+        ),
+    ] = True
+    account_days: Annotated[
+        int,
+        Setting(
+            Group.VOTING,
+            "Age of a voter's account",
+            "How old the account of whoever votes has to be.",
+            Control.NUMBER,
+            least=0,
+            most=365,
+            unit="day",
+        ),
+    ] = 0
+    membership_days: Annotated[
+        int,
+        Setting(
+            Group.VOTING,
+            "Voters' time in this server",
+            "How long whoever votes has to have been a member here.",
+            Control.NUMBER,
+            least=0,
+            most=365,
+            unit="day",
+        ),
+    ] = 0
+    mirror_share: Annotated[
+        int,
+        Setting(
+            Group.MEASUREMENT,
+            "Mirror battles",
+            "Share of /rate that shows members a pair again that they voted on, sides swapped.",
+            Control.NUMBER,
+            least=0,
+            most=50,
+            unit="%",
+        ),
+    ] = 0
+    control_share: Annotated[
+        int,
+        Setting(
+            Group.MEASUREMENT,
+            "Control battles",
+            "Share of battles in which one model gives both answers.",
+            Control.NUMBER,
+            least=0,
+            most=50,
+            unit="%",
+        ),
+    ] = 0
+    consent_cap: Annotated[
+        Consent,
+        Setting(
+            Group.PRIVACY,
+            "Members are asked for",
+            "The most that members are asked to agree to.",
+            Control.CHOICE,
+            options={
+                Consent.NONE: "Nothing: nobody is asked, and nothing is kept beyond running.",
+                Consent.EVALUATE: "Votes and texts for statistics.",
+                Consent.TRAIN: "The same, and texts may enter a training export.",
+                Consent.PUBLISH: "The same, and texts may be published.",
+            },
+        ),
+    ] = Consent.TRAIN
+    others: Annotated[
+        Others,
+        Setting(
+            Group.PRIVACY,
+            "Members who have not agreed",
+            "What the models get of others in a conversation who have not agreed to be kept.",
+            Control.CHOICE,
+            options={
+                Others.AS_THEY_ARE: "Their messages; such a battle is wiped and never exported.",
+                Others.PLACEHOLDER: "A line that says nothing; nothing of theirs is stored.",
+            },
+        ),
+    ] = Others.AS_THEY_ARE
+    privacy_link: Annotated[
+        Link | None,
+        Setting(
+            Group.PRIVACY,
+            "Privacy text of this server",
+            "Where the server's own text is, to which /privacy links.",
+            Control.LINK,
+        ),
+    ] = None
+    retention_hours: Annotated[
+        int | None,
+        Setting(
+            Group.PRIVACY,
+            "Texts are wiped after",
+            "How long texts stay to which not everyone has agreed whose words they hold.",
+            Control.NUMBER,
+            least=1,
+            unit="hour",
+            operator="retention_hours",
+        ),
+    ] = None
+    redaction: Annotated[
+        bool,
+        Setting(
+            Group.PRIVACY,
+            "Redaction",
+            "Whether personal data is replaced in what people write before it is read or kept.",
+            Control.TOGGLE,
+        ),
+    ] = False
+    member_limit: Annotated[
+        int | None,
+        Setting(
+            Group.LIMITS,
+            "Battles a minute for a member",
+            "How many battles a member may begin here in a minute.",
+            Control.NUMBER,
+            least=1,
+            unit="battle",
+            operator="member_battles_per_minute",
+        ),
+    ] = None
+    guild_limit: Annotated[
+        int | None,
+        Setting(
+            Group.LIMITS,
+            "Battles a minute in all",
+            "How many battles may begin here in a minute.",
+            Control.NUMBER,
+            least=1,
+            unit="battle",
+            operator="guild_battles_per_minute",
+        ),
+    ] = None
 
 
-class GuildService:
-    """Reads and changes the settings of a guild."""
-
-    def __init__(
-        self,
-        *,
-        store: GuildStore,
-        templates: Collection[str],
-        contenders: Sequence[Contender],
-        member_limit: int,
-        guild_limit: int,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._store = store
-        self._templates = templates
-        self._contenders = contenders
-        self._member_limit = member_limit
-        self._guild_limit = guild_limit
-        self._clock = clock
-
-    async def settings(self, guild_id: int | None) -> GuildSettings:
-        """The effective settings; direct messages, which have no guild, get the defaults."""
-        if guild_id is None:
-            return GuildSettings()
-        settings = GuildSettings.model_validate(await self._store.get(guild_id))
-        if settings.template in self._templates:
-            return settings
-        return settings.model_copy(update={"template": None})
-
-    async def set_channel(self, guild_id: int, channel_id: int, *, answers: bool) -> GuildSettings:
-        """Turn answering every message in a channel on or off."""
-        others = set((await self.settings(guild_id)).channels) - {channel_id}
-        channels = sorted(others | {channel_id} if answers else others)
-        return await self._set(guild_id, "channels", channels)
-
-    async def set_template(self, guild_id: int, template: str) -> GuildSettings:
-        """Choose the prompt template for contenders that have none of their own.
-
-        Raises ConfigError where there is none of that name.
-        """
-        if template not in self._templates:
-            names = ", ".join(self._templates)
-            raise ConfigError(f"There is no template {template}. Choose one of: {names}.")
-        return await self._set(guild_id, "template", template)
-
-    async def set_contender(self, guild_id: int, slug: str, *, meets: bool) -> GuildSettings:
-        """Turn a contender on or off here, or all of them on.
-
-        Who comes to the roster later is on where all are on, else off. Raises ConfigError
-        for an unknown slug, and where nobody would be left to meet.
-        """
-        slugs = {c.slug for c in self._contenders}
-        if slug not in {*slugs, ALL}:
-            raise ConfigError(
-                f"There is no contender {slug}. Choose one of: {', '.join(sorted(slugs))}."
-            )
-        chosen = (await self.settings(guild_id)).contenders
-        on = {c.slug for c in permitted(self._contenders, chosen)}
-        changed = slugs if slug == ALL else {slug}
-        wanted = on | changed if meets else on - changed
-        bases = {c.kind is Kind.BASE for c in self._contenders if c.slug in wanted}
-        if bases != {True, False}:
-            missing = "instruct or tuned model" if True in bases else "base model"
-            raise ConfigError(
-                f"That would leave no {missing} here, and every battle needs one. "
-                "Turn another one on first."
-            )
-        return await self._set(guild_id, "contenders", [] if wanted == slugs else sorted(wanted))
-
-    async def set_continuing(self, guild_id: int, continuing: Continuing) -> GuildSettings:
-        """Choose which of two answers a conversation goes on from."""
-        return await self._set(guild_id, "continuing", continuing.value)
-
-    async def set_others(self, guild_id: int, others: Others) -> GuildSettings:
-        """Choose what the models get of members who have not agreed to be kept."""
-        return await self._set(guild_id, "others", others.value)
-
-    async def set_showing(self, guild_id: int, showing: Showing) -> GuildSettings:
-        """Choose how answers appear."""
-        return await self._set(guild_id, "showing", showing.value)
-
-    async def set_limits(
-        self, guild_id: int, *, member: int | None, guild: int | None
-    ) -> GuildSettings:
-        """Lower how many battles may begin here in a minute; None goes back to the operator's.
-
-        Raises ConfigError for more than the operator allows.
-        """
-        for wanted, most in ((member, self._member_limit), (guild, self._guild_limit)):
-            if wanted is not None and not 1 <= wanted <= most:
-                raise ConfigError(f"Here 1 to {most} in a minute are possible. Choose among them.")
-        await self._set(guild_id, "member_limit", member)
-        return await self._set(guild_id, "guild_limit", guild)
-
-    async def _set(self, guild_id: int, key: str, value: object) -> GuildSettings:
-        GuildSettings.model_validate({key: value})
-        await self._store.update(guild_id, key, value, at=self._clock())
-        return await self.settings(guild_id)
+SETTINGS: Mapping[str, Setting] = {
+    key: next(data for data in field.metadata if isinstance(data, Setting))
+    for key, field in GuildSettings.model_fields.items()
+}
+"""Every setting by its key, in the order in which they are shown."""

@@ -16,8 +16,8 @@ class Interval:
     high: float
 
 
-def wilson(successes: int, trials: int, *, confidence: float = 0.95) -> Interval:
-    """Wilson's score interval for a share.
+def wilson(successes: float, trials: int, *, confidence: float = 0.95) -> Interval:
+    """Wilson's score interval for a share; a trial may succeed in part.
 
     Source: Wilson (1927), J. Am. Stat. Assoc. 22, 209-212. It keeps its coverage
     for few trials and never leaves 0 to 1. Raises ValueError without trials.

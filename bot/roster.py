@@ -62,11 +62,14 @@ class Roster:
         """The engine that answers for a contender."""
         return self._engines[contender.slug]
 
-    def draw(self, allowed: Collection[str] = ()) -> dict[Side, Contender]:
+    def draw(
+        self, allowed: Collection[str] = (), *, control_share: float = 0
+    ) -> dict[Side, Contender]:
         """One base contender and one other by weight, on sides thrown by coin.
 
         `allowed` are the slugs to which a guild keeps, as `permitted` reads them. Who
-        rests is not drawn, unless nobody else of the kind is there.
+        rests is not drawn, unless nobody else of the kind is there. In `control_share`
+        percent of the draws one of the two has both sides.
         """
         field = permitted(self.contenders, allowed)
         pair = []
@@ -75,6 +78,8 @@ class Roster:
             awake = [c for c in able if not self._rests(c)] or able
             pair += self._rng.choices(awake, [self._weights[c.slug] for c in awake])
         self._rng.shuffle(pair)
+        if control_share and self._rng.random() * 100 < control_share:
+            pair[1] = pair[0]
         return dict(zip(Side, pair, strict=True))
 
     def check_permitted(self, contenders: Iterable[Contender], allowed: Collection[str]) -> None:

@@ -1,25 +1,47 @@
-"""VotingService: who may vote, casting and changing, and what the voter learns."""
+"""VotingService: who may vote, casting and changing, and what the voter learns and adds.
+
+A voter sees a battle's sides as they are stored, or swapped on a ballot that they got
+alone. `as_seen` and `turned` go from the one to the other; votes are stored by answer.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bot.eligibility import check_may_vote
 from bot.errors import VoteRefused
-from storage.records import BattleState, Choice, Outcome, Side
+from storage.records import BattleState, Choice, Kind, Outcome, Reason, Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from bot.governing import GuildService
+    from bot.redaction import Redactor
     from storage.battles import BattleStore
-    from storage.records import Battle, Vote
-    from storage.votes import VoteStore
+    from storage.records import Answer, Battle, Remark, Vote
+    from storage.sightings import SightingStore
+    from storage.votes import OwnWord, VoteStore
+
+COMMENT_LIMIT = 300
+"""Characters of a reason in the voter's own words."""
+
+_UNKNOWN = "This ballot is not known here. Vote on a newer one."
+_CLOSED = "This battle is closed and takes no votes any more."
+_NO_VOTE = "You have no vote on this battle. Press a button under its answers first."
+_WIPED = "The texts of this battle are not kept any more."
+_STAYS = "This battle is closed, so its votes stay as they are."
+_EMPTY = "There was no text in it, so nothing was stored."
+_UNCHANGED = "That is the answer as it was, so nothing was stored."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Press:
-    """A button pressed on a ballot: which, by whom, and where."""
+    """A button pressed on a ballot: which, by whom, and where.
+
+    `private` is whether the ballot was shown to this voter alone, in whatever channel.
+    """
 
     battle_id: int
     choice: Choice
@@ -27,58 +49,243 @@ class Press:
     voter_is_bot: bool
     guild_id: int | None
     channel_id: int
+    account_created_at: datetime | None = None
+    joined_at: datetime | None = None
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnView:
+    """A battle with the sides as one member sees them, and what they said and know of it.
+
+    `right` of `guesses` of theirs found the base model so far, on all battles.
+    """
+
+    battle: Battle
+    swapped: bool
+    told: bool
+    vote: Vote | None = None
+    remark: Remark | None = None
+    right: int = 0
+    guesses: int = 0
+
+    @property
+    def choice(self) -> Choice | None:
+        """What was pressed."""
+        if self.vote is None:
+            return None
+        if self.vote.outcome is not Outcome.WIN:
+            return Choice(self.vote.outcome.value)
+        won = next(a for a in self.battle.answers if a.id == self.vote.winner_answer_id)
+        return Choice(won.side.value)
+
+    @property
+    def base(self) -> Answer | None:
+        """The one answer of a base model; None where there are none or two."""
+        bases = [a for a in self.battle.answers if a.kind is Kind.BASE]
+        return bases[0] if len(bases) == 1 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cast:
-    """A vote on disk: what stands now, and whether it replaced an earlier one."""
+    """A vote on disk: what stands now, whether it replaced an earlier one, and how many stand.
 
-    battle: Battle
-    vote: Vote
-    choice: Choice
+    `unsaid` is whether a reason was given for the earlier one, which went with it.
+    """
+
+    own: OwnView
     changed: bool
+    unsaid: bool
+    votes: int
+
+
+class BattleClosed(VoteRefused):
+    """The battle takes no votes any more; `own` is what this member may see of it."""
+
+    def __init__(self, own: OwnView) -> None:
+        super().__init__(_CLOSED)
+        self.own = own
+
+
+class NothingWritten(VoteRefused):
+    """What was handed in is empty, or what was there before."""
 
 
 class VotingService:
     """Turns presses into votes."""
 
     def __init__(
-        self, *, battles: BattleStore, votes: VoteStore, clock: Callable[[], datetime]
+        self,
+        *,
+        battles: BattleStore,
+        votes: VoteStore,
+        sightings: SightingStore,
+        guilds: GuildService,
+        redactor: Redactor,
+        clock: Callable[[], datetime],
     ) -> None:
         self._battles = battles
         self._votes = votes
+        self._sightings = sightings
+        self._guilds = guilds
+        self._redactor = redactor
         self._clock = clock
 
     async def cast(self, press: Press) -> Cast:
         """Store a press; when this returns, the vote is on disk.
 
-        Raises VoteRefused where the battle is unknown, elsewhere or not open, or
-        the voter is a bot. A vote counts as blind while its voter has not yet been
-        told which side is which, which happens after the first press on the battle or on
-        one that it continues.
+        Raises BattleClosed, and VoteRefused where the battle is unknown, elsewhere or
+        given up, or the voter may not vote. A vote counts as blind while its voter has
+        not been told the sides, of this battle or of one that it goes on from or in.
         """
-        battle = await self._battles.get(press.battle_id)
-        if battle is None or (battle.guild_id, battle.channel_id) != (
-            press.guild_id,
-            press.channel_id,
-        ):
-            raise VoteRefused("This ballot is not known here. Vote on a newer one.")
-        if press.voter_is_bot:
-            raise VoteRefused("Bots cannot vote.")
+        battle, swapped = await self._ballot(press)
+        if battle.state is BattleState.CLOSED:
+            word = await self._votes.word(battle.id, press.voter_id)
+            raise BattleClosed(_view(battle, word, swapped=swapped))
         if battle.state is not BattleState.OPEN:
-            raise VoteRefused("This battle takes no votes any more.")
-        outcome, winner = to_outcome(battle, press.choice)
+            raise VoteRefused("This battle was given up and takes no votes any more.")
+        settings = await self._guilds.settings(press.guild_id)
+        check_may_vote(press, battle, settings, now=self._clock())
+        outcome, winner = to_outcome(as_seen(battle, swapped=swapped), press.choice)
         cast = await self._votes.cast(
             battle_id=battle.id,
             voter_id=press.voter_id,
             outcome=outcome,
             winner_answer_id=winner,
             by_author=press.voter_id == battle.author_id,
+            private=press.private,
             at=self._clock(),
         )
+        word = await self._votes.word(battle.id, press.voter_id)
         if cast is None:
-            raise VoteRefused("This battle takes no votes any more.")
-        return Cast(battle=battle, vote=cast.vote, choice=press.choice, changed=cast.changed)
+            closed = replace(battle, state=BattleState.CLOSED)
+            raise BattleClosed(_view(closed, word, swapped=swapped))
+        own = replace(_view(battle, word, swapped=swapped), vote=cast.vote)
+        return Cast(own=own, changed=cast.changed, unsaid=cast.unsaid, votes=cast.votes)
+
+    async def own(self, battle_id: int, voter_id: int) -> OwnView:
+        """A member's own vote on a battle; raises VoteRefused where there is none."""
+        battle, word = await self._voted(battle_id, voter_id)
+        return _view(battle, word)
+
+    async def guess(self, battle_id: int, voter_id: int, side: Side | None) -> OwnView:
+        """Store which side, as stored, a voter takes for the base model's, and tell them.
+
+        None is "not sure". Only a first guess counts, and only before they were told.
+        Raises VoteRefused where there is no vote.
+        """
+        battle, _ = await self._voted(battle_id, voter_id)
+        answer_id = None if side is None else battle.answer(side).id
+        await self._votes.guess(battle.id, voter_id, answer_id, at=self._clock())
+        return await self.own(battle_id, voter_id)
+
+    async def open_to_remarks(self, battle_id: int, voter_id: int) -> OwnView:
+        """As `own`; raises VoteRefused also where the texts are gone."""
+        battle, word = await self._voted(battle_id, voter_id)
+        _check_kept(battle)
+        return _view(battle, word)
+
+    async def explain(self, battle_id: int, voter_id: int, reason: Reason) -> OwnView:
+        """Add a reason to a vote.
+
+        Raises VoteRefused where there is no vote or the texts are gone.
+        """
+        return await self._add(battle_id, voter_id, reason=reason)
+
+    async def comment(self, battle_id: int, voter_id: int, text: str) -> OwnView:
+        """Add a reason in the voter's own words, which go with one that was chosen already.
+
+        Raises NothingWritten where there are none, VoteRefused as `explain` does.
+        """
+        text = text.strip()
+        if not text:
+            raise NothingWritten(_EMPTY)
+        own = await self.open_to_remarks(battle_id, voter_id)
+        reason = (own.remark and own.remark.reason) or Reason.OTHER
+        kept = await self._fit_to_keep(text, own.battle)
+        return await self._add(battle_id, voter_id, reason=reason, comment=kept)
+
+    async def improve(self, battle_id: int, voter_id: int, side: Side, text: str) -> OwnView:
+        """Store the answer on a side, as stored, the way a voter would have it.
+
+        Raises NothingWritten where it is empty or as it was, VoteRefused where there is
+        no vote or the texts are gone.
+        """
+        battle, _ = await self._voted(battle_id, voter_id)
+        _check_kept(battle)
+        answer, text = battle.answer(side), text.strip()
+        if not text:
+            raise NothingWritten(_EMPTY)
+        if text == answer.shown.strip():
+            raise NothingWritten(_UNCHANGED)
+        kept = await self._fit_to_keep(text, battle)
+        return await self._add(battle_id, voter_id, edited_answer_id=answer.id, edit=kept)
+
+    async def undo(self, battle_id: int, voter_id: int) -> OwnView:
+        """Take a vote back with all that was added; raises VoteRefused where that cannot be."""
+        own = await self.own(battle_id, voter_id)
+        if not await self._votes.withdraw(battle_id, voter_id, at=self._clock()):
+            raise VoteRefused(_STAYS)
+        return replace(own, vote=None, remark=None)
+
+    async def readable(self, battle_id: int, member_id: int) -> OwnView:
+        """A battle that somebody voted on or got alone, for them to read whole.
+
+        Raises VoteRefused where they did neither, or the texts are gone.
+        """
+        battle = await self._battles.get(battle_id)
+        word = await self._votes.word(battle_id, member_id)
+        seen = await self._sightings.get(battle_id, member_id)
+        if battle is None or (word.vote is None and seen.shown_at is None):
+            raise VoteRefused(_NO_VOTE)
+        _check_kept(battle)
+        return _view(battle, word, swapped=None if word.vote else seen.swapped)
+
+    async def opened_full_text(self, battle: Battle, member_id: int) -> None:
+        """Note that a member has opened the full text of an answer, while that can matter."""
+        if battle.state is BattleState.OPEN:
+            await self._sightings.full_text(battle.id, member_id, at=self._clock())
+
+    async def _ballot(self, press: Press) -> tuple[Battle, bool]:
+        """The battle that was pressed on, and whether that was with swapped sides."""
+        battle = await self._battles.get(press.battle_id)
+        if battle is not None and battle.guild_id == press.guild_id:
+            if press.private:
+                seen = await self._sightings.get(battle.id, press.voter_id)
+                if seen.shown_at is not None:
+                    return battle, seen.swapped
+            elif battle.channel_id == press.channel_id:
+                return battle, False
+        raise VoteRefused(_UNKNOWN)
+
+    async def _voted(self, battle_id: int, voter_id: int) -> tuple[Battle, OwnWord]:
+        battle = await self._battles.get(battle_id)
+        word = await self._votes.word(battle_id, voter_id)
+        if battle is None or word.vote is None:
+            raise VoteRefused(_NO_VOTE)
+        return battle, word
+
+    async def _fit_to_keep(self, text: str, battle: Battle) -> str:
+        settings = await self._guilds.settings(battle.guild_id)
+        return await self._redactor.text(text) if settings.redaction else text
+
+    async def _add(self, battle_id: int, voter_id: int, **said: object) -> OwnView:
+        if not await self._votes.remark(battle_id, voter_id, at=self._clock(), **said):
+            await self.open_to_remarks(battle_id, voter_id)
+        return await self.own(battle_id, voter_id)
+
+
+def as_seen(battle: Battle, *, swapped: bool) -> Battle:
+    """A battle with its answers on the sides where somebody sees them."""
+    answers = (replace(a, side=turned(a.side, swapped=swapped)) for a in battle.answers)
+    return replace(battle, answers=tuple(sorted(answers, key=lambda a: a.side)))
+
+
+def turned(side: Side, *, swapped: bool) -> Side:
+    """A stored side as somebody sees it, and one that they see as it is stored."""
+    if not swapped:
+        return side
+    return Side.B if side is Side.A else Side.A
 
 
 def to_outcome(battle: Battle, choice: Choice) -> tuple[Outcome, int | None]:
@@ -90,3 +297,23 @@ def to_outcome(battle: Battle, choice: Choice) -> tuple[Outcome, int | None]:
             return Outcome.TIE, None
         case Choice.BOTH_BAD:
             return Outcome.BOTH_BAD, None
+
+
+def _view(battle: Battle, word: OwnWord, *, swapped: bool | None = None) -> OwnView:
+    """`swapped` as on the ballot that was pressed, else as on the one last voted on."""
+    if swapped is None:
+        swapped = word.vote is not None and word.vote.swapped
+    return OwnView(
+        battle=as_seen(battle, swapped=swapped),
+        swapped=swapped,
+        told=word.told,
+        vote=word.vote,
+        remark=word.remark,
+        right=word.right,
+        guesses=word.guesses,
+    )
+
+
+def _check_kept(battle: Battle) -> None:
+    if battle.wiped_because is not None:
+        raise VoteRefused(_WIPED)

@@ -2,7 +2,8 @@
 
 All messages of a channel share one bucket of edits, and those of an interaction have
 another. discord.py would make the edits wait there, old ones before new ones; here the
-latest text wins, endings go first, and what has waited longest is next.
+latest text wins, endings go first, and what has waited longest is next. Messages that
+are older than an hour have a stricter limit besides, and keep nothing younger waiting.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
@@ -20,6 +22,7 @@ from bot.patience import simply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
 
     from discord.ui import LayoutView
 
@@ -30,6 +33,11 @@ log = structlog.get_logger(__name__)
 BURST = 5
 WINDOW = 5.25
 """At most so many edits in so many seconds: Discord takes five in five."""
+
+OLD = timedelta(hours=1)
+OLD_BURST = 3
+OLD_WINDOW = 6.3
+"""The same for messages that are older than this: unofficially it is three in six seconds."""
 
 GAP = 1.05
 ALONE = 1.2
@@ -78,7 +86,7 @@ class Stream:
         """Edit when there is room; `render` is asked then, and may have nothing new."""
         if self.ended is None and not self.lost:
             self.render = render
-            self._lane.wake()
+            self._lane.wake(self)
 
     async def finish(self, view: LayoutView) -> None:
         """Edit for the last time, before all that only grows. Raises what the edit raises.
@@ -87,26 +95,31 @@ class Stream:
         """
         self.ended = asyncio.get_running_loop().create_future()
         self.render = lambda: view
-        self._lane.wake(now=True)
+        self._lane.wake(self)
         await self._lane.patiently(_result(self.ended))
 
 
 class Lane:
     """The edits of one bucket."""
 
-    def __init__(self, clock: Callable[[], float], patiently: Patiently) -> None:
+    def __init__(
+        self, clock: Callable[[], float], now: Callable[[], datetime], patiently: Patiently
+    ) -> None:
         self.patiently = patiently
         self._clock = clock
+        self._now = now
         self._streams: list[Stream] = []
         self._growing = 0
         self._times: deque[float] = deque(maxlen=BURST)
+        self._old_times: deque[float] = deque(maxlen=OLD_BURST)
         self._worker: asyncio.Task[None] | None = None
         self._pause: asyncio.Task[None] | None = None
+        self._paused_until = NEVER
 
     @property
     def idle(self) -> bool:
         """Whether nothing is left here that later edits depend on."""
-        quiet = not self._times or self._clock() - self._times[-1] > WINDOW
+        quiet = not self._times or self._clock() - self._times[-1] > max(WINDOW, OLD_WINDOW)
         return quiet and not self._streams and not self._growing
 
     def begin_growing(self) -> bool:
@@ -132,19 +145,20 @@ class Lane:
         if stream.ended is None or stream.render is None:
             self._streams.remove(stream)
 
-    def wake(self, *, now: bool = False) -> None:
-        """There is something to do; `now` where it goes before what is waited for."""
+    def wake(self, stream: Stream) -> None:
+        """There is something to do for a stream, perhaps before what is waited for."""
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
-        elif now and self._pause is not None:
+        elif self._pause is not None and self._due(stream) < self._paused_until:
             self._pause.cancel()
 
     async def _work(self) -> None:
         while waiting := [stream for stream in self._streams if stream.render is not None]:
-            stream = min(waiting, key=lambda s: (s.ended is None, s.edited))
-            wait = self._due(stream) - self._clock()
-            if wait > 0:
-                self._pause = asyncio.create_task(asyncio.sleep(wait))
+            now = self._clock()
+            stream = min(waiting, key=lambda s: (max(now, self._due(s)), s.ended is None, s.edited))
+            if (due := self._due(stream)) > now:
+                self._paused_until = due
+                self._pause = asyncio.create_task(asyncio.sleep(due - now))
                 await asyncio.wait({self._pause})
             else:
                 await self._edit(stream)
@@ -153,10 +167,15 @@ class Lane:
 
     def _due(self, stream: Stream) -> float:
         free = self._times[0] + WINDOW if len(self._times) == BURST else NEVER
+        if self._is_old(stream) and len(self._old_times) == OLD_BURST:
+            free = max(free, self._old_times[0] + OLD_WINDOW)
         if stream.ended is not None:
             return free
         last = self._times[-1] if self._times else NEVER
         return max(free, last + GAP, stream.edited + max(ALONE, GAP * self._growing))
+
+    def _is_old(self, stream: Stream) -> bool:
+        return self._now() - discord.utils.snowflake_time(stream.message.id) > OLD
 
     async def _edit(self, stream: Stream) -> None:
         render, stream.render, ended = stream.render, None, stream.ended
@@ -166,6 +185,8 @@ class Lane:
                 return
             stream.edited = self._clock()
             self._times.append(stream.edited)
+            if self._is_old(stream):
+                self._old_times.append(stream.edited)
             await stream.message.edit(view=view, allowed_mentions=NO_PINGS)
         except Exception as error:  # noqa: BLE001 - the others of the bucket must not wait for ever
             if ended is not None and not ended.done():
@@ -187,9 +208,14 @@ class Edits:
     """The lanes by bucket: a channel's id, or an interaction's."""
 
     def __init__(
-        self, *, clock: Callable[[], float] = time.monotonic, patiently: Patiently = simply
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = discord.utils.utcnow,
+        patiently: Patiently = simply,
     ) -> None:
         self._clock = clock
+        self._now = now
         self._patiently = patiently
         self._lanes: dict[int, Lane] = {}
 
@@ -197,5 +223,5 @@ class Edits:
         """The bucket's lane; the same one as long as something is in it."""
         if bucket not in self._lanes:
             self._lanes = {key: lane for key, lane in self._lanes.items() if not lane.idle}
-            self._lanes[bucket] = Lane(self._clock, self._patiently)
+            self._lanes[bucket] = Lane(self._clock, self._now, self._patiently)
         return self._lanes[bucket]

@@ -12,7 +12,7 @@ import structlog
 
 from bot.battles import BattleCancelled
 from bot.errors import BattleError, StorageError
-from cogs._edits import FAULTS, Edits
+from cogs._edits import FAULTS
 from cogs._render import battles as battle_views
 from cogs._stage import PrivateStage, Stage
 from cogs._typing import Sign, Typing
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from discord.ui import LayoutView
 
     from bot.battles import Ask, BattleService
-    from bot.patience import Patiently
-    from cogs._edits import Editable
+    from cogs._edits import Editable, Edits
     from storage.records import Battle, Turn
 
 log = structlog.get_logger(__name__)
@@ -48,9 +47,9 @@ TOKEN_GONE = {10015, 50027}
 class Runner:
     """Has battles answered on stages, and waits for them when the client closes."""
 
-    def __init__(self, battles: BattleService, *, patiently: Patiently) -> None:
+    def __init__(self, battles: BattleService, *, edits: Edits) -> None:
         self._battles = battles
-        self._edits = Edits(patiently=patiently)
+        self._edits = edits
         self._typing = Typing()
         self._at_work: set[asyncio.Task[Any]] = set()
         self._closing = False

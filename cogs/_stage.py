@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from bot.closing import result_of
 from bot.errors import StorageError
 from cogs._edits import FAULTS
 from cogs._render import battles as battle_views
@@ -88,8 +89,11 @@ class Stage:
             self._show(partial(self._growing, growth))
 
     async def opens(self, battle: Battle) -> int:
-        """Show the ballot; returns the message's id. Raises what Discord raises."""
-        return (await self._end(battle_views.ballot(battle, asked=self._asked))).id
+        """Show the ballot, or who was who; returns the message's id.
+
+        Raises what Discord raises.
+        """
+        return (await self._end(battle_views.shown(result_of(battle), asked=self._asked))).id
 
     async def explains(self, text: str) -> None:
         """Say why there is no ballot. Raises what Discord raises."""

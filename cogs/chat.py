@@ -15,12 +15,14 @@ from bot.answers import visible
 from bot.battles import Ask
 from bot.errors import BattleError, LimitReached, TwofoldError
 from cogs._conversation import SILENT, addressed, conversation, prompt_of
-from cogs._edits import FAULTS, NO_PINGS
+from cogs._edits import FAULTS, NO_PINGS, Edits
 from cogs._render import battles as battle_views
 from cogs._render import layout
 from cogs._running import Runner
+from cogs.closing import ClosingCog
 from cogs.errors import tell
 from cogs.more import MoreCog
+from cogs.prompts import PromptsCog
 from storage.records import Conversation, Turn
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
     from bot.battles import BattleService
     from bot.client import TwofoldClient
-    from bot.guilds import GuildService
+    from bot.governing import GuildService
     from cogs._stage import Stage
     from storage.records import Battle
 
@@ -62,6 +64,11 @@ class ChatCog(commands.Cog):
         self._client.tree.add_command(self._menu)
         self._mending = asyncio.create_task(self._runner.hold(self._tell_interrupted()))
 
+    async def mended(self) -> None:
+        """Wait until the messages that an earlier process left are as they should be."""
+        if self._mending is not None:
+            await asyncio.wait({self._mending})
+
     async def cog_unload(self) -> None:
         """Let running battles end before the client closes; give the rest up."""
         self._client.tree.remove_command(self._menu.name, type=self._menu.type)
@@ -81,17 +88,6 @@ class ChatCog(commands.Cog):
             if not isinstance(error, LimitReached) or error.news:
                 with suppress(*FAULTS):
                     await message.reply(view=layout.message(error.user_message))
-
-    @commands.Cog.listener()
-    async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
-        """A deleted prompt is not answered any more."""
-        await self._battles.cancel(event.message_id)
-
-    @commands.Cog.listener()
-    async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
-        """The same for many at once."""
-        for message_id in event.message_ids:
-            await self._battles.cancel(message_id)
 
     @app_commands.command(description="Ask something and get two answers to vote on.")
     @app_commands.describe(prompt="What you want answered, word for word.")
@@ -199,14 +195,27 @@ class ChatCog(commands.Cog):
 async def setup(client: TwofoldClient) -> None:
     """Discord.py calls this when the client loads the extension."""
     services = client.services
-    runner = Runner(services.battles, patiently=services.patiently)
+    edits = Edits(patiently=services.patiently)
+    runner = Runner(services.battles, edits=edits)
+    chat = ChatCog(
+        client,
+        battles=services.battles,
+        guilds=services.guilds,
+        runner=runner,
+        context_messages=services.config.context_messages,
+    )
+    await client.add_cog(chat)
     await client.add_cog(
-        ChatCog(
+        ClosingCog(
             client,
             battles=services.battles,
-            guilds=services.guilds,
-            runner=runner,
-            context_messages=services.config.context_messages,
+            closing=services.closing,
+            retention=services.retention,
+            edits=edits,
+            mended=chat.mended,
         )
     )
-    await client.add_cog(MoreCog(battles=services.battles, runner=runner))
+    await client.add_cog(
+        PromptsCog(client, battles=services.battles, retention=services.retention, edits=edits)
+    )
+    await client.add_cog(MoreCog(battles=services.battles, voting=services.voting, runner=runner))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import discord
 
     from bot.battles import Ask, BattleService
+    from bot.voting import VotingService
     from cogs._running import Runner
     from storage.records import Battle
 
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 class MoreCog(commands.Cog):
     """Hears the button with the three dots, and those of the message that it opens."""
 
-    def __init__(self, *, battles: BattleService, runner: Runner) -> None:
+    def __init__(self, *, battles: BattleService, voting: VotingService, runner: Runner) -> None:
         self._battles = battles
+        self._voting = voting
         self._runner = runner
 
     @commands.Cog.listener()
@@ -69,7 +71,9 @@ class MoreCog(commands.Cog):
         self, interaction: discord.Interaction, battle_id: int, side: Side
     ) -> Response:
         battle = await self._battle(interaction, battle_id)
-        return battle_views.full_text(battle, side, self._battles.full_text(battle, side))
+        text = self._battles.full_text(battle, side)
+        await self._voting.opened_full_text(battle, interaction.user.id)
+        return battle_views.full_text(battle, side, text)
 
     async def _sequel(
         self, interaction: discord.Interaction, battle_id: int, make: Callable[..., Ask]

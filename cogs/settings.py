@@ -1,214 +1,199 @@
-"""The admins' settings, with a subcommand for each that is declared."""
+"""The admins' settings: one command, and the panel that it opens."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.growth import Showing
-from bot.guilds import ALL, Others
-from bot.roster import permitted
-from cogs._render import layout
-from cogs._render import settings as setting_views
-from cogs.errors import tell
-from storage.records import Continuing
+from bot.errors import ConfigError
+from bot.guilds import SETTINGS
+from bot.settings import PERMISSION, Group
+from cogs._render import settings as views
+from cogs._render.settings import Panel
+from cogs._responding import Response, amend, respond
+from cogs.errors import report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Coroutine, Iterator, Mapping, Sequence
 
     from bot.client import TwofoldClient
-    from bot.config import Config
-    from bot.guilds import GuildService, GuildSettings
-    from bot.prompting import PromptTemplate
-    from storage.records import Contender
+    from bot.governing import GuildService
+    from bot.guilds import GuildSettings
 
 
-@app_commands.guild_only()
-@app_commands.default_permissions(manage_guild=True)
-class SettingsCog(commands.GroupCog, group_name="settings", group_description="How I behave here."):
+class SettingsCog(commands.Cog):
     """Shows and changes a guild's settings."""
 
-    def __init__(
-        self,
-        *,
-        guilds: GuildService,
-        templates: Mapping[str, PromptTemplate],
-        contenders: Sequence[Contender],
-        config: Config,
-    ) -> None:
+    def __init__(self, *, guilds: GuildService) -> None:
         self._guilds = guilds
-        self._templates = templates
-        self._contenders = contenders
-        self._config = config
 
-    async def interaction_check(self, interaction: discord.Interaction, /) -> bool:
-        """Discord hides the commands from others; a server may have changed that."""
-        if not interaction.permissions.manage_guild:
-            raise app_commands.MissingPermissions(["manage_guild"])
-        return True
-
-    @app_commands.command(description="Show the settings of this server.")
-    async def show(self, interaction: discord.Interaction) -> None:
-        """The effective values with their sources."""
-        await self._answer(interaction, "")
-
-    @app_commands.command(description="Answer every message of a channel, or stop doing so.")
-    @app_commands.describe(channel="Which channel.", answers="On: every message of a person.")
-    async def channel(
+    @app_commands.command(name="settings", description="How I behave here.")
+    @app_commands.describe(setting="Go straight to one of them.")
+    @app_commands.guild_only()
+    @app_commands.default_permissions(discord.Permissions(**{PERMISSION: True}))
+    async def settings(
         self,
         interaction: discord.Interaction,
-        channel: discord.TextChannel | discord.VoiceChannel | discord.ForumChannel,
-        answers: Literal["on", "off"] = "on",
+        setting: app_commands.Range[str, 1, 100] | None = None,
     ) -> None:
-        """Turn a channel on or off."""
-        guild_id = _guild(interaction)
-        await self._guilds.set_channel(guild_id, channel.id, answers=answers == "on")
-        what = "is answered twice" if answers == "on" else "is no longer answered by itself"
-        lines = [f"Every message in {channel.mention} {what}."]
-        if answers == "on":
-            lacking = _lacking(channel)
-            reads = interaction.client.intents.message_content
-            lines += setting_views.channel_warnings(lacking, reads_messages=reads)
-        await self._answer(interaction, "\n".join(lines))
+        """The panel, or one setting's control."""
+        _check_permission(interaction)
+        if setting is None:
+            await respond(interaction, _alone(self._done(interaction, "show", None, ())))
+        else:
+            await self._change(interaction, _key(setting))
 
-    @commands.Cog.listener()
-    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
-        """A channel that is gone need not be listed."""
-        if channel.id in (await self._guilds.settings(channel.guild.id)).channels:
-            await self._guilds.set_channel(channel.guild.id, channel.id, answers=False)
-
-    @app_commands.command(description="Choose how models that only continue text are prompted.")
-    @app_commands.describe(template="What of the conversation such a model gets to see.")
-    async def template(self, interaction: discord.Interaction, template: str) -> None:
-        """Choose the prompt template of this server."""
-        await self._guilds.set_template(_guild(interaction), template)
-        await self._answer(interaction, f"Prompts are now given as `{template}`.")
-
-    @template.autocomplete("template")
-    async def suggest_template(
+    @settings.autocomplete("setting")
+    async def suggest(
         self,
         interaction: discord.Interaction,  # noqa: ARG002 - discord.py's signature
         current: str,
     ) -> list[app_commands.Choice[str]]:
-        """The templates with what each is for."""
+        """The settings with their help."""
+        named = {key: f"{s.label}: {s.help}" for key, s in SETTINGS.items()}
         return [
-            app_commands.Choice(name=f"{name}: {template.help}"[:100], value=name)
-            for name, template in self._templates.items()
-            if current.lower() in f"{name} {template.help}".lower()
-        ][:25]
+            app_commands.Choice(name=name[:100], value=key)
+            for key, name in named.items()
+            if current.lower() in f"{key} {name}".lower()
+        ][: views.MOST_OPTIONS]
 
-    @app_commands.command(description="Choose which models meet in this server.")
-    @app_commands.describe(contender="Which one.", use="On: it may be drawn for a battle here.")
-    async def contenders(
-        self,
-        interaction: discord.Interaction,
-        contender: app_commands.Range[str, 1, 64],
-        use: Literal["on", "off"],
+    @commands.Cog.listener()
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        """A button, a menu or a form of the panel, whichever process made it."""
+        data = cast("Mapping[str, Any]", interaction.data or {})
+        if not str(data.get("custom_id", "")).startswith(views.PREFIX):
+            return
+        try:
+            # Discord hides the command from others; their presses it does not stop.
+            _check_permission(interaction)
+            await self._act(interaction, data)
+        except Exception as error:  # noqa: BLE001 - discord.py would drop it without a word
+            await report(interaction, error)
+
+    @commands.Cog.listener()
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        """A channel that is gone need not be listed."""
+        await self._current(channel.guild, channel.guild.id)
+
+    async def _change(self, interaction: discord.Interaction, key: str) -> None:
+        panel = await self._panel(interaction)
+        if SETTINGS[key].control in views.FORMS:
+            await interaction.response.send_modal(panel.form(key))
+        elif interaction.message is None:
+            await interaction.response.send_message(view=panel.setting(key), ephemeral=True)
+        else:
+            await interaction.response.edit_message(view=panel.setting(key))
+
+    async def _act(self, interaction: discord.Interaction, data: Mapping[str, Any]) -> None:
+        known = views.KNOWN.fullmatch(data["custom_id"])
+        if known is None:
+            raise ConfigError(views.STRANGE)
+        if known["action"] == "change":
+            await self._change(interaction, known["key"])
+            return
+        values = [known["value"]] if known["value"] else _values(data)
+        done = self._done(interaction, known["place"] or known["action"], known["key"], values)
+        if interaction.message is None:  # a form that a command opened
+            await respond(interaction, _alone(done))
+        else:
+            await amend(interaction, done)
+
+    async def _done(
+        self, interaction: discord.Interaction, action: str, key: str | None, values: Sequence[str]
+    ) -> discord.ui.LayoutView:
+        """Do what was pressed; what is to be seen then."""
+        if key and action in {"set", "reset"}:
+            await self._set(interaction, key, values if action == "set" else None)
+        panel = await self._panel(interaction)
+        if action == "history":
+            return panel.history(await self._guilds.history(_guild_id(interaction)))
+        if key and action != "show":
+            panel = replace(panel, said=f"Changed. **{SETTINGS[key].label}**: {panel.now(key)}")
+        group = SETTINGS[key].group if key else Group.__members__.get("".join(values))
+        return panel.group(group) if group else panel.overview()
+
+    async def _set(
+        self, interaction: discord.Interaction, key: str, values: Sequence[str] | None
     ) -> None:
-        """Turn a contender on or off in this server."""
-        await self._guilds.set_contender(_guild(interaction), contender, meets=use == "on")
-        which = "All contenders are" if contender == ALL else f"`{contender}` is"
-        await self._answer(interaction, f"{which} {use} here.")
+        """Store what was picked or written; nothing at all is the default."""
+        value: object = None
+        if values is not None and SETTINGS[key].control in views.LISTS:
+            kept = (await self._panel(interaction)).kept(key)
+            value = list(dict.fromkeys([*values, *map(str, kept)]))
+        elif values:
+            value = values[0].strip()
+        await self._guilds.set(_guild_id(interaction), key, value or None, by=interaction.user.id)
 
-    @contenders.autocomplete("contender")
-    async def suggest_contender(
-        self, interaction: discord.Interaction, current: str
-    ) -> list[app_commands.Choice[str]]:
-        """The contenders with their kinds and whether they are on here."""
-        chosen = (await self._guilds.settings(_guild(interaction))).contenders
-        on = permitted(self._contenders, chosen)
-        offered = {
-            c.slug: f"{c.slug}: {layout.KIND_NAMES[c.kind]}, {'on' if c in on else 'off'} here"
-            for c in self._contenders
-        }
-        return [
-            app_commands.Choice(name=name[:100], value=slug)
-            for slug, name in {**offered, ALL: "all of them"}.items()
-            if current.lower() in name.lower()
-        ][:25]
+    async def _panel(self, interaction: discord.Interaction) -> Panel:
+        current = await self._current(interaction.guild, _guild_id(interaction))
+        reads = interaction.client.intents.message_content
+        warnings = _warnings(interaction.guild, current, reads_messages=reads)
+        return Panel(guilds=self._guilds, current=current, warnings=tuple(warnings))
 
-    @app_commands.command(description="Choose how the two answers appear.")
-    @app_commands.describe(answers="At once when both are done, or growing side by side.")
-    async def showing(
-        self, interaction: discord.Interaction, answers: Literal["at_once", "lockstep"]
-    ) -> None:
-        """Choose how answers appear in this server."""
-        chosen = Showing(answers)
-        await self._guilds.set_showing(_guild(interaction), chosen)
-        how = "when both are done" if chosen is Showing.AT_ONCE else "growing side by side"
-        await self._answer(interaction, f"Answers now appear {how}.")
-
-    @app_commands.command(description="Choose which of two answers a conversation goes on from.")
-    @app_commands.describe(answer="The winner of the votes so far, or always the same model's.")
-    async def continuing(
-        self, interaction: discord.Interaction, answer: Literal["winner", "instruct", "base"]
-    ) -> None:
-        """Choose the answer that the models take for what was said."""
-        chosen = Continuing(answer)
-        await self._guilds.set_continuing(_guild(interaction), chosen)
-        await self._answer(
-            interaction, f"Conversations now go on from {setting_views.CONTINUING[chosen]}."
-        )
-
-    @app_commands.command(description="Choose what models get of members who have not agreed.")
-    @app_commands.describe(messages="As they are, or a placeholder that says nothing.")
-    async def others(
-        self,
-        interaction: discord.Interaction,
-        messages: Literal["as_they_are", "placeholder"],
-    ) -> None:
-        """Choose whether messages of members who have not agreed to be kept are context."""
-        chosen = Others(messages)
-        await self._guilds.set_others(_guild(interaction), chosen)
-        await self._answer(
-            interaction,
-            f"Members who have not agreed to be kept are now given {setting_views.OTHERS[chosen]}.",
-        )
-
-    @app_commands.command(description="Lower how many messages are answered in a minute.")
-    @app_commands.describe(
-        member="For each member; leave it out for the operator's limit.",
-        server="For all members together; leave it out for the operator's limit.",
-    )
-    async def limits(
-        self,
-        interaction: discord.Interaction,
-        member: app_commands.Range[int, 1] | None = None,
-        server: app_commands.Range[int, 1] | None = None,
-    ) -> None:
-        """Choose the limits of this server."""
-        await self._guilds.set_limits(_guild(interaction), member=member, guild=server)
-        await self._answer(interaction, "The limits are changed.")
-
-    async def _answer(self, interaction: discord.Interaction, done: str) -> None:
-        current = await self._without_gone_channels(interaction.guild, _guild(interaction))
-        text = setting_views.settings(current, config=self._config, contenders=self._contenders)
-        await tell(interaction, f"{done}\n\n{text}".strip())
-
-    async def _without_gone_channels(
-        self, guild: discord.Guild | None, guild_id: int
-    ) -> GuildSettings:
+    async def _current(self, guild: discord.Guild | None, guild_id: int) -> GuildSettings:
         """The settings, less the channels that were deleted while nobody was listening."""
         settings = await self._guilds.settings(guild_id)
-        for channel_id in settings.channels:
-            if guild is not None and guild.get_channel(channel_id) is None:
-                settings = await self._guilds.set_channel(guild_id, channel_id, answers=False)
+        if guild is None or guild.unavailable:
+            return settings
+        there = [channel for channel in settings.channels if guild.get_channel(channel)]
+        if len(there) < len(settings.channels):
+            settings = await self._guilds.set(guild_id, "channels", there, by=guild.me.id)
         return settings
 
 
-def _lacking(channel: discord.abc.GuildChannel) -> list[str]:
+async def _alone(making: Coroutine[Any, Any, discord.ui.LayoutView]) -> Response:
+    return Response(await making)
+
+
+def _warnings(
+    guild: discord.Guild | None, settings: GuildSettings, *, reads_messages: bool
+) -> Iterator[str]:
+    """What keeps the channels from being answered in."""
+    where: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+    for channel in map(guild.get_channel, settings.channels) if guild else ():
+        if channel and (lacking := _lacking(channel)):
+            where[lacking].append(channel.id)
+    for lacking, channels in where.items():
+        yield views.lacking(channels, lacking)
+    if settings.channels and not reads_messages:
+        yield views.NO_CONTENT
+
+
+def _lacking(channel: discord.abc.GuildChannel) -> tuple[str, ...]:
     """The permissions that answering there needs and that the bot has not."""
     threads = isinstance(channel, discord.ForumChannel)
     send = "send_messages_in_threads" if threads else "send_messages"
     granted = channel.permissions_for(channel.guild.me)
     needed = ("view_channel", send, "read_message_history")
-    return [name.replace("_", " ").title() for name in needed if not getattr(granted, name)]
+    return tuple(name.replace("_", " ").title() for name in needed if not getattr(granted, name))
 
 
-def _guild(interaction: discord.Interaction) -> int:
+def _values(data: Mapping[str, Any]) -> list[str]:
+    """What was picked from a menu, or written into a form."""
+    if "components" in data:
+        return [part["component"]["value"] for part in data["components"]]
+    return list(data.get("values", ()))
+
+
+def _key(name: str) -> str:
+    """The setting that is meant: suggestions are keys, but a label may be written too."""
+    for key, setting in SETTINGS.items():
+        if name.lower() in {key, setting.label.lower()}:
+            return key
+    raise ConfigError(f"There is no setting “{name}”. Choose one that is suggested.")
+
+
+def _check_permission(interaction: discord.Interaction) -> None:
+    if not getattr(interaction.permissions, PERMISSION):
+        raise app_commands.MissingPermissions([PERMISSION])
+
+
+def _guild_id(interaction: discord.Interaction) -> int:
     if interaction.guild_id is None:
         raise app_commands.NoPrivateMessage
     return interaction.guild_id
@@ -216,12 +201,4 @@ def _guild(interaction: discord.Interaction) -> int:
 
 async def setup(client: TwofoldClient) -> None:
     """Discord.py calls this when the client loads the extension."""
-    services = client.services
-    await client.add_cog(
-        SettingsCog(
-            guilds=services.guilds,
-            templates=services.templates,
-            contenders=services.roster.contenders,
-            config=services.config,
-        )
-    )
+    await client.add_cog(SettingsCog(guilds=client.services.guilds))

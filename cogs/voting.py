@@ -1,60 +1,192 @@
-"""Presses on a ballot: stored, confirmed, revealed to the voter alone."""
+"""The ballot and what follows a vote: the guess, the reveal, reasons, better texts, undoing."""
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
+import discord
+import structlog
 from discord.ext import commands
 
 from bot.errors import VoteRefused
-from bot.voting import Press
+from bot.voting import NothingWritten, turned
+from cogs import _modals
+from cogs._pressing import take
+from cogs._render import battles as battle_views
 from cogs._render import votes as vote_views
-from cogs._responding import Response, respond
-from cogs._views import BattleButton
-from cogs.errors import report
-from storage.records import Choice
+from cogs._responding import Response, amend, respond
+from cogs._views import UNSURE, BattleButton
+from cogs.errors import report, sentence
+from storage.records import Choice, Reason, Side
 
 if TYPE_CHECKING:
-    import discord
+    from collections.abc import Coroutine
+    from typing import Any
 
+    from bot.battles import BattleService
     from bot.client import TwofoldClient
-    from bot.voting import VotingService
+    from bot.voting import OwnView, VotingService
+    from cogs._views import Meant
+
+log = structlog.get_logger(__name__)
 
 
 class VotingCog(commands.Cog):
-    """Hears the ballot's buttons."""
+    """Hears the ballot's buttons, and those of the message that a voter gets."""
 
-    def __init__(self, *, voting: VotingService) -> None:
+    def __init__(self, *, voting: VotingService, battles: BattleService) -> None:
         self._voting = voting
+        self._battles = battles
 
     @commands.Cog.listener()
     async def on_vote_press(
         self, interaction: discord.Interaction, battle_id: int, part: str
     ) -> None:
-        """Store the press, then confirm it; what was acknowledged is on disk."""
-        press = Press(
-            battle_id=battle_id,
-            choice=Choice(part),
-            voter_id=interaction.user.id,
-            voter_is_bot=interaction.user.bot,
-            guild_id=interaction.guild_id,
-            channel_id=interaction.channel_id or 0,
-        )
+        """A choice on a ballot."""
+        await take(interaction, battle_id, Choice(part), voting=self._voting)
+
+    @commands.Cog.listener()
+    async def on_guess_press(
+        self, interaction: discord.Interaction, battle_id: int, part: str
+    ) -> None:
+        """Store the guess; tell who was who in the place of the question.
+
+        Others hear of it as `on_vote_told`.
+        """
+        side = None if part == UNSURE else Side(part)
+        guessing = self._voting.guess(battle_id, interaction.user.id, side)
+        await _told(interaction, amend(interaction, _page(guessing)))
+        interaction.client.dispatch("vote_told", battle_id)
+
+    @commands.Cog.listener()
+    async def on_look_press(
+        self, interaction: discord.Interaction, battle_id: int, _part: str | None
+    ) -> None:
+        """Back to the reveal."""
+        looking = self._voting.own(battle_id, interaction.user.id)
+        await _told(interaction, amend(interaction, _page(looking)))
+
+    @commands.Cog.listener()
+    async def on_why_press(
+        self, interaction: discord.Interaction, battle_id: int, _part: str | None
+    ) -> None:
+        """Offer the reasons."""
+        await _told(interaction, amend(interaction, self._reasons(interaction, battle_id)))
+
+    @commands.Cog.listener()
+    async def on_reason_press(
+        self, interaction: discord.Interaction, battle_id: int, part: str
+    ) -> None:
+        """Store the reason, or open a form for another one."""
+        reason = Reason(part)
+        if reason is Reason.OTHER:
+            await _told(interaction, self._ask_why(interaction, battle_id))
+            return
+        explaining = self._voting.explain(battle_id, interaction.user.id, reason)
+        await _told(interaction, amend(interaction, _page(explaining)))
+
+    @commands.Cog.listener()
+    async def on_fix_press(
+        self, interaction: discord.Interaction, battle_id: int, part: str
+    ) -> None:
+        """Open a form with the answer."""
+        await _told(interaction, self._ask_fix(interaction, battle_id, Side(part)))
+
+    @commands.Cog.listener()
+    async def on_undo_press(
+        self, interaction: discord.Interaction, battle_id: int, _part: str | None
+    ) -> None:
+        """Take the vote back."""
+        await _told(interaction, amend(interaction, self._undo(interaction, battle_id)))
+
+    @commands.Cog.listener()
+    async def on_read_press(
+        self, interaction: discord.Interaction, battle_id: int, part: str
+    ) -> None:
+        """Show all of an answer to somebody who has voted, or got the ballot alone."""
+        await _told(interaction, respond(interaction, self._read(interaction, battle_id, part)))
+
+    @commands.Cog.listener()
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        """A form was handed in, maybe one that was opened before a restart."""
+        if interaction.type is not discord.InteractionType.modal_submit:
+            return
+        form = _modals.meant_by(interaction)
+        if form is None or form.action not in {"fix", "why"}:
+            return
+        text = _modals.written(interaction)
         try:
-            await respond(interaction, self._cast(press))
-        except Exception as error:  # noqa: BLE001 - discord.py would drop it without a word
-            await report(interaction, error)
+            await amend(interaction, _page(self._add(form, interaction.user.id, text)))
+        except NothingWritten as nothing:
+            await report(interaction, nothing)
+        except Exception as error:  # noqa: BLE001 - what was written must not be lost
+            await _give_back(interaction, error, text)
 
     @commands.Cog.listener()
     async def on_strange_press(self, interaction: discord.Interaction) -> None:
         """A button of another version of this bot."""
         await report(interaction, VoteRefused(vote_views.STRANGE_BUTTON))
 
-    async def _cast(self, press: Press) -> Response:
-        return Response(vote_views.reveal(await self._voting.cast(press)))
+    async def _reasons(
+        self, interaction: discord.Interaction, battle_id: int
+    ) -> discord.ui.LayoutView:
+        own = await self._voting.open_to_remarks(battle_id, interaction.user.id)
+        return vote_views.reasons(own)
+
+    async def _ask_why(self, interaction: discord.Interaction, battle_id: int) -> None:
+        own = await self._voting.open_to_remarks(battle_id, interaction.user.id)
+        await interaction.response.send_modal(_modals.comment(own))
+
+    async def _ask_fix(self, interaction: discord.Interaction, battle_id: int, side: Side) -> None:
+        own = await self._voting.open_to_remarks(battle_id, interaction.user.id)
+        await interaction.response.send_modal(_modals.fix(own, side))
+
+    async def _add(self, form: Meant, voter_id: int, text: str) -> OwnView:
+        if form.action == "why":
+            return await self._voting.comment(form.battle_id, voter_id, text)
+        return await self._voting.improve(form.battle_id, voter_id, Side(form.part or ""), text)
+
+    async def _undo(
+        self, interaction: discord.Interaction, battle_id: int
+    ) -> discord.ui.LayoutView:
+        return vote_views.undone(await self._voting.undo(battle_id, interaction.user.id))
+
+    async def _read(self, interaction: discord.Interaction, battle_id: int, part: str) -> Response:
+        own = await self._voting.readable(battle_id, interaction.user.id)
+        side = turned(Side(part), swapped=own.swapped)
+        text = self._battles.full_text(own.battle, side)
+        await self._voting.opened_full_text(own.battle, interaction.user.id)
+        return battle_views.full_text(own.battle, side, text)
+
+
+async def _page(work: Coroutine[Any, Any, OwnView]) -> discord.ui.LayoutView:
+    return vote_views.page(await work)
+
+
+async def _told(interaction: discord.Interaction, work: Coroutine[Any, Any, None]) -> None:
+    """Do it, or tell why not."""
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001 - discord.py would drop it without a word
+        await report(interaction, error)
+
+
+async def _give_back(interaction: discord.Interaction, error: Exception, text: str) -> None:
+    """Tell why it was not stored, with what was written as a file."""
+    told = f"{sentence(error)} Nothing was stored; what you wrote is in the file."
+    file = discord.File(io.BytesIO(text.encode()), "your-text.txt")
+    try:
+        if interaction.response.is_done():
+            await interaction.followup.send(told, file=file, ephemeral=True)
+        else:
+            await interaction.response.send_message(told, file=file, ephemeral=True)
+    except discord.HTTPException as gone:
+        log.warning("could not give a text back", status=gone.status, code=gone.code)
 
 
 async def setup(client: TwofoldClient) -> None:
     """Discord.py calls this when the client loads the extension."""
     client.add_dynamic_items(BattleButton)
-    await client.add_cog(VotingCog(voting=client.services.voting))
+    services = client.services
+    await client.add_cog(VotingCog(voting=services.voting, battles=services.battles))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from storage.errors import StorageError
 from storage.records import (
@@ -14,8 +14,6 @@ from storage.records import (
     Closing,
     Conversation,
     Purpose,
-    Vote,
-    VotedBattle,
 )
 from storage.rows import (
     answer_of,
@@ -24,26 +22,20 @@ from storage.rows import (
     conversation_from_json,
     conversation_to_json,
     turn_values,
-    vote_of,
     without_texts,
 )
 from storage.schema import answers as answer_rows
-from storage.schema import battles, contenders, turns, votes
+from storage.schema import battles, contenders, turns
 from storage.transactions import insert_if_new
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime, timedelta
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from storage.transactions import Transactions
-
-# How many battles an export holds in memory at once.
-_PAGE = 100
-
-_ON_SHOW = (BattleState.OPEN, BattleState.CLOSED)
 
 
 class BattleStore:
@@ -95,18 +87,26 @@ class BattleStore:
             return battle_of(row, ())
 
     async def open(
-        self, battle_id: int, answers: Sequence[Answer], *, at: datetime
+        self,
+        battle_id: int,
+        answers: Sequence[Answer],
+        *,
+        at: datetime,
+        closing: Closing | None = None,
     ) -> Battle | None:
         """Store both answers and let the vote begin: `answering → open`.
 
-        None, and nothing stored, when the battle is no longer answering. The answers come
-        back with their ids. Raises StorageError when a contender is not registered.
+        Where there is a reason for `closing`, the battle is closed at once. None, and nothing
+        stored, when it is no longer answering. The answers come back with their ids. Raises
+        StorageError when a contender is not registered.
         """
         async with self._transactions.write() as connection:
             if not await _move(
                 connection, battle_id, BattleState.ANSWERING, BattleState.OPEN, opened_at=at
             ):
                 return None
+            if closing is not None:
+                await _close(connection, battle_id, because=closing, at=at)
             ids = await _contender_ids(connection, {answer.contender for answer in answers})
             rows = [
                 answer_values(answer, battle_id=battle_id, contender_id=ids[answer.contender])
@@ -116,9 +116,9 @@ class BattleStore:
             return await _one(connection, battles.c.id == battle_id)
 
     async def shown(self, battle_id: int, message_id: int) -> bool:
-        """Remember which message shows the battle; False where it has ended meanwhile."""
-        unended = battles.c.state.in_((BattleState.ANSWERING, BattleState.OPEN))
-        statement = update(battles).where(battles.c.id == battle_id, unended)
+        """Remember which message shows the battle; False where it was given up meanwhile."""
+        given_up = battles.c.state.in_((BattleState.FAILED, BattleState.CANCELLED))
+        statement = update(battles).where(battles.c.id == battle_id, ~given_up)
         async with self._transactions.write() as connection:
             done = await connection.execute(statement.values(shown_message_id=message_id))
         return done.rowcount == 1
@@ -134,14 +134,15 @@ class BattleStore:
     async def close(self, battle_id: int, *, because: Closing, at: datetime) -> bool:
         """End the vote; False when the battle is not open, closed already for instance."""
         async with self._transactions.write() as connection:
-            return await _move(
-                connection,
-                battle_id,
-                BattleState.OPEN,
-                BattleState.CLOSED,
-                closed_because=because,
-                closed_at=at,
-            )
+            return await _close(connection, battle_id, because=because, at=at)
+
+    async def revealed(self, battle_id: int, *, at: datetime) -> None:
+        """Note that the message of a closed battle tells who was who, or that there is none."""
+        statement = update(battles).where(
+            battles.c.id == battle_id, battles.c.state == BattleState.CLOSED
+        )
+        async with self._transactions.write() as connection:
+            await connection.execute(statement.values(revealed_at=at))
 
     async def cancel(self, battle_id: int, *, at: datetime) -> bool:
         """Withdraw a battle that is answering or open and wipe every text in it.
@@ -158,7 +159,7 @@ class BattleStore:
             ids = (await connection.scalars(unfinished)).all()
             for battle_id in ids:
                 await _drop(connection, battle_id, BattleState.FAILED, failure=reason, at=at)
-            return await _load(connection, battles.c.id.in_(ids))
+            return await load(connection, battles.c.id.in_(ids))
 
     async def just_opened(self, *, within: timedelta) -> tuple[Battle, ...]:
         """The open battles with a message that were opened last: `within` before the very last."""
@@ -166,7 +167,7 @@ class BattleStore:
             last = await connection.scalar(select(func.max(battles.c.opened_at)))
             if last is None:
                 return ()
-            return await _load(
+            return await load(
                 connection,
                 battles.c.state == BattleState.OPEN,
                 battles.c.opened_at >= last - within,
@@ -186,43 +187,12 @@ class BattleStore:
     async def by_shown_many(self, message_ids: Collection[int]) -> dict[int, Battle]:
         """Find the battles that these messages show, by message id; others are left out."""
         async with self._transactions.read() as connection:
-            found = await _load(connection, battles.c.shown_message_id.in_(message_ids))
+            found = await load(connection, battles.c.shown_message_id.in_(message_ids))
         return {
             battle.shown_message_id: battle
             for battle in found
             if battle.shown_message_id is not None
         }
-
-    async def voted(self) -> AsyncIterator[VotedBattle]:
-        """Yield every battle with at least one vote, whatever its state and purpose, by id.
-
-        One unchanging view, read a hundred battles at a time. It holds a connection until
-        it is exhausted: leave it early through `contextlib.aclosing`.
-        """
-        last = 0
-        has_vote = exists().where(votes.c.battle_id == battles.c.id)
-        async with self._transactions.read() as connection:
-            while page := await _load(connection, battles.c.id > last, has_vote, limit=_PAGE):
-                ids = [battle.id for battle in page]
-                cast = await _votes(connection, ids)
-                continued = await _continued(connection, ids)
-                for battle in page:
-                    yield VotedBattle(
-                        battle=battle,
-                        votes=tuple(cast[battle.id]),
-                        continued=battle.id in continued,
-                    )
-                last = page[-1].id
-
-
-async def _continued(connection: AsyncConnection, battle_ids: Sequence[int]) -> set[int]:
-    """Those of these battles whose answers went on in another one that has votes."""
-    parents = select(battles.c.parent_id).where(
-        battles.c.parent_id.in_(battle_ids),
-        battles.c.state.in_(_ON_SHOW),
-        exists().where(votes.c.battle_id == battles.c.id),
-    )
-    return {parent for parent in (await connection.execute(parents)).scalars() if parent}
 
 
 async def _move(
@@ -240,6 +210,19 @@ async def _move(
         .values(state=after, **values)
     )
     return (await connection.execute(statement)).rowcount == 1
+
+
+async def _close(
+    connection: AsyncConnection, battle_id: int, *, because: Closing, at: datetime
+) -> bool:
+    return await _move(
+        connection,
+        battle_id,
+        BattleState.OPEN,
+        BattleState.CLOSED,
+        closed_because=because,
+        closed_at=at,
+    )
 
 
 async def _drop(
@@ -278,11 +261,11 @@ async def _contender_ids(connection: AsyncConnection, slugs: Collection[str]) ->
 
 
 async def _one(connection: AsyncConnection, condition: ColumnElement[bool]) -> Battle | None:
-    found = await _load(connection, condition)
+    found = await load(connection, condition)
     return found[0] if found else None
 
 
-async def _load(
+async def load(
     connection: AsyncConnection, *conditions: ColumnElement[bool], limit: int | None = None
 ) -> tuple[Battle, ...]:
     """Read the matching battles with their answers, both in order: two statements in all."""
@@ -299,11 +282,3 @@ async def _load(
         for row in (await connection.execute(join)).mappings():
             given[row["battle_id"]].append(answer_of(row))
     return tuple(battle_of(row, given[row["id"]]) for row in rows)
-
-
-async def _votes(connection: AsyncConnection, battle_ids: Sequence[int]) -> dict[int, list[Vote]]:
-    statement = select(votes).where(votes.c.battle_id.in_(battle_ids)).order_by(votes.c.id)
-    cast: dict[int, list[Vote]] = {battle_id: [] for battle_id in battle_ids}
-    for row in (await connection.execute(statement)).mappings():
-        cast[row["battle_id"]].append(vote_of(row))
-    return cast

@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import ArgumentError, InvalidRequestError
 
+from storage.ballots import BallotStore
 from storage.battles import BattleStore
 from storage.contenders import ContenderStore
+from storage.erasure import ErasureStore
 from storage.errors import StorageError
 from storage.exports import ExportStore
 from storage.guilds import GuildStore
 from storage.members import MemberStore
+from storage.people import PeopleStore
+from storage.retention import RetentionStore
 from storage.sightings import SightingStore
 from storage.transactions import Transactions, create_engine, told_plainly
 from storage.upgrade import refuse_foreign_file, upgrade
+from storage.voted import VotedStore
 from storage.votes import VoteStore
 
 if TYPE_CHECKING:
@@ -34,10 +39,15 @@ class Database:
 
     def __init__(self, transactions: Transactions) -> None:
         self.battles = BattleStore(transactions)
+        self.ballots = BallotStore(transactions)
         self.votes = VoteStore(transactions)
+        self.voted = VotedStore(transactions)
         self.sightings = SightingStore(transactions)
         self.guilds = GuildStore(transactions)
         self.members = MemberStore(transactions)
+        self.people = PeopleStore(transactions)
+        self.retention = RetentionStore(transactions)
+        self.erasure = ErasureStore(transactions)
         self.contenders = ContenderStore(transactions)
         self.exports = ExportStore(transactions)
         self._transactions = transactions

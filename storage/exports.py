@@ -1,4 +1,4 @@
-"""Which datasets were written."""
+"""Which datasets were written, and of which battles."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select
 
-from storage.records import Export
-from storage.schema import exports
+from storage.records import Consent, Export
+from storage.schema import exported, exports
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from storage.transactions import Transactions
@@ -26,21 +26,30 @@ class ExportStore:
         self,
         *,
         format: str,  # noqa: A002  # the word of the table and of the command line
+        purpose: Consent,
         manifest: Mapping[str, object],
         sha256: str,
+        battle_ids: Sequence[int],
         at: datetime,
     ) -> int:
-        """Remember an export and return its id; `sha256` is that of its data, in hex."""
-        statement = (
-            insert(exports)
-            .values(created_at=at, format=format, manifest=dict(manifest), sha256=sha256)
-            .returning(exports.c.id)
-        )
+        """Remember an export and the battles it has rows of; return its id.
+
+        `sha256` is that of its data, in hex.
+        """
+        values = {"format": format, "purpose": purpose, "sha256": sha256, "created_at": at}
+        statement = insert(exports).values(**values, manifest=dict(manifest))
         async with self._transactions.write() as connection:
-            return int((await connection.execute(statement)).scalar_one())
+            number = (await connection.execute(statement.returning(exports.c.id))).scalar_one()
+            rows = [{"export_id": number, "battle_id": battle_id} for battle_id in battle_ids]
+            if rows:
+                await connection.execute(insert(exported), rows)
+            return int(number)
 
     async def all(self) -> tuple[Export, ...]:
         """Every export, oldest first."""
         async with self._transactions.read() as connection:
             rows = (await connection.execute(select(exports).order_by(exports.c.id))).mappings()
-            return tuple(Export(**row) for row in rows)
+            return tuple(
+                Export(**{**row, "purpose": row["purpose"] and Consent(row["purpose"])})
+                for row in rows
+            )

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from storage.schema import guilds
-from storage.transactions import insert_if_new, upsert
+from storage.records import SettingChange
+from storage.schema import guilds, setting_changes
+from storage.transactions import insert_if_new
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -30,16 +30,49 @@ class GuildStore:
             return await _get(connection, guild_id)
 
     async def update(
-        self, guild_id: int, key: str, value: object, *, at: datetime
+        self, guild_id: int, key: str, value: object, *, by: int, at: datetime
     ) -> dict[str, object]:
-        """Change one setting and return them all; two changes at once both last."""
+        """Change one setting, which None takes away, and return them all.
+
+        Two changes at once both last. `by` is the member whose change is written down with
+        it; what changes nothing is not.
+        """
         nothing = {"id": guild_id, "settings": {}, "updated_at": at}
         async with self._transactions.write() as connection:
             # A server locks rows, so there must be one; SQLite has locked the file already.
             await connection.execute(insert_if_new(connection, guilds, nothing, key=["id"]))
-            settings = await _get(connection, guild_id, lock=True) | {key: value}
-            await _set(connection, guild_id, settings, at)
+            settings = await _get(connection, guild_id, lock=True)
+            before = settings.pop(key, None)
+            if value is not None:
+                settings[key] = value
+            if before != value:
+                changed = guilds.update().where(guilds.c.id == guild_id)
+                await connection.execute(changed.values(settings=settings, updated_at=at))
+                change = {"guild_id": guild_id, "member_id": by, "setting": key, "at": at}
+                values = {**change, "before": before, "after": value}
+                await connection.execute(setting_changes.insert().values(values))
         return settings
+
+    async def changes(self, guild_id: int, *, most: int) -> tuple[SettingChange, ...]:
+        """Who changed what, the latest first."""
+        statement = (
+            select(setting_changes)
+            .where(setting_changes.c.guild_id == guild_id)
+            .order_by(setting_changes.c.id.desc())
+            .limit(most)
+        )
+        async with self._transactions.read() as connection:
+            rows = await connection.execute(statement)
+        return tuple(
+            SettingChange(
+                member_id=row.member_id,
+                setting=row.setting,
+                before=row.before,
+                after=row.after,
+                at=row.at,
+            )
+            for row in rows
+        )
 
 
 async def _get(
@@ -47,10 +80,3 @@ async def _get(
 ) -> dict[str, object]:
     statement = select(guilds.c.settings).where(guilds.c.id == guild_id)
     return await connection.scalar(statement.with_for_update() if lock else statement) or {}
-
-
-async def _set(
-    connection: AsyncConnection, guild_id: int, settings: Mapping[str, object], at: datetime
-) -> None:
-    values = {"id": guild_id, "settings": dict(settings), "updated_at": at}
-    await connection.execute(upsert(connection, guilds, values, key=["id"]))

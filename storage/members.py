@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from storage.records import Consent
 from storage.schema import members
-from storage.transactions import upsert
+from storage.transactions import insert_if_new, upsert
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
+    from storage.records import Said
     from storage.transactions import Transactions
 
 EVERYWHERE = 0
-"""The guild id of a consent that is given for no guild in particular."""
+"""The guild id of a consent that is given for no guild in particular; direct messages'."""
+
+ASKED = 0
+"""The version where a member was asked and has not answered; that is a `none` as well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """What a member said, to which version of the text, and when."""
+
+    consent: Consent
+    version: int
+    at: datetime
 
 
 class MemberStore:
@@ -26,28 +40,54 @@ class MemberStore:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
-    async def consent(self, member_id: int, guild_id: int = EVERYWHERE) -> Consent:
-        """Read what the member said for exactly this guild; `none` where nothing was said."""
-        statement = select(members.c.consent).where(
-            members.c.member_id == member_id, members.c.guild_id == guild_id
+    async def words(self, member_id: int) -> dict[int, Word]:
+        """All that a member said, by guild; where they were only asked, that is left out."""
+        statement = select(members).where(
+            members.c.member_id == member_id, members.c.consent_version != ASKED
         )
         async with self._transactions.read() as connection:
-            return Consent(await connection.scalar(statement) or Consent.NONE)
+            rows = (await connection.execute(statement)).all()
+        return {
+            row.guild_id: Word(
+                consent=Consent(row.consent), version=row.consent_version, at=row.updated_at
+            )
+            for row in rows
+        }
 
-    async def agreed(self, member_ids: Collection[int], guild_id: int) -> frozenset[int]:
-        """Which of these members allowed anything to be kept.
-
-        What was said for exactly this guild counts before what was said for everywhere.
-        """
-        statement = (
-            select(members.c.member_id, members.c.consent)
-            .where(members.c.member_id.in_(member_ids))
-            .where(members.c.guild_id.in_({guild_id, EVERYWHERE}))
-            .order_by(members.c.guild_id != EVERYWHERE)
+    async def said(self, member_ids: Collection[int], guild_id: int) -> dict[int, Said]:
+        """What each of these members said for a guild and for everywhere."""
+        statement = select(members.c.member_id, members.c.guild_id, members.c.consent).where(
+            members.c.member_id.in_(member_ids), members.c.guild_id.in_({guild_id, EVERYWHERE})
         )
         async with self._transactions.read() as connection:
-            said = {row.member_id: row.consent for row in await connection.execute(statement)}
-        return frozenset(member for member, word in said.items() if word != Consent.NONE)
+            rows = (await connection.execute(statement)).all()
+        said = {(row.member_id, row.guild_id): Consent(row.consent) for row in rows}
+        return {
+            member: (said.get((member, guild_id)), said.get((member, EVERYWHERE)))
+            for member in member_ids
+        }
+
+    async def was_asked(self, member_id: int, guild_id: int) -> bool:
+        """Whether a member was asked in this guild, or has said something for everywhere."""
+        statement = select(members.c.guild_id, members.c.consent_version).where(
+            members.c.member_id == member_id, members.c.guild_id.in_({guild_id, EVERYWHERE})
+        )
+        async with self._transactions.read() as connection:
+            rows = (await connection.execute(statement)).all()
+        return any(row.guild_id == guild_id or row.consent_version != ASKED for row in rows)
+
+    async def ask(self, member_id: int, guild_id: int, *, at: datetime) -> bool:
+        """Note that a member is asked; False where they were before, or have answered."""
+        values = {
+            "member_id": member_id,
+            "guild_id": guild_id,
+            "consent_version": ASKED,
+            "updated_at": at,
+        }
+        async with self._transactions.write() as connection:
+            statement = insert_if_new(connection, members, values, key=["member_id", "guild_id"])
+            done = await connection.execute(statement)
+        return done.rowcount == 1
 
     async def set_consent(
         self,
@@ -58,7 +98,10 @@ class MemberStore:
         version: int,
         guild_id: int = EVERYWHERE,
     ) -> None:
-        """Store the member's word; `version` is that of the text they agreed to."""
+        """Store the member's word; `version` is that of the text they agreed to.
+
+        A word for everywhere also answers for the guilds where they had only been asked.
+        """
         values = {
             "member_id": member_id,
             "guild_id": guild_id,
@@ -66,7 +109,12 @@ class MemberStore:
             "consent_version": version,
             "updated_at": at,
         }
+        unanswered = delete(members).where(
+            members.c.member_id == member_id, members.c.consent_version == ASKED
+        )
         async with self._transactions.write() as connection:
+            if guild_id == EVERYWHERE:
+                await connection.execute(unanswered)
             await connection.execute(
                 upsert(connection, members, values, key=["member_id", "guild_id"])
             )

@@ -6,7 +6,7 @@ Discord's ids (snowflakes) are integers here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -84,7 +84,10 @@ class Wiped(StrEnum):
 
 
 class Reason(StrEnum):
-    """What a voter found better about the answer that they chose, or less bad."""
+    """What a vote was about: what the chosen answer was more of than the other one.
+
+    For a tie, what both were alike in; for both bad, what neither was.
+    """
 
     CORRECT = "more_correct"
     HELPFUL = "more_helpful"
@@ -108,6 +111,25 @@ class Consent(StrEnum):
     EVALUATE = "evaluate"
     TRAIN = "train"
     PUBLISH = "publish"
+
+    @property
+    def rank(self) -> int:
+        """How far it goes, from 0; as text, scopes have another order."""
+        return list(Consent).index(self)
+
+    def includes(self, scope: Consent) -> bool:
+        """Whether who said this allowed `scope` too."""
+        return self.rank >= scope.rank
+
+
+def effective(here: Consent | None, everywhere: Consent | None, cap: Consent) -> Consent:
+    """What a member's word comes to in a guild, which asks for `cap` at most.
+
+    What was said for exactly this guild counts before what was said for everywhere; None
+    is where nothing was said.
+    """
+    said = next((word for word in (here, everywhere) if word is not None), Consent.NONE)
+    return min(said, cap, key=lambda scope: scope.rank)
 
 
 NOBODY = 0
@@ -338,24 +360,72 @@ class Standing:
     both_bad: int
 
 
+Said = tuple[Consent | None, Consent | None]
+"""A member's consent for one guild and for everywhere; None where nothing was said."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VotedBattle:
     """A battle with its votes: what the dataset is made of.
 
     `continued` is whether its answers went on in another battle that was voted on too.
+    `said` has the consents of its voters and of whose words it holds, `settings` what its
+    guild's admins set. `exported` is whether an earlier export of the same sort has it.
     """
 
     battle: Battle
     votes: tuple[Vote, ...]
     continued: bool = False
+    said: Mapping[int, Said] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
+    exported: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenVote:
+    """A vote with all that integrity is measured by, and no text.
+
+    `side` is where the voter saw the answer that won; None without a winner, and where no
+    coin drew the sides because answers went on. `tokens` are those of the two answers. Of
+    the `others` who voted on the battle, `agreeing` gave the same outcome. `consistent` is,
+    on a mirror, whether the voter said the same of the battle that it mirrors; None where
+    that cannot be told.
+    """
+
+    voter_id: int
+    purpose: Purpose
+    outcome: Outcome
+    side: Side | None
+    seconds: float | None
+    tokens: tuple[int, int]
+    others: int
+    agreeing: int
+    consistent: bool | None
+    said: Said
+    settings: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingChange:
+    """What a member made of a server's setting; None is the default."""
+
+    member_id: int
+    setting: str
+    before: object
+    after: object
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """One dataset that was written: its format, its manifest as JSON, the SHA-256 of its data."""
+    """One dataset that was written: its format, its manifest as JSON, the SHA-256 of its data.
+
+    `purpose` is the scope that everybody in it has agreed to; None before members were asked.
+    """
 
     id: int
     created_at: datetime
     format: str
     manifest: Mapping[str, object]
     sha256: str
+    purpose: Consent | None = None

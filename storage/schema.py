@@ -19,6 +19,7 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     ForeignKeyConstraint,
+    Index,
     Integer,
     MetaData,
     Table,
@@ -192,6 +193,8 @@ battles = Table(
     Column("wiped_because", CleanText, _one_of("wiped_because", Wiped)),
     _one_of("state", BattleState),
     _one_of("purpose", Purpose),
+    # Read every minute: what is open, and what is closed and not revealed yet.
+    Index(None, "state", "revealed_at"),
     # Ids stand in buttons, so the id of an erased battle is never given again.
     sqlite_autoincrement=True,
 )
@@ -341,5 +344,5 @@ exported = Table(
     "exported",
     metadata,
     Column("export_id", RowId, ForeignKey("exports.id"), primary_key=True),
-    Column("battle_id", RowId, ForeignKey("battles.id"), primary_key=True),
+    Column("battle_id", RowId, ForeignKey("battles.id"), primary_key=True, index=True),
 )

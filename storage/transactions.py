@@ -9,14 +9,16 @@ import asyncio
 import json
 import sqlite3
 from contextlib import asynccontextmanager, contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import event
+from sqlalchemy import event, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from storage.driver import connect
 from storage.errors import DatabaseBusy, StorageError
 from storage.schema import clean
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
     from sqlalchemy.pool import ConnectionPoolEntry
 
+    from storage.driver import Connection as Driver
+
 _PRAGMAS = (
     "busy_timeout = 5000",  # milliseconds; first, so that the others wait as well
     "journal_mode = WAL",
@@ -38,8 +42,10 @@ _PRAGMAS = (
 )
 
 # What SQLite takes the lock at: the start for a writer, which therefore waits instead of
-# failing halfway; never for a reader.
-_BEGIN = {"read": "BEGIN", "write": "BEGIN IMMEDIATE"}
+# failing halfway; never for a reader. Some of its own commands stand in no transaction.
+_BEGIN = {"read": "BEGIN", "write": "BEGIN IMMEDIATE", "none": ""}
+
+_CONNECTIONS = 15
 
 _ADVICE = {
     sqlite3.SQLITE_READONLY: "cannot be written; make the file and its folder writable, "
@@ -93,13 +99,39 @@ class Transactions:
             async with self._turn, self._writer.begin() as connection:
                 yield connection
 
+    async def checkpoint(self) -> None:
+        """Empty SQLite's log of writes into its file, as far as readers let it."""
+        await self._alone("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    async def vacuum(self) -> None:
+        """Have SQLite write its file anew; nobody else can write meanwhile."""
+        await self._alone("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)")
+
+    async def _alone(self, *commands: str) -> None:
+        if self._engine.dialect.name != "sqlite":
+            return
+        outside = self._engine.execution_options(begin=_BEGIN["none"])
+        with told_plainly(self.place):
+            async with self._turn, outside.connect() as connection:
+                for command in commands:
+                    await connection.exec_driver_sql(command)
+
 
 def create_engine(url: URL) -> AsyncEngine:
     """Make an engine, which opens nothing yet, with the pragmas and BEGINs that SQLite needs."""
-    engine = create_async_engine(url, json_serializer=_to_json)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine.sync_engine, "connect", _prepare)
-        event.listen(engine.sync_engine, "begin", _begin)
+    if url.get_backend_name() != "sqlite":
+        return create_async_engine(url, json_serializer=_to_json)
+    arguments, options = url.get_dialect()().create_connect_args(url)
+    engine = create_async_engine(
+        url,
+        json_serializer=_to_json,
+        async_creator=partial(connect, *arguments, **options),
+        # None is made for a rush and thrown away after it: each has a thread and is prepared.
+        pool_size=_CONNECTIONS,
+        max_overflow=0,
+    )
+    event.listen(engine.sync_engine, "connect", _prepare)
+    event.listen(engine.sync_engine, "begin", _begin)
     return engine
 
 
@@ -129,7 +161,10 @@ def upsert(
 ) -> sqlite.Insert:
     """INSERT that otherwise updates the row with the same `key`, but for the columns `keep`."""
     insert = _insert(connection, table).values(values)
-    changes = {name: insert.excluded[name] for name in values if name not in {*key, *keep}}
+    # `insert.excluded` has the same, made of the whole table anew each time.
+    changes: dict[str, Any] = {
+        name: literal_column(f"excluded.{name}") for name in values if name not in {*key, *keep}
+    }
     return insert.on_conflict_do_update(index_elements=key, set_=changes)
 
 
@@ -145,9 +180,6 @@ def _to_json(value: object) -> str:
 
 
 def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    # The driver is kept from beginning transactions itself, as SQLAlchemy's documentation
-    # of SQLite's transactions describes; `_begin` does it.
-    connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
@@ -155,7 +187,9 @@ def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("begin", _BEGIN["read"]))
+    if statement := connection.get_execution_options().get("begin", _BEGIN["read"]):
+        # The driver does not begin transactions itself; this one comes with its first statement.
+        cast("Driver", connection.connection.driver_connection).begin(statement)
 
 
 def _plainly(fault: Exception, place: str) -> StorageError:

@@ -5,22 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import case, delete, exists, func, insert, or_, select, update
+from sqlalchemy import case, delete, func, insert, select, update
 
 from storage.records import (
     BattleState,
     Kind,
     Outcome,
     Purpose,
-    Sighting,
     Standing,
     Vote,
     VoteEvent,
     VoteEventKind,
 )
 from storage.rows import remark_of, vote_event_of, vote_of
-from storage.schema import answers, battles, contenders, remarks, sightings, vote_events, votes
+from storage.schema import answers, battles, contenders, remarks, vote_events, votes
+from storage.sightings import find as find_sighting
 from storage.sightings import note
+from storage.telling import guesses, is_told
 from storage.transactions import upsert
 
 if TYPE_CHECKING:
@@ -35,11 +36,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CastVote:
-    """A stored vote, whether it replaced another choice, and how many stand on its battle."""
+    """A stored vote, whether it replaced another choice, and how many stand on its battle.
+
+    `unsaid` is whether a reason went with the choice that was replaced.
+    """
 
     vote: Vote
     changed: bool
     votes: int
+    unsaid: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OwnWord:
+    """One member's word on one battle: the vote, what was added to it, what they know.
+
+    `right` of `guesses` were so far, over all battles where there was one base model to find.
+    """
+
+    vote: Vote | None
+    remark: Remark | None
+    told: bool
+    right: int
+    guesses: int
 
 
 class VoteStore:
@@ -60,13 +79,16 @@ class VoteStore:
         winner_answer_id: int | None,
         by_author: bool,
         at: datetime,
+        private: bool = False,
     ) -> CastVote | None:
         """Store a member's choice; None, and nothing stored, where the battle is not open.
 
         It is on the disk when this returns. It is blind where the member was not told the
         sides, of this battle or of one that it is continued from or in. The same choice
-        again changes nothing, not even `blind`, and leaves no event. Raises StorageError
-        for a winner of another battle, and one that does not go with the outcome.
+        again changes nothing, not even `blind`, and leaves no event. Another choice takes
+        the reason away that was given for the first. `private` is whether it was made on the
+        ballot that the member got alone. Raises StorageError for a winner of another
+        battle, and one that does not go with the outcome.
         """
         whose = {"battle_id": battle_id, "voter_id": voter_id}
         async with self._transactions.write() as connection:
@@ -77,14 +99,15 @@ class VoteStore:
             earlier = await _find(connection, battle_id, voter_id)
             if earlier is not None and _choice(earlier) == (outcome, winner_answer_id):
                 return CastVote(earlier, changed=False, votes=others + 1)
-            seen = await _sighting(connection, battle_id, voter_id)
-            told = await connection.scalar(select(_told(battle_id, voter_id)))
+            seen = await find_sighting(connection, battle_id, voter_id)
+            since = (seen.shown_at if private else None) or opened_at
+            told = await is_told(connection, battle_id, voter_id)
             what = {"outcome": outcome, "winner_answer_id": winner_answer_id, "blind": not told}
             marks = {
                 "by_author": by_author,
-                "seconds": (at - (seen.shown_at or opened_at)).total_seconds(),
+                "seconds": (at - since).total_seconds(),
                 "full_text": seen.full_text_at is not None,
-                "swapped": seen.swapped,
+                "swapped": private and seen.swapped,
                 "votes_before": others,
                 "created_at": at,
                 "updated_at": at,
@@ -99,7 +122,12 @@ class VoteStore:
             row = (await connection.execute(statement.returning(votes))).mappings().one()
             kind = VoteEventKind.CAST if earlier is None else VoteEventKind.CHANGE
             await connection.execute(insert(vote_events).values(**whose, **what, event=kind, at=at))
-            return CastVote(vote_of(row), changed=earlier is not None, votes=others + 1)
+            return CastVote(
+                vote_of(row),
+                changed=earlier is not None,
+                votes=others + 1,
+                unsaid=await _unsay(connection, battle_id, voter_id),
+            )
 
     async def withdraw(self, battle_id: int, voter_id: int, *, at: datetime) -> bool:
         """Take a vote back with all that was added to it; False where there is none to take.
@@ -115,7 +143,7 @@ class VoteStore:
                 done = await connection.execute(delete(table).where(*mine))
             if done.rowcount == 0:
                 return False
-            told = await connection.scalar(select(_told(battle_id, voter_id)))
+            told = await is_told(connection, battle_id, voter_id)
             event = {"event": VoteEventKind.WITHDRAW, "blind": not told, "at": at}
             whose = {"battle_id": battle_id, "voter_id": voter_id}
             await connection.execute(insert(vote_events).values(**whose, **event))
@@ -131,7 +159,7 @@ class VoteStore:
         """
         async with self._transactions.write() as connection:
             vote = await _find(connection, battle_id, voter_id)
-            if vote is None or await connection.scalar(select(_told(battle_id, voter_id))):
+            if vote is None or await is_told(connection, battle_id, voter_id):
                 return vote
             mine = (votes.c.battle_id == battle_id, votes.c.voter_id == voter_id)
             guessing = update(votes).where(*mine)
@@ -144,15 +172,31 @@ class VoteStore:
     async def told(self, battle_id: int, member_id: int) -> bool:
         """Whether a member knows which side is which."""
         async with self._transactions.read() as connection:
-            return bool(await connection.scalar(select(_told(battle_id, member_id))))
+            return await is_told(connection, battle_id, member_id)
+
+    async def word(self, battle_id: int, member_id: int) -> OwnWord:
+        """All that concerns a member who looks at their vote, at one moment."""
+        async with self._transactions.read() as connection:
+            right, guessed = await guesses(connection, member_id)
+            return OwnWord(
+                vote=await _find(connection, battle_id, member_id),
+                remark=await _remark(connection, battle_id, member_id),
+                told=await is_told(connection, battle_id, member_id),
+                right=right,
+                guesses=guessed,
+            )
 
     async def remark(self, battle_id: int, voter_id: int, *, at: datetime, **said: object) -> bool:
         """Add to a vote: `reason`, `comment`, or `edit` with its `edited_answer_id`.
 
-        What is not named stays as it is. False where there is no vote to add to.
+        What is not named stays as it is. False where there is no vote to add to, and where
+        the battle's texts were wiped.
         """
         values = {"battle_id": battle_id, "voter_id": voter_id, "at": at, **said}
+        wiped = select(battles.c.wiped_because).where(battles.c.id == battle_id)
         async with self._transactions.write() as connection:
+            if await connection.scalar(wiped) is not None:
+                return False
             if await _find(connection, battle_id, voter_id) is None:
                 return False
             statement = upsert(connection, remarks, values, key=("battle_id", "voter_id"))
@@ -161,10 +205,8 @@ class VoteStore:
 
     async def remark_on(self, battle_id: int, voter_id: int) -> Remark | None:
         """Find what a voter added to a vote."""
-        mine = (remarks.c.battle_id == battle_id, remarks.c.voter_id == voter_id)
         async with self._transactions.read() as connection:
-            row = (await connection.execute(select(remarks).where(*mine))).mappings().one_or_none()
-        return None if row is None else remark_of(row)
+            return await _remark(connection, battle_id, voter_id)
 
     async def for_battle(self, battle_id: int) -> tuple[Vote, ...]:
         """List the votes on a battle as they stand now, in the order of their first cast."""
@@ -240,40 +282,23 @@ def _others(battle_id: int, voter_id: int) -> Select[int]:
     return select(func.count()).where(votes.c.battle_id == battle_id, votes.c.voter_id != voter_id)
 
 
-async def _sighting(connection: AsyncConnection, battle_id: int, member_id: int) -> Sighting:
-    mine = (sightings.c.battle_id == battle_id, sightings.c.member_id == member_id)
-    row = (await connection.execute(select(sightings).where(*mine))).mappings().one_or_none()
-    return Sighting(**row) if row else Sighting(battle_id=battle_id, member_id=member_id)
-
-
 async def _find(connection: AsyncConnection, battle_id: int, voter_id: int) -> Vote | None:
     statement = select(votes).where(votes.c.battle_id == battle_id, votes.c.voter_id == voter_id)
     row = (await connection.execute(statement)).mappings().one_or_none()
     return None if row is None else vote_of(row)
 
 
-def _told(battle_id: int, member_id: int) -> ColumnElement[bool]:
-    """Whether a member was told the sides of the battle, or of one it is continued from or in.
+async def _remark(connection: AsyncConnection, battle_id: int, voter_id: int) -> Remark | None:
+    mine = (remarks.c.battle_id == battle_id, remarks.c.voter_id == voter_id)
+    row = (await connection.execute(select(remarks).where(*mine))).mappings().one_or_none()
+    return None if row is None else remark_of(row)
 
-    All are told when a battle closes.
-    """
-    family = (
-        select(battles.c.id, battles.c.parent_id, battles.c.state)
-        .where(battles.c.id == battle_id)
-        .cte(recursive=True)
-    )
-    family = family.union(
-        select(battles.c.id, battles.c.parent_id, battles.c.state).join(
-            family, or_(battles.c.parent_id == family.c.id, battles.c.id == family.c.parent_id)
-        )
-    )
-    told_alone = exists().where(
-        sightings.c.member_id == member_id,
-        sightings.c.told_at.is_not(None),
-        sightings.c.battle_id.in_(select(family.c.id)),
-    )
-    told_all = exists().where(family.c.state == BattleState.CLOSED)
-    return or_(told_alone, told_all)
+
+async def _unsay(connection: AsyncConnection, battle_id: int, voter_id: int) -> bool:
+    """Take away the reason of a choice; an answer that was written better stays."""
+    mine = (remarks.c.battle_id == battle_id, remarks.c.voter_id == voter_id)
+    reasoned = update(remarks).where(*mine, remarks.c.reason.is_not(None))
+    return (await connection.execute(reasoned.values(reason=None, comment=None))).rowcount == 1
 
 
 def _choice(vote: Vote) -> tuple[Outcome, int | None]:

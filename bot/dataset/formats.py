@@ -6,18 +6,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bot import prompting
-from bot.dataset.select import without_ids
+from bot.dataset.select import said, without_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bot.dataset.pseudonyms import Pseudonyms
     from bot.dataset.select import Preference
     from storage.records import Conversation
 
 Row = dict[str, Any]
 
 
-def dpo(preference: Preference) -> Row:
+def dpo(preference: Preference, pseudonyms: Pseudonyms) -> Row:
     """A row of TRL's conversational preference form, with what is known beside it.
 
     Every row has every key, because loaders infer the columns from the first ones.
@@ -28,9 +29,9 @@ def dpo(preference: Preference) -> Row:
     messages = prompting.chat(_anonymous(preference.battle.conversation))
     return {
         "prompt": [{"role": m.role, "content": without_ids(m.content)} for m in messages],
-        "chosen": [{"role": "assistant", "content": without_ids(chosen.shown)}],
-        "rejected": [{"role": "assistant", "content": without_ids(rejected.shown)}],
-        "battle": preference.battle.id,
+        "chosen": [{"role": "assistant", "content": said(chosen)}],
+        "rejected": [{"role": "assistant", "content": said(rejected)}],
+        "battle": pseudonyms.of("battle", preference.battle.id),
         "chosen_contender": chosen.contender,
         "rejected_contender": rejected.contender,
         "chosen_kind": chosen.kind.value,
@@ -44,10 +45,12 @@ def dpo(preference: Preference) -> Row:
         "votes_tie": preference.votes_tie,
         "votes_both_bad": preference.votes_both_bad,
         "all_blind": preference.all_blind,
+        # In tenths: finer ones would tell which rows have a voter in common.
+        "weight": round(preference.weight, 1),
     }
 
 
-FORMATS: dict[str, Callable[[Preference], Row]] = {"dpo": dpo}
+FORMATS: dict[str, Callable[[Preference, Pseudonyms], Row]] = {"dpo": dpo}
 
 
 def _anonymous(conversation: Conversation) -> Conversation:

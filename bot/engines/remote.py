@@ -80,17 +80,8 @@ class RemoteEngine:
 
     async def start(self) -> None:
         """Make the client. The server is not asked: it may come up later than the bot."""
-        import openai  # noqa: PLC0415 - half a second that `twofold --help` need not spend
-
         if self._client is None:
-            self._client = openai.AsyncOpenAI(
-                # Servers on one's own machine want no key, the client wants some text.
-                api_key=self._api_key or "none",
-                base_url=self._base_url,
-                # The client would send these two, from the environment, to any server.
-                default_headers=cast("Any", dict.fromkeys(_FOREIGN, openai.Omit())),
-                max_retries=0,  # retries are ours: bounded by the deadline, never after text came
-            )
+            self._client = connected(self._base_url, self._api_key)
 
     @property
     def room(self) -> None:
@@ -234,6 +225,20 @@ class RemoteEngine:
         if self._client is None:
             raise EngineUnreachable("The model API is not connected. Try again in a moment.")
         return self._client
+
+
+def connected(base_url: str, api_key: str | None) -> AsyncOpenAI:
+    """Make a client that says nothing to `base_url` but what it is told to."""
+    import openai  # noqa: PLC0415 - half a second that `twofold --help` need not spend
+
+    return openai.AsyncOpenAI(
+        # Servers on one's own machine want no key, the client wants some text.
+        api_key=api_key or "none",
+        base_url=base_url,
+        # The client would send these two, from the environment, to any server.
+        default_headers=cast("Any", dict.fromkeys(_FOREIGN, openai.Omit())),
+        max_retries=0,  # retries are ours: bounded by the deadline, never after text came
+    )
 
 
 def _patience(deadline: float) -> Callable[[Exception], bool | float]:

@@ -1,8 +1,9 @@
-"""What everyone sees of a battle.
+"""What everyone sees of a battle, and what one member gets to see of it to rate.
 
 Nothing here tells the sides apart before the vote: both get the same container,
-in the same colour, with the same room. Links in an answer get no preview, which would tell:
-Discord shows those as embeds, and messages made of components have none.
+in the same colour, with the same room. Only what is closed says who was who. Links in an
+answer get no preview, which would tell: Discord shows those as embeds, and messages made of
+components have none.
 """
 
 from __future__ import annotations
@@ -14,23 +15,29 @@ from typing import TYPE_CHECKING, Any
 import discord
 from discord import ui
 
+from bot import answers
 from bot.answers import TRUNCATED, shorten, utf16_length
 from bot.sequels import can_go_on
 from cogs import _views
-from cogs._render.layout import container, count, layout, row
+from cogs._render.layout import KIND_COLOURS, KIND_NAMES, container, count, layout, row
 from cogs._responding import Response
-from storage.records import BattleState, Choice, Side
+from storage.records import BattleState, Choice, Closing, Purpose, Side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from bot.admission import Place
-    from storage.records import Battle, Turn
+    from bot.closing import Result
+    from bot.rating import Dealt, Order
+    from storage.records import Answer, Battle, Turn
 
 ASKED_LIMIT = 200
 """In UTF-16 units, with the asker's name and all that markdown needs before it."""
 FULL_LIMIT = 3900
 """In UTF-16 units: a message holds 4,000, its heading included."""
+CLOSED_LIMIT = 1500
+"""Per side, in UTF-16 units, where names, tally and guesses need room as well."""
+NAME_LIMIT = 64
 
 ANSWERING = "Both models are answering."
 OUR_TURN = "It is your turn. Both models are answering."
@@ -39,6 +46,13 @@ DELETED = "The message was deleted, so it is not answered any more."
 NO_PLACE = "I could not post the answers here. May I write in this channel?"
 RESTARTING = "I am being restarted. Ask again in a minute."
 RESTARTED = "I was restarted before both answers were done. Ask again."
+
+
+def shown(result: Result, *, asked: Turn | None = None) -> ui.LayoutView:
+    """What stands in the channel: the ballot, or who was who once it is closed."""
+    if result.battle.state is BattleState.CLOSED:
+        return closed(result, asked=asked)
+    return ballot(result.battle, asked=asked)
 
 
 def ballot(battle: Battle, *, asked: Turn | None = None) -> ui.LayoutView:
@@ -55,6 +69,35 @@ def ballot(battle: Battle, *, asked: Turn | None = None) -> ui.LayoutView:
             "-# Two language models answered, sides by coin. Vote to see which is which."
             f" · #{battle.id}{from_where}"
         ),
+    )
+
+
+def rate(dealt: Dealt, *, order: Order) -> ui.LayoutView:
+    """A ballot for one member alone, with the sides as they were dealt."""
+    battle = dealt.battle
+    votes = (_views.vote(battle.id, choice, private=True) for choice in Choice)
+    rows = [row(*votes, _views.skip(battle.id, order))]
+    if is_cut(battle):
+        rows.append(row(*(_views.read(battle.id, s, swapped=dealt.swapped) for s in Side)))
+    return layout(
+        *_answers({side: battle.answer(side).shown for side in Side}, battle.conversation.prompt),
+        *rows,
+        ui.TextDisplay(
+            "-# Two language models answered, sides by coin, thrown for you alone. "
+            "Vote to see which is which."
+        ),
+    )
+
+
+def closed(result: Result, *, asked: Turn | None = None) -> ui.LayoutView:
+    """Who was who, and what the votes said. `asked` as for the ballot."""
+    battle = result.battle
+    return layout(
+        *_asked(asked),
+        *(_told(side, battle.answer(side)) for side in Side),
+        ui.TextDisplay("\n".join(_outcome(result))),
+        row(_views.more(battle.id)),
+        ui.TextDisplay(f"-# {_because(battle)} · #{battle.id}"),
     )
 
 
@@ -75,9 +118,10 @@ def busy(place: Place) -> str:
 
 def more(battle: Battle, *, by_author: bool) -> ui.LayoutView:
     """What else there is to a battle, for the one who pressed."""
+    is_open = battle.state is BattleState.OPEN
     lines = [f"**Battle #{battle.id}**"]
     rows = []
-    if any(TRUNCATED in answer.tags for answer in battle.answers):
+    if is_cut(battle):
         lines.append("Not all of the text fits into the message.")
         rows.append(row(*(_views.full(battle.id, side) for side in Side)))
     else:
@@ -85,11 +129,23 @@ def more(battle: Battle, *, by_author: bool) -> ui.LayoutView:
     if by_author:
         lines.append("-# Again: two models, drawn anew, answer the same prompt.")
         own = [_views.again(battle.id)]
-        if can_go_on(battle):
+        if is_open and can_go_on(battle):
             lines.append("-# Continue: what was cut short goes on where it stopped.")
             own.append(_views.go_on(battle.id))
+        if is_open:
+            lines.append("-# Close and reveal: no more votes, and everyone is told which is which.")
+            own.append(_views.close(battle.id))
         rows.append(row(*own))
     return layout(ui.TextDisplay("\n".join(lines)), *rows)
+
+
+def is_cut(battle: Battle) -> bool:
+    """Whether the message that shows a battle lacks some of an answer's text."""
+    closed = battle.state is BattleState.CLOSED
+    return any(
+        TRUNCATED in answer.tags or (closed and utf16_length(answer.shown) > CLOSED_LIMIT)
+        for answer in battle.answers
+    )
 
 
 def full_text(battle: Battle, side: Side, text: str) -> Response:
@@ -117,12 +173,74 @@ def answered_already(battle: Battle | None) -> str:
 
 
 def _answers(texts: Mapping[Side, str], asked: Turn | None) -> Iterator[ui.Item[Any]]:
-    if asked is not None:
-        quote = " ".join(shorten(asked.text, ASKED_LIMIT).split())
-        line = discord.utils.escape_markdown(f"{asked.name} asked: {quote}")
-        yield ui.TextDisplay(f"-# {shorten(line, ASKED_LIMIT)}")
+    yield from _asked(asked)
     for side in Side:
         yield container(ui.TextDisplay(f"**{side.upper()}**"), ui.TextDisplay(texts[side]))
+
+
+def _asked(turn: Turn | None) -> Iterator[ui.Item[Any]]:
+    if turn is not None:
+        quote = " ".join(shorten(turn.text, ASKED_LIMIT).split())
+        line = discord.utils.escape_markdown(f"{turn.name} asked: {quote}")
+        yield ui.TextDisplay(f"-# {shorten(line, ASKED_LIMIT)}")
+
+
+def _told(side: Side, answer: Answer) -> ui.Container[Any]:
+    """One answer with the one who gave it."""
+    name = discord.utils.escape_markdown(answer.contender)
+    template = shorten(answer.template, NAME_LIMIT)
+    text = answer.shown or "-# The text is not kept any more."
+    if utf16_length(text) > CLOSED_LIMIT:
+        text = answers.closed(shorten(text, CLOSED_LIMIT - len(answers.FENCE) - 1))
+    return container(
+        ui.TextDisplay(
+            f"**{side.upper()} · {KIND_NAMES[answer.kind]}**\n"
+            f"-# {name} · template {template} · {answer.seconds:.1f} s"
+        ),
+        ui.TextDisplay(text),
+        colour=KIND_COLOURS[answer.kind],
+    )
+
+
+def _outcome(result: Result) -> Iterator[str]:
+    """The tally and the guesses, each a line."""
+    if result.battle.closed_because is Closing.SAME_TEXT:
+        yield "Both said the same, so there is nothing to vote on."
+    elif not result.votes:
+        yield "Nobody voted."
+    else:
+        tally = result.tally
+        parts = [f"**{side.upper()}** {count(tally[Choice(side.value)], 'vote')}" for side in Side]
+        parts += [f"tie {tally[Choice.TIE]}"] if tally[Choice.TIE] else []
+        parts += [f"both bad {tally[Choice.BOTH_BAD]}"] if tally[Choice.BOTH_BAD] else []
+        yield " · ".join(parts)
+    if result.battle.purpose is Purpose.CONTROL:
+        yield "Both sides were the same model, to see how votes fall then."
+    elif result.guesses:
+        unsure = f", {result.unsure} not sure" if result.unsure else ""
+        guessed = f"{result.right} of {result.guesses} guessed which one is the base model"
+        yield f"{guessed}{unsure}."
+
+
+def _because(battle: Battle) -> str:
+    match battle.closed_because:
+        case Closing.VOTES:
+            return "Closed with enough votes"
+        case Closing.AUTHOR:
+            return "Closed by the one who asked"
+        case Closing.RETENTION:
+            return "Closed because its texts are not kept any longer"
+        case Closing.SAME_TEXT:
+            return "Never open to votes"
+        case _:
+            return f"Closed {_open_for(battle)}"
+
+
+def _open_for(battle: Battle) -> str:
+    if battle.opened_at is None or battle.closed_at is None:
+        return "after some time"
+    hours = round((battle.closed_at - battle.opened_at).total_seconds() / 3600)
+    return f"after {count(hours, 'hour')}"
 
 
 def _duration(seconds: float) -> str:

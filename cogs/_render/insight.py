@@ -34,7 +34,7 @@ def about(version: str) -> str:
 One of them was only taught to continue text, the other to be an assistant. They appear as A \
 and B, sides by coin: vote for the better one, then you are told which was which.
 Messages that start with `//` are not answered.
-Prompts, answers and votes are stored on the operator's machine and may be exported as a dataset.
+What is kept of you, and for what, is yours to say: `/privacy`.
 -# Twofold {version} · Apache-2.0"""
 
 

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from cogs._views import BattleButton
 
 NEUTRAL = discord.Colour(0x5865F2)
+KIND_COLOURS = {
+    Kind.BASE: discord.Colour(0xFFC24D),
+    Kind.INSTRUCT: discord.Colour(0x3E8ED0),
+    Kind.TUNED: discord.Colour(0x1D6F42),
+}
+"""They differ in lightness as well, for those who see no colours: 82, 57 and 41 of 100."""
 KIND_NAMES = {Kind.BASE: "base model", Kind.INSTRUCT: "instruct model", Kind.TUNED: "tuned model"}
 
 
@@ -21,9 +27,9 @@ def message(text: str) -> ui.LayoutView:
     return layout(ui.TextDisplay(text))
 
 
-def container(*items: ui.Item[Any]) -> ui.Container[Any]:
-    """A box in the colour that tells nothing."""
-    return ui.Container(*items, accent_colour=NEUTRAL)
+def container(*items: ui.Item[Any], colour: discord.Colour = NEUTRAL) -> ui.Container[Any]:
+    """A box, in the colour that tells nothing by default."""
+    return ui.Container(*items, accent_colour=colour)
 
 
 def row(*buttons: BattleButton) -> ui.ActionRow[Any]:

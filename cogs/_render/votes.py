@@ -1,4 +1,4 @@
-"""What a voter gets to see alone."""
+"""What a voter gets to see alone: one message that changes with every press."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 import discord
 from discord import ui
 
-from cogs._render.layout import KIND_NAMES, message
-from storage.records import Choice, Kind, Side
+from bot.answers import TRUNCATED
+from cogs import _views
+from cogs._render.layout import KIND_NAMES, layout, message, row
+from storage.records import BattleState, Choice, Kind, Outcome, Reason, Side
 
 if TYPE_CHECKING:
-    from bot.voting import Cast
-    from storage.records import Answer
+    from bot.voting import Cast, OwnView
+    from cogs._views import BattleButton
+    from storage.records import Answer, Battle, Vote
 
 CHOSEN = {
     Choice.A: "You chose **A**.",
@@ -20,18 +23,181 @@ CHOSEN = {
     Choice.TIE: "You called it a **tie**.",
     Choice.BOTH_BAD: "You found **both bad**.",
 }
+REASONS = {
+    Outcome.WIN: {
+        Reason.CORRECT: "More correct",
+        Reason.HELPFUL: "More helpful",
+        Reason.FUNNY: "Funnier",
+        Reason.SHORT: "Shorter",
+        Reason.SAFE: "Safer",
+    },
+    Outcome.TIE: {
+        Reason.CORRECT: "Equally correct",
+        Reason.HELPFUL: "Equally helpful",
+        Reason.FUNNY: "Equally funny",
+        Reason.SHORT: "Equally short",
+        Reason.SAFE: "Equally safe",
+    },
+    Outcome.BOTH_BAD: {
+        Reason.CORRECT: "Not correct",
+        Reason.HELPFUL: "Not helpful",
+        Reason.FUNNY: "Not funny",
+        Reason.SHORT: "Too long",
+        Reason.SAFE: "Not safe",
+    },
+}
+IN_OWN_WORDS = "In my words…"
 STRANGE_BUTTON = "This button is from another version of me and does nothing any more."
+CLOSED = "This battle is closed and takes no votes any more."
+STORED = "Your vote is stored. Press another button under the answers to change it."
+STAYS = "The battle is closed, so your vote stays as it is."
 
 
-def reveal(cast: Cast) -> ui.LayoutView:
-    """For the voter alone: what was stored, and who was who."""
-    lines = [CHOSEN[cast.choice] + (" Your earlier vote is replaced." if cast.changed else ""), ""]
-    lines += [_who(side, cast.battle.answer(side)) for side in Side]
-    lines.append(f"-# Your vote is stored. Press another button to change it. · #{cast.battle.id}")
-    return message("\n".join(lines))
+def after_press(cast: Cast) -> ui.LayoutView:
+    """What was stored, then the question, or the reveal where the voter was told already."""
+    if not cast.changed:
+        return page(cast.own)
+    return page(
+        cast.own,
+        note="Your earlier vote is replaced" + (", its reason too." if cast.unsaid else "."),
+    )
 
 
-def _who(side: Side, answer: Answer) -> str:
+def page(own: OwnView, *, note: str = "") -> ui.LayoutView:
+    """The question which side is the base model's, or the reveal."""
+    return _reveal(own, note) if own.told else _question(own, note)
+
+
+def closed(own: OwnView) -> ui.LayoutView:
+    """For a press that came too late: who was who, which everybody may know by now."""
+    return _reveal(own, CLOSED)
+
+
+def reasons(own: OwnView) -> ui.LayoutView:
+    """Why? Whoever has said so already sees it, and may change it."""
+    if own.vote is None:
+        return page(own)
+    number, labels = own.battle.id, REASONS[own.vote.outcome]
+    chosen = own.remark.reason if own.remark else None
+    lines = [why(own), *_added(own), _small("One tap will do.", own.battle)]
+    in_own_words = _views.reason(number, Reason.OTHER, IN_OWN_WORDS, chosen=chosen is Reason.OTHER)
+    buttons = (_views.reason(number, r, labels[r], chosen=chosen is r) for r in labels)
+    return layout(
+        ui.TextDisplay("\n".join(lines)), row(*buttons), row(in_own_words, _views.look(number))
+    )
+
+
+def why(own: OwnView) -> str:
+    """The question that the reasons answer, as plain text."""
+    match own.choice:
+        case Choice.TIE:
+            return "What made it a tie?"
+        case Choice.BOTH_BAD:
+            return "What was bad about both?"
+        case side:
+            return f"What was better about {side.upper() if side else 'it'}?"
+
+
+def undone(own: OwnView) -> ui.LayoutView:
+    """The vote is gone; the way to another one."""
+    told = "You know which is which now, so it will not count as blind." if own.told else ""
+    return message(
+        "Your vote is taken back, with all that you added to it. "
+        f"To vote again, press a button under the answers.\n{_small(told, own.battle)}"
+    )
+
+
+def _question(own: OwnView, note: str) -> ui.LayoutView:
+    ask = "Which one is the base model, the one that only continues text?"
+    said = " ".join(filter(None, (_chosen(own), note, ask)))
+    guesses = (_views.guess(own.battle.id, side, swapped=own.swapped) for side in (*Side, None))
+    return layout(ui.TextDisplay(f"{said}\n{_small(STORED, own.battle)}"), row(*guesses))
+
+
+def _reveal(own: OwnView, note: str) -> ui.LayoutView:
+    battle, vote = own.battle, own.vote
+    is_open = battle.state is BattleState.OPEN
+    lines = [" ".join(filter(None, (_chosen(own), note))), *_who(battle)]
+    if vote is not None:
+        lines += [*_guess(own, vote), *_added(own), _small(STORED if is_open else STAYS, battle)]
+    else:
+        lines.append(_small("", battle))
+    rows = []
+    if vote is not None and battle.wiped_because is None:
+        undo = [_views.undo(battle.id)] if is_open else []
+        rows.append(row(_views.why(battle.id), *_fixes(own, vote), *undo))
+    if battle.wiped_because is None and any(TRUNCATED in a.tags for a in battle.answers):
+        rows.append(row(*(_views.read(battle.id, s, swapped=own.swapped) for s in Side)))
+    return layout(ui.TextDisplay("\n".join(filter(None, lines))), *rows)
+
+
+def _chosen(own: OwnView) -> str:
+    return CHOSEN[own.choice] if own.choice else ""
+
+
+def _who(battle: Battle) -> list[str]:
+    """A line for each side, or one for both where the same model stood on both."""
+    first, second = (battle.answer(side) for side in Side)
+    if (first.contender, first.template) == (second.contender, second.template):
+        return [
+            f"**A** and **B** were both the {_model(first)}",
+            "Now and then the same model answers twice, as a check.",
+        ]
+    return [f"**{a.side.upper()}** was the {_model(a)}" for a in (first, second)]
+
+
+def _model(answer: Answer) -> str:
     name = discord.utils.escape_markdown(answer.contender)
     template = f", prompted as {answer.template}" if answer.kind is not Kind.INSTRUCT else ""
-    return f"**{side.value.upper()}** was the {KIND_NAMES[answer.kind]}: {name}{template}"
+    return f"{KIND_NAMES[answer.kind]}: {name}{template}"
+
+
+def _guess(own: OwnView, vote: Vote) -> list[str]:
+    if vote.guessed_at is None:
+        return []
+    if own.base is None:
+        return ["There was no one base model to find, so this guess does not count."]
+    if vote.guessed_base_answer_id is None:
+        said = "You were not sure."
+    else:
+        guessed = next(a for a in own.battle.answers if a.id == vote.guessed_base_answer_id)
+        right = guessed.id == own.base.id
+        said = f"You guessed **{guessed.side.upper()}**: {'right' if right else 'wrong'}."
+    return [f"{said} So far, {own.right} of {own.guesses} right." if own.guesses else said]
+
+
+def _added(own: OwnView) -> list[str]:
+    """What the voter said beside the vote, in small print."""
+    remark = own.remark
+    if remark is None or own.vote is None:
+        return []
+    said, lines = [], []
+    if remark.reason not in {None, Reason.OTHER}:
+        said.append(REASONS[own.vote.outcome][remark.reason].lower())
+    if remark.comment:
+        words = " ".join(remark.comment.split())
+        said.append(f"“{discord.utils.escape_markdown(words)}”")
+    if said:
+        lines.append(f"-# Why: {', '.join(said)}")
+    if remark.edited_answer_id is not None:
+        fixed = next(a for a in own.battle.answers if a.id == remark.edited_answer_id)
+        lines.append(f"-# Your text for **{fixed.side.upper()}** is stored.")
+    return lines
+
+
+def _fixes(own: OwnView, vote: Vote) -> list[BattleButton]:
+    """The answer that won is the one to make better; without a winner it is either."""
+    fixable = [a for a in own.battle.answers if vote.winner_answer_id in {None, a.id}]
+    return [
+        _views.fix(
+            own.battle.id,
+            a.side,
+            "Fix it" if len(fixable) == 1 else f"Fix {a.side.upper()}",
+            swapped=own.swapped,
+        )
+        for a in fixable
+    ]
+
+
+def _small(text: str, battle: Battle) -> str:
+    return f"-# {text} · #{battle.id}" if text else f"-# #{battle.id}"

@@ -11,13 +11,14 @@ import discord
 import pytest
 import simcord
 
-from bot.app import Services, open_services
+from bot.app import Services, now, open_services
 from bot.client import TwofoldClient
 from bot.config import Config, ContenderConfig
-from storage.records import Kind
+from storage.records import NOBODY, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterable
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+    from datetime import datetime
     from pathlib import Path
     from typing import Any
 
@@ -64,7 +65,7 @@ def texts(message: discord.Message | simcord.ResponseMessage) -> str:
 @asynccontextmanager
 async def _simulation(client: TwofoldClient) -> AsyncIterator[simcord.Env]:
     """Like `simcord.run`, but fit for fixtures, which end in another context than they began."""
-    env = simcord.Env(client)
+    env = simcord.Env(client, settle_timeout=30)  # hours of sweeps, a minute each, take some
     await env.start()
     try:
         yield env
@@ -92,7 +93,8 @@ OpenTown = "Callable[..., AbstractAsyncContextManager[Town]]"
 def open_town(tmp_path: Path) -> OpenTown:
     """Open a town; `base` and `instruct` name the models of two contenders, `more` come along.
 
-    Other keywords are settings.
+    `clock` is the services' own; Discord's goes on with `env.advance_time`. Other keywords
+    are settings.
     """
 
     @asynccontextmanager
@@ -102,6 +104,7 @@ def open_town(tmp_path: Path) -> OpenTown:
         instruct: str = "scripted:",
         max_tokens: int = 128,
         more: Iterable[ContenderConfig] = (),
+        clock: Callable[[], datetime] = now,
         **settings: object,
     ) -> AsyncIterator[Town]:
         config = Config(
@@ -117,7 +120,9 @@ def open_town(tmp_path: Path) -> OpenTown:
         )
         patience = Patience()
         async with (
-            open_services(config, rng=random.Random(7), patiently=patience) as services,
+            open_services(
+                config, rng=random.Random(7), patiently=patience, clock=clock
+            ) as services,
             _simulation(TwofoldClient(services)) as env,
         ):
             patience.env = env
@@ -136,7 +141,7 @@ def open_town(tmp_path: Path) -> OpenTown:
                 bob=guild.add_member(env.create_user("bob")),
                 admin=guild.add_member(env.create_user("admin"), roles=[managers]),
             )
-            await services.guilds.set_channel(guild.id, lounge.id, answers=True)
+            await services.guilds.set(guild.id, "channels", [lounge.id], by=NOBODY)
             await env.settle()
             yield town
 

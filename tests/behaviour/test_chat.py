@@ -12,7 +12,7 @@ import discord
 import pytest
 
 from bot.answers import utf16_length
-from storage.records import BattleState
+from storage.records import NOBODY, BattleState
 from tests.behaviour.conftest import BASE, INSTRUCT, Town, texts
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ SEED = (
 
 
 async def test_raw_gives_the_model_the_message_byte_for_byte(town: Town) -> None:
-    await town.services.guilds.set_template(town.guild.id, "raw")
+    await town.services.guilds.set(town.guild.id, "template", "raw", by=NOBODY)
     prompt = await town.alice.send(town.lounge, SEED)
     battle = await town.services.store.battles.by_source(prompt.id)
     (raw,) = [a for a in battle.answers if a.contender == BASE]
@@ -257,7 +257,9 @@ async def test_strange_prompts_are_answered(town: Town, text: str) -> None:
 async def test_typing_goes_on_until_the_answers_are_there(open_town: OpenTown) -> None:
     words = "+".join(f"word-{number}" for number in range(19))
     slow = f"scripted:text={words}&delay=2"
-    async with open_town(base=slow, instruct=slow, deadline_seconds=600) as town:
+    async with open_town(
+        base=slow, instruct=slow.replace("word", "term"), deadline_seconds=600
+    ) as town:
         await town.alice.send(town.lounge, "take your time")
         for _ in range(6):
             await town.env.advance_time(5)
@@ -302,7 +304,7 @@ async def test_a_hostile_prompt_leaves_room_for_two_full_answers(
     open_town: OpenTown, prompt: str
 ) -> None:
     page = "scripted:text=" + "+".join(f"word-{n}" for n in range(400))
-    async with open_town(base=page, instruct=page, max_tokens=4000) as town:
+    async with open_town(base=page, instruct=page.replace("word", "term"), max_tokens=4000) as town:
         name = town.env.create_user("_" * 32)
         await town.guild.add_member(name).slash(town.hall, "ask", prompt=prompt)
         assert buttons(town.ballot(town.hall)) == [LABELS]

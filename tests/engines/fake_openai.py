@@ -2,7 +2,8 @@
 
 Faults on demand: `fail` answers the next requests with those statuses, `cut` ends
 the connection after that many pieces, `hang` never answers. What `refuses` names is
-refused as an argument, with what `says` makes of it.
+refused as an argument, with what `says` makes of it. `unfit` has the categories in which
+the moderation endpoint flags texts that have a word in them.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class FakeServer:
     refuses: tuple[str, ...] = ()
     says: str = "Unrecognized request argument supplied: {}"
     models: tuple[str, ...] = ("far-model",)
+    unfit: dict[str, tuple[str, ...]] = field(default_factory=dict)
     pause: float = 0.0
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     told: list[dict[str, str]] = field(default_factory=list)
@@ -38,6 +40,7 @@ class FakeServer:
     async def start(self) -> web.AppRunner:
         app = web.Application()
         app.router.add_get("/v1/models", self._list)
+        app.router.add_post("/v1/moderations", self._answer)
         app.router.add_post("/v1/completions", self._answer)
         app.router.add_post("/v1/chat/completions", self._answer)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -71,11 +74,22 @@ class FakeServer:
             return web.json_response({"error": error}, status=400)
         if self.hang:
             await asyncio.sleep(3600)
+        if request.path.endswith("moderations"):
+            return web.json_response(self._judged(body["input"]))
         self.running += 1
         try:
             return await self._stream(request, body)
         finally:
             self.running -= 1
+
+    def _judged(self, texts: list[str]) -> dict[str, Any]:
+        every = {category for found in self.unfit.values() for category in found}
+        results = []
+        for text in texts:
+            flags = {c for word, found in self.unfit.items() if word in text for c in found}
+            categories = {category: category in flags for category in every}
+            results.append({"flagged": bool(flags), "categories": categories})
+        return {"id": "x", "model": "m", "results": results}
 
     async def _stream(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})

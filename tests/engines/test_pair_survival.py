@@ -18,6 +18,7 @@ from bot.errors import EngineError
 from bot.growth import Growth
 from bot.languages import Languages
 from bot.prompting import Chat, library
+from bot.redaction import Redactor
 from bot.roster import Roster
 from bot.speakers import own_words
 from storage.records import Conversation, Turn
@@ -64,7 +65,11 @@ async def house(cache, pair):
         roster,
         Answering(roster=roster, templates=templates, languages=Languages(), rng=rng, deadline=500),
         ContextService(
-            roster=roster, templates=templates, agreed=None, tokens=config.context_tokens
+            roster=roster,
+            templates=templates,
+            agreed=None,
+            redactor=Redactor(),
+            tokens=config.context_tokens,
         ),
     )
     for engine in engines.values():

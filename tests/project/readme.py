@@ -1,4 +1,4 @@
-"""The generated part of the README. `python -m tests.project.readme` writes it anew."""
+"""The generated parts of the documentation. `python -m tests.project.readme` writes them anew."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from pydantic_core import PydanticUndefined
 
 from bot.config import Config
 from bot.contenders import presets
+from bot.guilds import SETTINGS, GuildSettings
 from bot.prompting import built_in
+from bot.settings import Control, Group, Setting
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
 MADE = "made by `make docs`, checked by a test"
 
 
@@ -44,19 +47,76 @@ def presets_table() -> str:
     return "\n".join(("| preset | what it is |", "| --- | --- |", *rows))
 
 
-TABLES = {"settings": settings_table, "templates": templates_table, "presets": presets_table}
+def server_tables() -> str:
+    """Every setting of a server by group: what it does, its values, its default."""
+    tables = []
+    for group in Group:
+        rows = [
+            f"| {setting.label} (`{key}`) | {setting.help} | {_values(setting)} | {_default(key)} |"
+            for key, setting in SETTINGS.items()
+            if setting.group is group
+        ]
+        heads = ("| setting | what it does | values | default |", "| --- | --- | --- | --- |")
+        tables.append("\n".join((f"### {group}", "", *heads, *rows)))
+    return "\n\n".join(tables)
 
 
-def up_to_date(text: str) -> str:
-    """The README with its tables as they should be."""
-    for name, table in TABLES.items():
+def _values(setting: Setting) -> str:
+    if setting.options:
+        return "<br>".join(f"`{value}`: {help_}" for value, help_ in setting.options.items())
+    if setting.control is Control.NUMBER:
+        most = f"{setting.most}{_unit(setting, setting.most)}" if setting.most else "the default"
+        return f"{setting.least} to {most}"
+    return {
+        Control.TOGGLE: "on, off",
+        Control.CHANNELS: "text, voice and forum channels",
+        Control.CHOICES: "those of the roster",
+        Control.CHOICE: "the prompt templates",
+        Control.LINK: "an address that begins with `https://`",
+    }[setting.control]
+
+
+def _default(key: str) -> str:
+    setting, default = SETTINGS[key], GuildSettings.model_fields[key].default
+    if setting.operator:
+        return f"the operator's `{setting.operator}`"
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    if isinstance(default, int):
+        return f"{default}{_unit(setting, default)}"
+    if default in (None, ()):
+        return "all" if setting.control is Control.CHOICES else "none"
+    return f"`{default}`"
+
+
+def _unit(setting: Setting, number: int) -> str:
+    return f" {setting.unit}" if setting.unit == "%" or number == 1 else f" {setting.unit}s"
+
+
+TABLES = {
+    "settings": settings_table,
+    "templates": templates_table,
+    "presets": presets_table,
+    "server settings": server_tables,
+}
+PAGES = {
+    README: ("templates", "presets"),
+    ROOT / "docs" / "settings.md": ("server settings", "settings"),
+}
+
+
+def up_to_date(page: Path) -> str:
+    """A page with its tables as they should be."""
+    text = page.read_text("utf-8")
+    for name in PAGES[page]:
         begin, end = f"<!-- {name}: {MADE} -->\n", f"\n<!-- /{name} -->"
         before, _, rest = text.partition(begin)
         _, found, after = rest.partition(end)
-        assert found, f"the README has no place for {name}"
-        text = f"{before}{begin}{table()}{end}{after}"
+        assert found, f"{page.name} has no place for {name}"
+        text = f"{before}{begin}{TABLES[name]()}{end}{after}"
     return text
 
 
 if __name__ == "__main__":
-    README.write_text(up_to_date(README.read_text("utf-8")), "utf-8")
+    for page in PAGES:
+        page.write_text(up_to_date(page), "utf-8")

@@ -14,14 +14,15 @@ from typer.main import get_command
 
 from bot.cli import cli
 from bot.config import Config, load
-from tests.project.readme import README, up_to_date
+from tests.project.readme import PAGES, README, up_to_date
 
 ROOT = README.parent
 TEXT = README.read_text("utf-8")
 
 
-def test_the_tables_are_what_the_code_declares() -> None:
-    assert up_to_date(TEXT) == TEXT, "run: make docs"
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_tables_are_what_the_code_declares(page: Path) -> None:
+    assert up_to_date(page) == page.read_text("utf-8"), "run: make docs"
 
 
 def test_every_file_that_is_linked_or_drawn_in_the_tree_exists() -> None:
@@ -46,7 +47,17 @@ def test_every_make_target_that_is_named_exists() -> None:
     assert set(re.findall(r"`?make ([a-z]+)", TEXT)) <= targets
 
 
-COMMANDS = {"run", "demo", "check", "export", "leaderboard", "prompt", "models"}
+COMMANDS = {
+    "run",
+    "demo",
+    "check",
+    "export",
+    "integrity",
+    "leaderboard",
+    "prompt",
+    "models",
+    "erase",
+}
 
 
 def test_every_command_that_is_named_exists() -> None:
@@ -60,7 +71,8 @@ def test_every_command_that_is_named_exists() -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["export", "--format", "dpo", "--out", "exports/dpo"],
+        ["export", "--purpose", "evaluate", "--format", "dpo", "--out", "exports/dpo"],
+        ["integrity"],
         ["leaderboard"],
         ["check"],
         ["models", "list"],
@@ -120,4 +132,5 @@ def test_the_contenders_in_the_documentation_can_be_used(
 
 def test_the_example_environment_names_known_settings() -> None:
     names = re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text("utf-8"), re.MULTILINE)
-    assert not [name for name in names if f"`{name}`" not in TEXT]
+    known = (ROOT / "docs" / "settings.md").read_text("utf-8")
+    assert not [name for name in names if f"`{name}`" not in known]

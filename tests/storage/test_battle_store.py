@@ -111,6 +111,41 @@ async def test_each_step_is_taken_once_and_in_order(arena: Arena) -> None:
     assert (closed.state, closed.closed_at) == (BattleState.CLOSED, arena.at(4))
 
 
+async def test_a_battle_can_be_closed_as_it_opens(arena: Arena) -> None:
+    battles, ballots = arena.database.battles, arena.database.ballots
+    battle = await arena.answering()
+    why = Closing.SAME_TEXT
+    opened = await battles.open(battle.id, arena.answers(), at=arena.at(2), closing=why)
+    assert opened is not None
+    assert (opened.state, opened.closed_because) == (BattleState.CLOSED, Closing.SAME_TEXT)
+    assert opened.opened_at == opened.closed_at == arena.at(2)
+    assert len(opened.answers) == 2
+    assert await battles.shown(battle.id, 501)
+    assert await ballots.open() == ()
+
+
+async def test_what_is_closed_is_unrevealed_until_it_is_noted(arena: Arena) -> None:
+    battles, ballots = arena.database.battles, arena.database.ballots
+    one, two, still_open = [await arena.open() for _ in range(3)]
+    for battle in (one, two):
+        await battles.close(battle.id, because=Closing.TIME, at=arena.at(5))
+    assert await ballots.unrevealed() == (one.id, two.id)
+    for battle in (one, still_open):
+        await battles.revealed(battle.id, at=arena.at(6))
+    assert await ballots.unrevealed() == (two.id,)
+    assert (await battles.get(one.id)).revealed_at == arena.at(6)
+    assert (await battles.get(still_open.id)).revealed_at is None
+
+
+async def test_whose_words_a_battle_holds_can_be_looked_up(
+    arena: Arena, rows: Callable[[str], list[tuple[object, ...]]]
+) -> None:
+    battle = await arena.answering("first", "second")
+    assert rows("SELECT battle_id, author_id, message_id FROM turns ORDER BY id") == [
+        (battle.id, turn.author_id, turn.message_id) for turn in battle.conversation.turns
+    ]
+
+
 async def test_an_open_battle_that_could_not_be_shown_can_fail(arena: Arena) -> None:
     battle = await arena.open()
     assert await arena.database.battles.fail(battle.id, reason="not shown", at=arena.at(3))
@@ -186,7 +221,7 @@ async def test_an_export_reads_voted_battles_in_order_as_they_were_when_it_began
         for voter in (6, 5):
             await vote(arena, battle_id, voter=voter)
     seen = []
-    async for voted in arena.database.battles.voted():
+    async for voted in arena.database.voted.all():
         # Writers neither wait for the reader nor show up in its view.
         await asyncio.wait_for(vote(arena, ids[1]), timeout=2)
         seen.append(voted)
@@ -203,7 +238,7 @@ async def test_an_export_of_any_size_takes_the_same_memory(
     small = await _peak(arena.database)
     _multiply(raw, battle.id, 1500)
     count = 0
-    async for _ in arena.database.battles.voted():
+    async for _ in arena.database.voted.all():
         count += 1
     assert count == 1501
     # One page of a hundred such battles is about 1 MB; all of them would be about 15 MB.
@@ -213,7 +248,7 @@ async def test_an_export_of_any_size_takes_the_same_memory(
 async def _peak(database: Database) -> int:
     tracemalloc.start()
     try:
-        async for _ in database.battles.voted():
+        async for _ in database.voted.all():
             pass
         return tracemalloc.get_traced_memory()[1]
     finally:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage.records import Consent, Continuing, Purpose
+from storage.records import Continuing, Purpose
 from storage.rows import conversation_from_json, conversation_to_json
 
 if TYPE_CHECKING:
@@ -36,19 +36,3 @@ def test_a_conversation_of_an_earlier_version_went_on_from_the_winner(arena: Are
     data = conversation_to_json(arena.conversation("a"))
     del data["continuing"]
     assert conversation_from_json(data).continuing is Continuing.WINNER
-
-
-async def test_who_agreed_is_told_for_many_at_once(arena: Arena) -> None:
-    members = arena.database.members
-    for member, guild, consent in (
-        (1, 0, Consent.EVALUATE),
-        (2, 0, Consent.NONE),
-        (3, 0, Consent.TRAIN),
-        (3, 9, Consent.NONE),
-        (4, 9, Consent.PUBLISH),
-        (5, 8, Consent.TRAIN),
-        (6, 0, Consent.TRAIN),
-    ):
-        await members.set_consent(member, consent, guild_id=guild, version=1, at=arena.at())
-    assert await members.agreed({1, 2, 3, 4, 5}, 9) == {1, 4}
-    assert await members.agreed(set(), 9) == set()

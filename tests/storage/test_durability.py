@@ -98,7 +98,7 @@ async def test_two_processes_and_this_one_write_at_once(path: Path, arena: Arena
         assert await child.stdout.readline() == b"open\n"
     guilds = arena.database.guilds
     for number in range(60):
-        await guilds.update(7, f"key-{number}", value=number, at=arena.at())
+        await guilds.update(7, f"key-{number}", value=number, by=1, at=arena.at())
     for child in children:
         await child.communicate()
         assert child.returncode == 0
@@ -109,4 +109,4 @@ async def test_two_processes_and_this_one_write_at_once(path: Path, arena: Arena
 async def test_processes_that_start_at_once_make_one_database(path: Path) -> None:
     children = [await start(OPENS, path) for _ in range(4)]
     results = [await child.communicate() for child in children]
-    assert [out for out, _ in results] == [b"0002\n"] * 4
+    assert [out for out, _ in results] == [b"0003\n"] * 4

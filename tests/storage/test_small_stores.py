@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from storage.records import Consent, Contender, Export, Kind, Sampling
+from storage.members import EVERYWHERE, Word
+from storage.records import Consent, Contender, Export, Kind, Sampling, SettingChange
 
 if TYPE_CHECKING:
     from conftest import Arena
@@ -15,30 +16,64 @@ if TYPE_CHECKING:
 async def test_settings_of_a_guild(arena: Arena) -> None:
     guilds = arena.database.guilds
     assert await guilds.get(7) == {}
-    await guilds.update(7, "channels", ["123"], at=arena.at())
-    await guilds.update(7, "template", "raw", at=arena.at(1))
+    await guilds.update(7, "channels", ["123"], by=1, at=arena.at())
+    await guilds.update(7, "template", "raw", by=1, at=arena.at(1))
     now = {"template": "transcript", "channels": ["123"]}
-    assert await guilds.update(7, "template", "transcript", at=arena.at(2)) == now
+    assert await guilds.update(7, "template", "transcript", by=1, at=arena.at(2)) == now
     assert await guilds.get(7) == now
+    assert await guilds.update(7, "template", None, by=1, at=arena.at(3)) == {"channels": ["123"]}
+
+
+async def test_who_changed_what_is_kept_but_not_what_changes_nothing(arena: Arena) -> None:
+    guilds = arena.database.guilds
+    for second, value in enumerate((False, False, True, None, None)):
+        await guilds.update(7, "redaction", value, by=second, at=arena.at(second))
+    await guilds.update(8, "redaction", value=True, by=9, at=arena.at(9))
+    assert await guilds.changes(7, most=2) == (
+        SettingChange(member_id=3, setting="redaction", before=True, after=None, at=arena.at(3)),
+        SettingChange(member_id=2, setting="redaction", before=False, after=True, at=arena.at(2)),
+    )
+    (_, _, first) = await guilds.changes(7, most=10)
+    assert (first.member_id, first.before, first.after) == (0, None, False)
 
 
 async def test_settings_that_change_at_once_all_last(arena: Arena) -> None:
     keys = [f"key-{number}" for number in range(20)]
     await asyncio.gather(
-        *(arena.database.guilds.update(7, key, value=True, at=arena.at()) for key in keys)
+        *(arena.database.guilds.update(7, key, value=True, by=1, at=arena.at()) for key in keys)
     )
     assert await arena.database.guilds.get(7) == dict.fromkeys(keys, True)
 
 
-async def test_consent_is_none_until_it_is_given(arena: Arena) -> None:
+async def test_a_word_stands_for_its_guild_until_another_is_given(arena: Arena) -> None:
     members = arena.database.members
-    assert await members.consent(5) is Consent.NONE
+    assert await members.words(5) == {}
     await members.set_consent(5, Consent.TRAIN, version=1, at=arena.at())
     await members.set_consent(5, Consent.PUBLISH, guild_id=7, version=1, at=arena.at())
     await members.set_consent(5, Consent.EVALUATE, version=2, at=arena.at(1))
-    assert await members.consent(5) is Consent.EVALUATE
-    assert await members.consent(5, 7) is Consent.PUBLISH
-    assert await members.consent(5, 8) is Consent.NONE
+    assert await members.words(5) == {
+        EVERYWHERE: Word(consent=Consent.EVALUATE, version=2, at=arena.at(1)),
+        7: Word(consent=Consent.PUBLISH, version=1, at=arena.at()),
+    }
+    assert await members.said({5, 6}, 7) == {
+        5: (Consent.PUBLISH, Consent.EVALUATE),
+        6: (None, None),
+    }
+    assert await members.said({5}, 8) == {5: (None, Consent.EVALUATE)}
+
+
+async def test_a_member_is_asked_once_in_a_guild_and_not_after_a_word_for_all(
+    arena: Arena,
+) -> None:
+    members = arena.database.members
+    asked = await asyncio.gather(*(members.ask(5, 7, at=arena.at()) for _ in range(5)))
+    assert sorted(asked) == [False] * 4 + [True]
+    assert await members.was_asked(5, 7)
+    assert not await members.was_asked(5, 8)
+    assert await members.words(5) == {}
+    await members.set_consent(5, Consent.TRAIN, version=1, at=arena.at(1))
+    assert await members.was_asked(5, 8)
+    assert await members.said({5}, 7) == {5: (None, Consent.TRAIN)}
 
 
 async def test_a_contender_is_described_anew_under_its_slug(arena: Arena) -> None:
@@ -60,9 +95,14 @@ async def test_a_contender_is_described_anew_under_its_slug(arena: Arena) -> Non
 async def test_exports_are_remembered(arena: Arena) -> None:
     exports = arena.database.exports
     manifest = {"rows": 3, "left out": {"tie": 2}}
-    first = await exports.record(format="dpo", manifest=manifest, sha256="ab", at=arena.at())
-    second = await exports.record(format="dpo", manifest={}, sha256="cd", at=arena.at(1))
+    sort = {"format": "dpo", "purpose": Consent.TRAIN}
+    first = await exports.record(
+        **sort, manifest=manifest, sha256="ab", battle_ids=(), at=arena.at()
+    )
+    second = await exports.record(
+        **sort, manifest={}, sha256="cd", battle_ids=[(await arena.open()).id], at=arena.at(1)
+    )
     assert await exports.all() == (
-        Export(id=first, created_at=arena.at(), format="dpo", manifest=manifest, sha256="ab"),
-        Export(id=second, created_at=arena.at(1), format="dpo", manifest={}, sha256="cd"),
+        Export(id=first, created_at=arena.at(), manifest=manifest, sha256="ab", **sort),
+        Export(id=second, created_at=arena.at(1), manifest={}, sha256="cd", **sort),
     )

@@ -6,8 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from storage.errors import StorageError
 from storage.records import (
@@ -15,6 +13,7 @@ from storage.records import (
     Closing,
     Outcome,
     Purpose,
+    Reason,
     Side,
     Standing,
     Vote,
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
 
     from conftest import Arena
 
+    from storage.votes import CastVote
+
 
 async def press(
     arena: Arena,
@@ -34,25 +35,35 @@ async def press(
     choice: str,
     *,
     voter: int = 5,
-    second: int = 0,
-) -> tuple[Vote, bool]:
+    second: int = 1,
+    private: bool = False,
+) -> CastVote:
     """Vote as a member does: for a side, or `tie`, or `both_bad`."""
     wins = choice in set(Side)
-    return await arena.database.votes.cast(
+    cast = await arena.database.votes.cast(
         battle_id=battle.id,
         voter_id=voter,
         outcome=Outcome.WIN if wins else Outcome(choice),
         winner_answer_id=battle.answer(Side(choice)).id if wins else None,
         by_author=voter == battle.author_id,
+        private=private,
         at=arena.at(second),
     )
+    assert cast is not None
+    return cast
+
+
+async def guess(arena: Arena, battle: Battle, side: str | None, *, voter: int = 5) -> None:
+    answer_id = battle.answer(Side(side)).id if side else None
+    assert await arena.database.votes.guess(battle.id, voter, answer_id, at=arena.at(5))
 
 
 async def test_a_first_vote_is_stored_and_logged(arena: Arena) -> None:
     battle = await arena.open()
-    vote, changed = await press(arena, battle, "b", voter=battle.author_id, second=3)
-    assert not changed
-    assert vote == Vote(
+    cast = await press(arena, battle, "b", voter=battle.author_id, second=3)
+    assert not cast.changed
+    assert cast.votes == 1
+    assert cast.vote == Vote(
         battle_id=battle.id,
         voter_id=battle.author_id,
         outcome=Outcome.WIN,
@@ -61,8 +72,9 @@ async def test_a_first_vote_is_stored_and_logged(arena: Arena) -> None:
         by_author=True,
         created_at=arena.at(3),
         updated_at=arena.at(3),
+        seconds=2.0,
     )
-    assert await arena.database.votes.for_battle(battle.id) == (vote,)
+    assert await arena.database.votes.for_battle(battle.id) == (cast.vote,)
     (event,) = await arena.database.votes.events(battle.id)
     assert event == VoteEvent(
         id=event.id,
@@ -79,9 +91,10 @@ async def test_a_first_vote_is_stored_and_logged(arena: Arena) -> None:
 async def test_a_changed_vote_keeps_its_first_time_and_logs_the_change(arena: Arena) -> None:
     battle = await arena.open()
     await press(arena, battle, "a", second=3)
-    vote, changed = await press(arena, battle, "tie", second=9)
-    assert changed
-    assert (vote.outcome, vote.winner_answer_id, vote.blind) == (Outcome.TIE, None, False)
+    cast = await press(arena, battle, "tie", second=9)
+    assert cast.changed
+    vote = cast.vote
+    assert (vote.outcome, vote.winner_answer_id, vote.blind) == (Outcome.TIE, None, True)
     assert (vote.created_at, vote.updated_at) == (arena.at(3), arena.at(9))
     assert await arena.database.votes.for_battle(battle.id) == (vote,)
     events = await arena.database.votes.events(battle.id)
@@ -106,7 +119,6 @@ async def test_what_the_schema_refuses_is_told_in_one_sentence(arena: Arena) -> 
         "at": arena.at(),
     }
     for wrong in (
-        {"battle_id": 77},
         {"winner_answer_id": other.answers[0].id},
         {"winner_answer_id": None},
         {"outcome": Outcome.TIE},
@@ -119,6 +131,92 @@ async def test_what_the_schema_refuses_is_told_in_one_sentence(arena: Arena) -> 
     assert await arena.database.votes.events(battle.id) == ()
 
 
+async def test_a_battle_that_is_not_open_takes_no_vote_and_gives_none_back(arena: Arena) -> None:
+    battle = await arena.open()
+    await press(arena, battle, "a")
+    await arena.database.battles.close(battle.id, because=Closing.TIME, at=arena.at(9))
+    late = {"voter_id": 6, "outcome": Outcome.TIE, "winner_answer_id": None, "by_author": False}
+    for number in (battle.id, 77):
+        assert await arena.database.votes.cast(battle_id=number, at=arena.at(9), **late) is None
+    assert not await arena.database.votes.withdraw(battle.id, 5, at=arena.at(9))
+    assert len(await arena.database.votes.for_battle(battle.id)) == 1
+
+
+async def test_only_a_first_guess_counts_and_tells(arena: Arena) -> None:
+    battle, votes = await arena.open(), arena.database.votes
+    assert await votes.guess(battle.id, 5, None, at=arena.at(5)) is None
+    await press(arena, battle, "a")
+    assert not await votes.told(battle.id, 5)
+    await guess(arena, battle, "a")
+    await guess(arena, battle, "b")
+    word = await votes.word(battle.id, 5)
+    assert word.told
+    assert word.vote is not None
+    assert word.vote.guessed_base_answer_id == battle.answer(Side.A).id
+    assert word.vote.guessed_at == arena.at(5)
+    assert not (await press(arena, battle, "b")).vote.blind
+
+
+async def test_guesses_are_counted_where_there_was_one_base_model_to_find(arena: Arena) -> None:
+    for side, purpose in (("a", Purpose.LIVE), ("b", Purpose.LIVE), (None, Purpose.LIVE)):
+        battle = await arena.open(purpose=purpose)
+        await press(arena, battle, "tie")
+        await guess(arena, battle, side)
+    check = await arena.open(purpose=Purpose.CONTROL)
+    await press(arena, check, "tie")
+    await guess(arena, check, "a")
+    word = await arena.database.votes.word(check.id, 5)
+    assert (word.right, word.guesses) == (1, 2)
+    nobody = await arena.database.votes.word(check.id, 6)
+    assert (nobody.vote, nobody.right, nobody.guesses) == (None, 0, 0)
+
+
+async def test_what_is_taken_back_goes_with_all_that_was_added(arena: Arena) -> None:
+    battle, votes = await arena.open(), arena.database.votes
+    await press(arena, battle, "a")
+    await guess(arena, battle, "a")
+    assert await votes.remark(battle.id, 5, reason=Reason.FUNNY, at=arena.at(6))
+    assert await votes.withdraw(battle.id, 5, at=arena.at(7))
+    assert not await votes.withdraw(battle.id, 5, at=arena.at(7))
+    assert not await votes.remark(battle.id, 5, reason=Reason.SAFE, at=arena.at(8))
+    word = await votes.word(battle.id, 5)
+    assert (word.vote, word.remark, word.told) == (None, None, True)
+    assert not (await press(arena, battle, "a")).vote.blind
+    events = [event.event for event in await votes.events(battle.id)]
+    assert events == [VoteEventKind.CAST, VoteEventKind.WITHDRAW, VoteEventKind.CAST]
+
+
+async def test_another_choice_takes_the_reason_away_and_leaves_the_edit(arena: Arena) -> None:
+    battle, votes = await arena.open(), arena.database.votes
+    await press(arena, battle, "a")
+    edit = {"edited_answer_id": battle.answer(Side.A).id, "edit": "better"}
+    await votes.remark(battle.id, 5, reason=Reason.OTHER, comment="so", at=arena.at(6), **edit)
+    assert not (await press(arena, battle, "a")).unsaid
+    assert (await press(arena, battle, "b")).unsaid
+    assert not (await press(arena, battle, "a")).unsaid
+    remark = await votes.remark_on(battle.id, 5)
+    assert remark is not None
+    assert (remark.reason, remark.comment, remark.edit) == (None, None, "better")
+
+
+async def test_a_ballot_shown_alone_has_its_own_sides_and_time(arena: Arena) -> None:
+    battle, sightings = await arena.open(), arena.database.sightings
+    await sightings.shown(battle.id, 5, swapped=True, at=arena.at(10))
+    await sightings.full_text(battle.id, 5, at=arena.at(11))
+    alone = (await press(arena, battle, "a", private=True, second=14)).vote
+    assert (alone.swapped, alone.seconds, alone.full_text) == (True, 4.0, True)
+    public = (await press(arena, battle, "b", second=14)).vote
+    assert (public.swapped, public.seconds) == (False, 13.0)
+
+
+async def test_each_vote_says_how_many_of_others_stood_before(arena: Arena) -> None:
+    battle = await arena.open()
+    casts = [await press(arena, battle, "a", voter=voter) for voter in (5, 6, 7, 5)]
+    assert [cast.vote.votes_before for cast in casts] == [0, 1, 2, 0]
+    changed = await press(arena, battle, "b", voter=5)
+    assert (changed.vote.votes_before, changed.votes) == (2, 3)
+
+
 async def test_who_was_told_the_sides_of_a_battle_is_not_blind_where_it_goes_on(
     arena: Arena,
 ) -> None:
@@ -128,46 +226,23 @@ async def test_who_was_told_the_sides_of_a_battle_is_not_blind_where_it_goes_on(
     elsewhere = await arena.open()
     for voted, others in ((first, (second, third)), (third, (first, second))):
         voter = 100 + voted.id
-        assert (await press(arena, voted, "a", voter=voter))[0].blind
+        assert (await press(arena, voted, "a", voter=voter)).vote.blind
+        await guess(arena, voted, None, voter=voter)
         for other in others:
-            assert not (await press(arena, other, "a", voter=voter))[0].blind
-        assert (await press(arena, elsewhere, "a", voter=voter))[0].blind
-    assert (await press(arena, second, "a", voter=5))[0].blind
+            assert not (await press(arena, other, "a", voter=voter)).vote.blind
+        assert (await press(arena, elsewhere, "a", voter=voter)).vote.blind
+    assert (await press(arena, second, "a", voter=5)).vote.blind
+    await arena.database.battles.close(first.id, because=Closing.TIME, at=arena.at(9))
+    assert not (await press(arena, second, "a", voter=6)).vote.blind
 
 
 async def test_a_battle_whose_answers_went_on_is_told_once_that_was_voted_on(arena: Arena) -> None:
     first = await arena.open()
     second = await arena.open(parent_id=first.id)
     await press(arena, first, "a")
-    assert [v.continued async for v in arena.database.battles.voted()] == [False]
+    assert [v.continued async for v in arena.database.voted.all()] == [False]
     await press(arena, second, "a")
-    assert [v.continued async for v in arena.database.battles.voted()] == [True, False]
-
-
-PRESSES = st.lists(
-    st.tuples(st.integers(1, 3), st.sampled_from(["a", "b", "tie", "both_bad"])), max_size=12
-)
-
-
-@settings(
-    max_examples=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(presses=PRESSES)
-async def test_votes_are_the_last_choices_and_the_log_replays_to_them(
-    arena: Arena, presses: list[tuple[int, str]]
-) -> None:
-    battle = await arena.open()
-    last: dict[int, str] = {}
-    for voter, choice in presses:
-        _, changed = await press(arena, battle, choice, voter=voter)
-        assert changed == (voter in last and last[voter] != choice)
-        last[voter] = choice
-    stored = await arena.database.votes.for_battle(battle.id)
-    assert {vote.voter_id: _pressed(battle, vote) for vote in stored} == last
-    events = await arena.database.votes.events(battle.id)
-    assert _replayed(battle, events) == last
+    assert [v.continued async for v in arena.database.voted.all()] == [True, False]
 
 
 def _pressed(battle: Battle, vote: Vote | VoteEvent) -> str:
@@ -200,7 +275,7 @@ async def test_one_member_presses_everything_at_once(arena: Arena) -> None:
     results = await asyncio.gather(
         *(press(arena, battle, choice) for choice in ("a", "b", "tie", "both_bad"))
     )
-    assert [changed for _, changed in results].count(False) == 1
+    assert [cast.changed for cast in results].count(False) == 1
     (vote,) = await arena.database.votes.for_battle(battle.id)
     events = await arena.database.votes.events(battle.id)
     assert len(events) == 4
@@ -218,8 +293,7 @@ async def test_a_press_that_is_abandoned_is_stored_whole_or_not_at_all(arena: Ar
     stored = await arena.database.votes.for_battle(battle.id)
     events = await arena.database.votes.events(battle.id)
     assert {vote.voter_id for vote in stored} == {event.voter_id for event in events}
-    _, changed = await press(arena, battle, "tie", voter=99)
-    assert not changed
+    assert not (await press(arena, battle, "tie", voter=99)).changed
 
 
 async def test_standings_count_the_votes_on_live_battles(arena: Arena) -> None:
@@ -227,8 +301,9 @@ async def test_standings_count_the_votes_on_live_battles(arena: Arena) -> None:
     here, there = await arena.open(guild_id=7), await arena.open(guild_id=None)
     for voter, choice in enumerate(("a", "a", "b", "tie", "both_bad")):
         await press(arena, here, choice, voter=voter)
-    for choice in ("a", "b"):
-        await press(arena, here, choice, voter=50)
+    await press(arena, here, "a", voter=50)
+    await guess(arena, here, "a", voter=50)
+    await press(arena, here, "b", voter=50)
     await press(arena, there, "b")
     await arena.database.battles.close(there.id, because=Closing.TIME, at=arena.at(9))
     mirror = await arena.open(purpose=Purpose.MIRROR)

@@ -15,7 +15,7 @@ from bot.battles import Ask, BattleCancelled
 from bot.config import Config, ContenderConfig
 from bot.errors import BattleError
 from bot.guilds import Others
-from storage.records import BattleState, Kind
+from storage.records import NOBODY, BattleState, Kind
 from tests.unit.records import said, talk
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ async def test_what_may_not_be_kept_any_more_does_not_go_on(tmp_path: Path) -> N
         battle = await s.battles.answer(await s.battles.open(replace(ask(), conversation=prompt)))
         more = replace(ask(2), conversation=battle.conversation, parent=battle)
         assert await s.battles.open(more) is not None
-        await s.guilds.set_others(5, Others.PLACEHOLDER)
+        await s.guilds.set(5, "others", Others.PLACEHOLDER, by=NOBODY)
         with pytest.raises(BattleError, match="may not be kept here"):
             await s.battles.open(replace(more, source_message_id=3))
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from structlog.testing import capture_logs
+
+from bot.app import open_services
 from bot.check import Finding, check_all
 from bot.config import Config, ContenderConfig
+from bot.dataset.gate import TRAINING_NEEDS
 from storage.records import Kind
 
 if TYPE_CHECKING:
@@ -52,3 +56,14 @@ async def test_a_database_that_is_none_is_told(tmp_path: Path) -> None:
     found = await findings(config(tmp_path, database=str(broken)))
     assert found["database"].ok is False
     assert str(broken) in found["database"].how
+
+
+async def test_where_training_exports_are_on_it_is_said_what_they_need(tmp_path: Path) -> None:
+    assert "training exports" not in await findings(config(tmp_path))
+    told = (await findings(config(tmp_path, training_export=True)))["training exports"]
+    assert told.ok is None
+    assert "without Discord's express permission" in told.how
+    with capture_logs() as lines:
+        async with open_services(config(tmp_path, training_export=True)):
+            pass
+    assert [line["needs"] for line in lines if line["log_level"] == "warning"] == [TRAINING_NEEDS]

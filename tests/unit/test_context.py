@@ -11,6 +11,7 @@ from bot.context import NEUTRAL_NAME, NOBODY, PLACEHOLDER, ContextService, conti
 from bot.engines.scripted import ScriptedEngine
 from bot.errors import BattleError
 from bot.prompting import Chat, library
+from bot.redaction import Redactor
 from bot.roster import Roster
 from storage.records import Continuing, Kind, Outcome
 from tests.unit.records import NOON, battle, bot_said, said, talk, vote
@@ -35,7 +36,13 @@ def contexts(tokens: int, *, roster: Roster | None = None, agreed=()) -> Context
         assert guild_id == 5
         return set(members) & set(agreed)
 
-    return ContextService(roster=roster, templates=TEMPLATES, agreed=who_agreed, tokens=tokens)
+    return ContextService(
+        roster=roster,
+        templates=TEMPLATES,
+        agreed=who_agreed,
+        redactor=Redactor(),
+        tokens=tokens,
+    )
 
 
 def roster_with(instruct: type[ScriptedEngine]) -> Roster:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import discord
 import pytest
 from discord import ui
 
-from cogs._edits import BURST, MOST_GROWING, Edits
+from cogs._edits import BURST, MOST_GROWING, OLD_BURST, Edits
+
+TODAY = datetime(2026, 11, 1, 12, tzinfo=UTC)
+FRESH, OLD = (discord.utils.time_snowflake(TODAY - timedelta(minutes=m)) for m in (1, 61))
 
 
 def view(text: str) -> ui.LayoutView:
@@ -32,8 +36,8 @@ class Channel:
 class Message:
     """A message in a channel that takes edits while it is open."""
 
-    def __init__(self, channel: Channel, id: int = 1) -> None:
-        self.id = id
+    def __init__(self, channel: Channel, id: int = 1, *, sent: int = FRESH) -> None:
+        self.id = sent + id
         self._channel = channel
 
     async def edit(self, *, view: ui.LayoutView, allowed_mentions: discord.AllowedMentions) -> None:
@@ -47,6 +51,10 @@ class Message:
         """Nobody looks."""
 
 
+def edits_of(channel: Channel) -> Edits:
+    return Edits(clock=channel.clock, now=lambda: TODAY)
+
+
 async def settled() -> None:
     for _ in range(5):
         await asyncio.sleep(0)
@@ -58,7 +66,7 @@ async def channel() -> Channel:
 
 
 async def test_of_texts_that_wait_only_the_latest_is_sent(channel: Channel) -> None:
-    stream = Edits(clock=channel.clock).lane(1).add(Message(channel))
+    stream = edits_of(channel).lane(1).add(Message(channel))
     channel.now += 60
     for text in ("old", "newer", "newest"):
         stream.submit(lambda text=text: view(text))
@@ -67,7 +75,7 @@ async def test_of_texts_that_wait_only_the_latest_is_sent(channel: Channel) -> N
 
 
 async def test_nothing_is_sent_where_there_is_nothing_new(channel: Channel) -> None:
-    lane = Edits(clock=channel.clock).lane(1)
+    lane = edits_of(channel).lane(1)
     streams = [lane.add(Message(channel)) for _ in range(2)]
     channel.now += 60
     streams[0].submit(lambda: None)
@@ -77,7 +85,7 @@ async def test_nothing_is_sent_where_there_is_nothing_new(channel: Channel) -> N
 
 
 async def test_an_ending_does_not_wait_for_what_grows(channel: Channel) -> None:
-    lane = Edits(clock=channel.clock).lane(1)
+    lane = edits_of(channel).lane(1)
     grows, ends = (lane.add(Message(channel, number)) for number in (1, 2))
     grows.submit(lambda: view("more"))
     await settled()
@@ -86,7 +94,7 @@ async def test_an_ending_does_not_wait_for_what_grows(channel: Channel) -> None:
 
 
 async def test_an_edit_under_way_is_let_through_before_the_ending(channel: Channel) -> None:
-    stream = Edits(clock=channel.clock).lane(1).add(Message(channel), just_sent=False)
+    stream = edits_of(channel).lane(1).add(Message(channel), just_sent=False)
     channel.open.clear()
     stream.submit(lambda: view("more"))
     await settled()
@@ -102,7 +110,7 @@ async def test_an_edit_under_way_is_let_through_before_the_ending(channel: Chann
 async def test_who_no_longer_waits_for_the_ending_has_it_sent_all_the_same(
     channel: Channel,
 ) -> None:
-    stream = Edits(clock=channel.clock).lane(1).add(Message(channel))
+    stream = edits_of(channel).lane(1).add(Message(channel))
     channel.open.clear()
     ending = asyncio.create_task(stream.finish(view("the end")))
     await settled()
@@ -113,7 +121,7 @@ async def test_who_no_longer_waits_for_the_ending_has_it_sent_all_the_same(
 
 
 async def test_channels_do_not_wait_for_each_other(channel: Channel) -> None:
-    edits, other = Edits(clock=channel.clock), Channel()
+    edits, other = edits_of(channel), Channel()
     channel.open.clear()
     stuck = asyncio.create_task(edits.lane(1).add(Message(channel)).finish(view("here")))
     await edits.lane(2).add(Message(other)).finish(view("there"))
@@ -124,7 +132,7 @@ async def test_channels_do_not_wait_for_each_other(channel: Channel) -> None:
 
 
 async def test_a_full_window_holds_even_endings_back(channel: Channel) -> None:
-    lane = Edits(clock=channel.clock).lane(1)
+    lane = edits_of(channel).lane(1)
     endings = [
         asyncio.create_task(lane.add(Message(channel, number)).finish(view(str(number))))
         for number in range(BURST + 1)
@@ -137,7 +145,7 @@ async def test_a_full_window_holds_even_endings_back(channel: Channel) -> None:
 
 
 async def test_only_so_many_grow_in_a_bucket(channel: Channel) -> None:
-    lane = Edits(clock=channel.clock).lane(1)
+    lane = edits_of(channel).lane(1)
     assert [lane.begin_growing() for _ in range(MOST_GROWING + 1)] == [True] * MOST_GROWING + [
         False
     ]
@@ -146,7 +154,7 @@ async def test_only_so_many_grow_in_a_bucket(channel: Channel) -> None:
 
 
 async def test_a_bucket_that_is_idle_is_forgotten(channel: Channel) -> None:
-    edits = Edits(clock=channel.clock)
+    edits = edits_of(channel)
     idle, busy = edits.lane(1), edits.lane(2)
     stream = busy.add(Message(channel))
     edits.lane(3)
@@ -156,7 +164,7 @@ async def test_a_bucket_that_is_idle_is_forgotten(channel: Channel) -> None:
 
 
 async def test_an_ending_that_waits_is_sent_though_its_stage_is_left(channel: Channel) -> None:
-    lane = Edits(clock=channel.clock).lane(1)
+    lane = edits_of(channel).lane(1)
     other, stream = lane.add(Message(channel), just_sent=False), lane.add(Message(channel))
     channel.open.clear()
     other.submit(lambda: view("more"))
@@ -182,7 +190,7 @@ class Closed(Message):
 
 
 async def test_a_fault_of_any_kind_ends_the_wait_and_nobody_elses(channel: Channel) -> None:
-    lane = Edits(clock=channel.clock).lane(1)
+    lane = edits_of(channel).lane(1)
     ends, another = lane.add(Closed(channel)), lane.add(Message(channel))
     with pytest.raises(RuntimeError, match="Session is closed"):
         await asyncio.wait_for(ends.finish(view("the end")), 1)
@@ -191,10 +199,28 @@ async def test_a_fault_of_any_kind_ends_the_wait_and_nobody_elses(channel: Chann
 
 
 async def test_what_cannot_be_rendered_is_given_up_alone(channel: Channel) -> None:
-    lane = Edits(clock=channel.clock).lane(1)
+    lane = edits_of(channel).lane(1)
     broken, whole = (lane.add(Message(channel), just_sent=False) for _ in range(2))
     broken.submit(lambda: view(str(1 // 0)))
     whole.submit(lambda: view("more"))
     await settled()
     assert broken.lost
     assert channel.edits == ["more"]
+
+
+async def test_old_messages_wait_longer_and_let_younger_ones_pass(channel: Channel) -> None:
+    lane = edits_of(channel).lane(1)
+    old = [
+        asyncio.create_task(lane.add(Message(channel, n, sent=OLD)).finish(view(f"old {n}")))
+        for n in range(OLD_BURST + 1)
+    ]
+    await settled()
+    assert channel.edits == [f"old {n}" for n in range(OLD_BURST)]
+    await asyncio.wait_for(lane.add(Message(channel)).finish(view("young")), 1)
+    grows = lane.add(Message(channel), just_sent=False)
+    channel.now += 1.2
+    grows.submit(lambda: view("grows"))
+    await settled()
+    assert channel.edits[OLD_BURST:] == ["young", "grows"]
+    assert not old[-1].done()
+    old[-1].cancel()

@@ -1,125 +1,294 @@
-"""From real votes on a real database to files that `datasets` loads."""
+"""From votes in a real database to files that `datasets` loads, through the command line."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
+import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import datasets
 import pytest
 
-from bot.voting import Press
-from storage.records import Choice, Side
-from tests.unit.records import said, talk
-from tests.unit.test_battles import Ask, services
+from bot.dataset import export as dataset_export
+from bot.dataset.pseudonyms import Pseudonyms
+from storage.database import Database, database_url
+from storage.records import Consent, Outcome
+from tests.unit.records import NOON, bot_said, said, talk
+from tests.unit.town import AUTHOR, GUILD, Town, town
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bot.app import Services
-    from storage.records import Battle
+TIE, BAD = Outcome.TIE, Outcome.BOTH_BAD
+NONE, EVALUATE, TRAIN, _ = Consent
+VOTERS = tuple(2**60 + number for number in range(100, 104))
 
-A, B, TIE, BAD = Choice.A, Choice.B, Choice.TIE, Choice.BOTH_BAD
 
-
-async def fought(s: Services, number: int, *choices: Choice) -> Battle:
-    ask = Ask(
-        source_message_id=number,
-        guild_id=5,
-        channel_id=6,
-        author_id=1,
-        conversation=talk(said(f"question {number} \ud83d", name="Alice")),
+def twofold(home: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bot.cli", *arguments],
+        env={"TWOFOLD_HOME": str(home), "PATH": "/usr/bin:/bin", "COLUMNS": "200", **variables},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    battle = await s.battles.answer(await s.battles.open(ask))
-    for voter, choice in enumerate(choices, start=100):
-        await s.voting.cast(
-            Press(
-                battle_id=battle.id,
-                choice=choice,
-                voter_id=voter,
-                voter_is_bot=False,
-                guild_id=5,
-                channel_id=6,
-            )
+
+
+async def export(
+    home: Path, out: str = "out", *, purpose: Consent = TRAIN, unlinkable: bool = False
+) -> dict:
+    """What `twofold export` does once its arguments are read."""
+    names = Pseudonyms.unlinkable() if unlinkable else Pseudonyms.kept_in(home)
+    async with Database.open(database_url(home / "twofold.db")) as store:
+        return await dataset_export.export(
+            store, format="dpo", purpose=purpose, pseudonyms=names, out=home / out, at=NOON
         )
-    return battle
 
 
-def export(home: Path, out: Path) -> str:
-    command = [sys.executable, "-m", "bot.cli", "export", "--format", "dpo", "--out", str(out)]
-    environment = {"TWOFOLD_HOME": str(home), "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    return done.stdout
+def rows(home: Path, out: str = "out") -> list[dict]:
+    data = home / out / "train.jsonl"
+    return [json.loads(line) for line in data.read_bytes().splitlines()] if data.exists() else []
+
+
+async def fought(t: Town, *choices: int | Outcome, **battle: object) -> int:
+    opened = await t.battle(**battle)
+    for voter, choice in zip(VOTERS, choices, strict=False):
+        await t.vote(opened, voter, choice)
+    return opened.id
 
 
 @pytest.fixture
 async def home(tmp_path: Path) -> Path:
-    async with services(tmp_path) as s:
-        clear = await fought(s, 1, A, A, B)
-        await fought(s, 2, TIE)
-        await fought(s, 3, BAD, BAD, A)
-        await fought(s, 4, A, B)
-        await fought(s, 5)
-        await s.battles.abandon(await fought(s, 6, A), reason="test")
-        assert clear.answer(Side.A).shown != clear.answer(Side.B).shown
+    async with town(tmp_path) as t:
+        await t.agree(AUTHOR, *VOTERS)
+        spoken = talk(
+            said("what is <@123456789012345678>?", by=AUTHOR, name="Alice"),
+            bot_said("a member"),
+            said("question \ud83d", by=AUTHOR, name="Alice"),
+        )
+        await fought(t, 0, 0, 1, conversation=spoken)
+        await fought(t, TIE)
+        await fought(t, BAD, BAD, 0)
+        await fought(t, 0, 1)
+        await fought(t)
+        await t.store.battles.fail(await fought(t, 0), reason="test", at=NOON)
     return tmp_path
 
 
+async def said_now(home: Path, member: int, scope: Consent, guild: int = 0) -> None:
+    async with Database.open(database_url(home / "twofold.db")) as store:
+        await store.members.set_consent(member, scope, guild_id=guild, version=1, at=NOON)
+
+
+def sql(home: Path, statement: str) -> None:
+    with closing(sqlite3.connect(home / "twofold.db", isolation_level=None)) as connection:
+        connection.execute(statement)
+
+
 async def test_the_votes_come_out_as_preferences(home: Path) -> None:
-    out = home / "out"
-    told = export(home, out)
-    assert "10 votes on 5 battles → 1 rows" in told
-    manifest = json.loads((out / "manifest.json").read_bytes())
-    assert manifest["left_out"] == {
-        "not_live": 0,
+    done = twofold(home, "export", "--out", str(home / "out"), TWOFOLD_TRAINING_EXPORT="true")
+    assert "10 votes on 5 battles → 1 rows" in done.stdout
+    assert "without Discord's express permission" in done.stderr
+    manifest = json.loads((home / "out" / "manifest.json").read_bytes())
+    assert {reason: n for reason, n in manifest["left_out"].items() if n} == {
         "failed_or_cancelled": 1,
         "tie": 1,
         "both_bad": 1,
         "no_majority": 1,
-        "same_text": 0,
-        "continued": 0,
     }
     assert manifest["battles"] == manifest["rows"] + sum(manifest["left_out"].values())
-    data = (out / "train.jsonl").read_bytes()
+    assert (manifest["purpose"], manifest["gone"]) == ("train", {})
+    data = (home / "out" / "train.jsonl").read_bytes()
     assert manifest["files"]["train.jsonl"]["sha256"] == hashlib.sha256(data).hexdigest()
 
 
 async def test_datasets_loads_it(home: Path) -> None:
-    export(home, home / "out")
+    await export(home)
     loaded = datasets.load_dataset(str(home / "out"), cache_dir=str(home / "cache"))
     (row,) = loaded["train"]
-    assert row["prompt"] == [{"role": "user", "content": "question 1 ?"}]
+    assert row["prompt"][-1] == {"role": "user", "content": "question ?"}
     assert [m["role"] for m in row["chosen"] + row["rejected"]] == ["assistant", "assistant"]
     assert row["chosen"] != row["rejected"]
-    assert (row["votes_chosen"], row["votes_rejected"]) == (2, 1)
+    assert (row["votes_chosen"], row["votes_rejected"], row["weight"]) == (2, 1, 1.0)
+
+
+async def test_no_id_and_no_name_and_no_key_leaves(home: Path) -> None:
+    await export(home)
+    key = (home / "export.key").read_bytes()
+    for file in (home / "out").iterdir():
+        text = file.read_bytes()
+        assert not re.search(rb"(?<![0-9a-f])[0-9]{17,20}(?![0-9a-f])", text)
+        assert b"Alice" not in text
+        assert key not in text
+        assert key.hex().encode() not in text
+    assert re.fullmatch("[0-9a-f]{16}", rows(home)[0]["battle"])
 
 
 async def test_the_same_database_gives_the_same_bytes(home: Path) -> None:
     for name in ("one", "two"):
-        export(home, home / name)
+        await export(home, name)
     for file in ("train.jsonl", "manifest.json"):
         assert (home / "one" / file).read_bytes() == (home / "two" / file).read_bytes()
+
+
+async def test_training_is_off_until_the_operator_turns_it_on(home: Path) -> None:
+    refused = twofold(home, "export", "--out", str(home / "out"))
+    assert refused.returncode == 1
+    assert "Exports for training are off" in refused.stderr
+    assert "without Discord's express permission" in refused.stderr
+    assert not (home / "out").exists()
+    assert twofold(home, "export", "--purpose", "evaluate", "--out", str(home / "out")).stderr == ""
+
+
+async def test_a_row_follows_the_consent_of_who_speaks_in_it(home: Path) -> None:
+    for scope, guild, trains, evaluates in (
+        (EVALUATE, 0, 0, 1),
+        (TRAIN, GUILD, 1, 1),
+        (NONE, GUILD, 0, 0),
+        (TRAIN, GUILD, 1, 1),
+    ):
+        await said_now(home, AUTHOR, scope, guild)
+        training = await export(home)
+        evaluating = await export(home, "evaluated", purpose=EVALUATE)
+        assert (training["rows"], evaluating["rows"]) == (trains, evaluates)
+        assert (len(rows(home)), len(rows(home, "evaluated"))) == (trains, evaluates)
+        assert (training["left_out"]["no_consent"] > 0) is (trains == 0)
+
+
+async def test_the_votes_of_who_did_not_agree_do_not_count(home: Path) -> None:
+    await said_now(home, VOTERS[0], EVALUATE)
+    manifest = await export(home)
+    assert manifest["left_out"]["no_vote_of_who_agreed"] == 2
+    # What was 2:1 is even now, and the even one is decided.
+    (row,) = rows(home)
+    assert (row["votes_chosen"], row["votes_rejected"]) == (1, 0)
+    await export(home, "evaluated", purpose=EVALUATE)
+    assert rows(home, "evaluated")[0]["votes_chosen"] == 2
+
+
+async def test_an_admin_may_keep_a_server_out(home: Path) -> None:
+    async with Database.open(database_url(home / "twofold.db")) as store:
+        await store.guilds.update(GUILD, "consent_cap", "evaluate", by=1, at=NOON)
+    assert (await export(home))["rows"] == 0
+    assert (await export(home, "evaluated", purpose=EVALUATE))["rows"] == 1
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("UPDATE battles SET wiped_because = 'deleted' WHERE id = 1", "prompt_deleted"),
+        ("UPDATE battles SET wiped_because = 'erased' WHERE id = 1", "member_erased"),
+        ("UPDATE battles SET wiped_because = 'retention' WHERE id = 1", "wiped_after_retention"),
+        ("UPDATE battles SET edited_at = created_at WHERE id = 1", "prompt_edited"),
+        (f"UPDATE members SET consent = 'none' WHERE member_id = {AUTHOR}", "no_consent"),
+        ("DELETE FROM votes WHERE battle_id = 1", "votes_withdrawn"),
+        ("UPDATE votes SET voter_id = -id WHERE battle_id = 1", "no_vote_of_who_agreed"),
+        (
+            "UPDATE votes SET outcome = 'tie', winner_answer_id = NULL WHERE battle_id = 1",
+            "tie",
+        ),
+    ],
+)
+async def test_what_is_gone_since_is_listed_by_hash_with_its_reason(
+    home: Path, what: str, reason: str
+) -> None:
+    await export(home)
+    (row,) = rows(home)
+    sql(home, what)
+    manifest = await export(home)
+    assert manifest["gone"] == {reason: [row["battle"]]}
+    assert rows(home) == []
+    plain = reason.replace("_", " ")
+    line = f"  gone since earlier exports: 1 × {plain}: {row['battle']}"
+    assert line in dataset_export.told(manifest)
+    assert manifest["battles"] == manifest["rows"] + sum(manifest["left_out"].values())
+    # It stays listed: whoever has an older export can take it out with the newest manifest.
+    assert await export(home, "later") == manifest
+    assert (await export(home, "other", purpose=EVALUATE))["gone"] == {}
+
+
+async def test_what_comes_back_is_not_gone(home: Path) -> None:
+    await export(home)
+    for scope in (NONE, TRAIN):
+        await said_now(home, AUTHOR, scope)
+        manifest = await export(home)
+    assert (manifest["gone"], manifest["rows"]) == ({}, 1)
+
+
+async def test_unlinkable_exports_have_nothing_in_common_but_texts(home: Path) -> None:
+    hashed = set()
+    for number in range(3):
+        manifest = await export(home, str(number), unlinkable=number > 0)
+        assert manifest["linkable"] is (number == 0)
+        hashed.add(rows(home, str(number))[0]["battle"])
+    assert len(hashed) == 3
+    sql(home, "UPDATE battles SET edited_at = created_at")
+    done = twofold(
+        home,
+        *("export", "--out", str(home / "last"), "--unlinkable"),
+        TWOFOLD_TRAINING_EXPORT="true",
+    )
+    assert "gone since earlier exports: 1 × prompt edited\n" in done.stdout
+    manifest = json.loads((home / "last" / "manifest.json").read_bytes())
+    assert manifest["gone"] == {"prompt_edited": 1}
+
+
+async def test_integrity_is_told_by_hash_and_only_of_who_agreed(home: Path) -> None:
+    await said_now(home, VOTERS[0], NONE)
+    told = json.loads(twofold(home, "integrity", "--json").stdout)
+    assert sorted(voter["votes"] for voter in told) == [2, 3]
+    assert all(re.fullmatch("[0-9a-f]{16}", voter["voter"]) for voter in told)
+    assert told[0]["one_side"] == {"share": 0.5, "n": 2}
+    assert told[0]["mirrors"] == {"share": None, "n": 0}
+    table = twofold(home, "integrity").stdout
+    assert told[0]["voter"] in table
+    assert "hasty: votes sooner than both answers can be skimmed" in table
+    assert not re.search("[0-9]{17}", json.dumps(told) + table)
+
+
+async def test_a_hurried_voter_weighs_less(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        await t.agree(AUTHOR, *VOTERS)
+        for number in range(20):
+            battle = await t.battle(tokens=(200, 200))
+            await t.vote(battle, VOTERS[number % 2], number // 2 % 2, after=1 + 90 * (number % 2))
+    await export(tmp_path)
+    assert [row["weight"] for row in rows(tmp_path)] == [0.6, 1.0] * 10
+
+
+async def test_a_backup_with_its_key_gives_the_same_hashes(home: Path) -> None:
+    await export(home)
+    for file in (home / "twofold.db", home / "export.key"):
+        (home / "copy").mkdir(exist_ok=True)
+        shutil.copy(file, home / "copy")
+    await export(home / "copy")
+    assert rows(home / "copy") == rows(home)
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["--format", "parquet", "--out", "x"], "There is no format parquet. Choose one of: dpo"),
-        (["--out", "/dev/null/x"], "cannot be written"),
+        (["--purpose", "fun", "--out", "x"], "no purpose fun. Choose one of: train, evaluate"),
+        (["--purpose", "evaluate", "--out", "/dev/null/x"], "cannot be written"),
     ],
 )
 def test_bad_arguments_are_sentences(tmp_path: Path, arguments: list[str], says: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "bot.cli", "export", *arguments],
-        env={"TWOFOLD_HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "COLUMNS": "200"},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = twofold(tmp_path, "export", *arguments)
     assert done.returncode == 1
     assert says in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+
+
+def test_a_spoilt_key_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "export.key").write_bytes(b"spoilt")
+    for command in (["integrity"], ["export", "--purpose", "evaluate", "--out", "x"]):
+        done = twofold(tmp_path, *command)
+        assert done.returncode == 1
+        assert "is too short. Restore it from a backup" in done.stderr

@@ -74,6 +74,15 @@ def test_weights_say_how_often(clock: Clock) -> None:
     assert counts["polite"] == 400
 
 
+def test_a_share_of_the_draws_has_one_contender_on_both_sides(clock: Clock) -> None:
+    one = roster(clock, WILD)
+    pairs = [one.draw(control_share=20) for _ in range(1000)]
+    controls = [pair[Side.A].slug for pair in pairs if pair[Side.A] == pair[Side.B]]
+    assert 140 < len(controls) < 260
+    assert set(controls) == {"plain", "polite", "wild"}
+    assert all(pair[Side.A] != pair[Side.B] for pair in (one.draw() for _ in range(200)))
+
+
 def test_three_failures_in_a_row_mean_a_rest(clock: Clock) -> None:
     one = roster(clock, WILD)
     fail(one, "wild", FAILURES - 1)

@@ -29,8 +29,14 @@ def walk(components: Iterable[Component]) -> Iterator[Component]:
 
 def text_of(message: Message) -> str:
     """Join the content and all text displays of a message, one a line."""
-    displays = [c["content"] for c in walk(message.components) if c["type"] == TEXT_DISPLAY]
-    return "\n".join(filter(None, [message.content, *displays]))
+    return spoken({"content": message.content, "components": message.components})
+
+
+def spoken(body: Component) -> str:
+    """Do the same for the body of a request."""
+    parts = walk(body.get("components") or [])
+    displays = [c["content"] for c in parts if c["type"] == TEXT_DISPLAY]
+    return "\n".join(filter(None, [body.get("content"), *displays]))
 
 
 def containers(message: Message) -> list[Component]:

@@ -153,6 +153,10 @@ class Gateway:
         for connection in self._connections():
             connection.cut()
 
+    def forget(self) -> None:
+        """Drop every session that has no socket, as Discord does after a while."""
+        self.sessions = {s.id: s for s in self.online}
+
     def _connections(self) -> list[Connection]:
         return [s.connection for s in self.online if s.connection is not None]
 

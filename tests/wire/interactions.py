@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
 from .clock import Clock, until
+from .components import spoken
 from .world import LOADING, Channel, Message, User
 
 ACK_SECONDS = 3.0
@@ -43,6 +45,12 @@ class Response:
     action: str
     body: Json
     message: Message | None = None
+    at: float = field(default_factory=time.monotonic)
+
+    @property
+    def text(self) -> str:
+        """What it said then, whatever became of the message since."""
+        return spoken(self.body)
 
 
 @dataclass(eq=False)

@@ -8,8 +8,11 @@ import os
 import signal
 import sqlite3
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+
+from storage.database import Database, database_url
 
 from .clock import until
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .driver import WireServer
+    from .world import Guild
 
 ROOT = Path(__file__).resolve().parents[2]
 # What a developer has set must not reach the program under test.
@@ -132,6 +136,12 @@ class Program:
         if self._process is None:
             raise AssertionError("the program was not started")
         return self._process
+
+    async def set(self, guild: Guild, setting: str, value: object) -> None:
+        """Set something for a server without asking who may."""
+        async with Database.open(database_url(self.database)) as store:
+            by, at = self.wire.world.owner.id, datetime.now(UTC)
+            await store.guilds.update(guild.id, setting, value, by=by, at=at)
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Read the program's database without being able to change it."""

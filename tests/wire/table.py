@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .driver import Moment
+    from .limits import RateLimits
     from .world import Message
 
 LABELS = ["A is better", "B is better", "Tie", "Both bad", "⋯"]
@@ -74,9 +75,11 @@ class Table:
 
 
 @asynccontextmanager
-async def table(folder: Path, config: str | None = None) -> AsyncIterator[Table]:
-    """Run the program with scripted contenders."""
-    async with WireServer() as wire:
+async def table(
+    folder: Path, config: str | None = None, *, limits: RateLimits | None = None
+) -> AsyncIterator[Table]:
+    """Run the program with scripted contenders, with Discord's limits unless others are given."""
+    async with WireServer(limits=limits) as wire:
         program = Program(wire, folder, config or roster())
         laid = Table(wire, program)
         async with program:

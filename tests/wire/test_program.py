@@ -35,10 +35,11 @@ class TestBattle:
         async with table(tmp_path) as at:
             ballot = await at.ask()
             press = await (await at.alice.press(ballot, "A is better")).acknowledged()
-            await press.says("gemma-x")
-            assert "smol-y" in press.text
-            assert re.search(r"\bA\b", press.ephemeral_texts[0])
-            assert press.public == []
+            await press.says("You chose **A**. Which one is the base model")
+            assert "gemma-x" not in press.text
+            guess = await (await at.alice.press(press.ephemeral[0], "Not sure")).acknowledged()
+            assert re.search("gemma-x|smol-y", press.text)
+            assert press.public + guess.public == []
             assert at.said() == [ballot]
             voters = at.program.rows("SELECT voter_id, outcome FROM votes")
             assert voters == [(at.alice.user.id, "win")]
@@ -55,7 +56,7 @@ class TestBattle:
             await at.program.start()
             assert at.program.rows("SELECT winner_answer_id FROM votes") == first
             again = await (await at.alice.press(ballot, "A is better")).acknowledged()
-            await again.says("gemma-x")
+            await again.says("You chose **A**")
             assert at.count("votes") == 1
             assert at.count("vote_events") == 2
             assert at.program.rows("SELECT winner_answer_id FROM votes") != first
@@ -81,7 +82,7 @@ class TestBattle:
 
     async def test_no_answer_can_ping(self, tmp_path: Path) -> None:
         text = "text=%40everyone+%3C%401%3E+hello"
-        async with table(tmp_path, roster(text, text)) as at:
+        async with table(tmp_path, roster(text, f"{text}+there")) as at:
             ballot = await at.ask()
             assert ballot.text.count("everyone") == 2
             await (await at.alice.press(ballot, "Tie")).answered()
@@ -110,7 +111,7 @@ class TestListening:
             ballot = await at.wire.wait_for_reply(await at.alice.dm("in private"))
             assert rows(ballot) == [LABELS]
             press = await at.alice.press(ballot, "Both bad")
-            await press.says("smol-y")
+            await press.says("You found **both bad**")
 
     async def test_a_reply_to_the_bot_is_answered(self, tmp_path: Path) -> None:
         async with table(tmp_path) as at:
@@ -120,16 +121,18 @@ class TestListening:
 
     async def test_an_admin_enables_a_channel(self, tmp_path: Path) -> None:
         async with table(tmp_path) as at:
-            name, values = "settings channel", {"channel": at.channel, "answers": "on"}
             with pytest.raises(NotOffered):
-                await at.alice.slash(at.channel, name, **values)
-            refused = await at.alice.slash(at.channel, name, permitted=True, **values)
-            await refused.answered()
+                await at.alice.slash(at.channel, "settings", setting="channels")
+            refused = await at.alice.slash(
+                at.channel, "settings", permitted=True, setting="channels"
+            )
+            assert "Only people who may manage" in await refused.answered()
             assert (len(refused.ephemeral), refused.public) == (1, [])
-            assert at.count("guilds") == 0
-            allowed = await at.boss.slash(at.channel, name, **values)
+            allowed = await at.boss.slash(at.channel, "settings", setting="channels")
             await allowed.answered()
             assert allowed.public == []
+            chosen = await at.boss.choose(allowed.ephemeral[0], str(at.channel.id))
+            await chosen.acknowledged()
             prompt = await at.alice.send(at.channel, "nobody is mentioned")
             assert rows(await at.wire.wait_for_reply(prompt)) == [LABELS]
             aside = await at.alice.send(at.channel, "// aside")
@@ -147,7 +150,7 @@ class TestListening:
             await menu.answered()
             assert rows(ballot) == [LABELS]
             assert at.telling() == []
-            await (await at.alice.press(ballot, "A is better")).says("gemma-x")
+            await (await at.alice.press(ballot, "A is better")).says("You chose **A**")
             for name in ("leaderboard", "about"):
                 assert await (await at.alice.slash(at.channel, name)).answered()
 

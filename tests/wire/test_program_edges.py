@@ -57,13 +57,13 @@ class TestTexts:
 
 
 class TestVotes:
-    async def test_each_member_has_one_vote_and_sees_their_own_reveal(self, tmp_path: Path) -> None:
+    async def test_each_member_has_one_vote_and_is_asked_alone(self, tmp_path: Path) -> None:
         async with table(tmp_path) as at:
             ballot = await at.ask()
             voters = [at.wire.person(f"voter{n}", at.channel.guild) for n in range(6)]
             presses = [await v.press(ballot, LABELS[n % 4]) for n, v in enumerate(voters)]
             for press in presses:
-                await press.says("smol-y")
+                await press.says("Which one is the base model")
                 assert press.public == []
             assert at.count("votes") == at.count("vote_events") == len(voters)
             assert at.said() == [ballot]

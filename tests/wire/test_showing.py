@@ -28,6 +28,12 @@ def story(words: int, delay: float) -> str:
     return f"text={'+'.join(f'word-{number}' for number in range(words))}&delay={delay}"
 
 
+def stories(words: int, delay: float) -> str:
+    """Two contenders who take as long as each other and do not say the same."""
+    one = story(words, delay)
+    return roster(one, one.replace("word", "term"))
+
+
 async def ballots(at: Table, prompts: list[Message], within: float = 30.0) -> list[Message]:
     """Wait until every prompt has a reply with a ballot; in the order of the prompts."""
 
@@ -72,7 +78,7 @@ class TestLockstep:
     async def test_what_a_kill_left_growing_is_ended_at_the_next_start(
         self, tmp_path: Path
     ) -> None:
-        config = LOCKSTEP + roster(story(100, 0.1), story(100, 0.1))
+        config = LOCKSTEP + stories(100, 0.1)
         async with table(tmp_path, config) as at:
             prompt = await at.alice.send(at.channel, f"{at.wire.mention} and?")
             growing = await at.wire.wait_for_reply(prompt)
@@ -93,7 +99,7 @@ class TestLine:
     async def test_who_waits_knows_their_number_and_gets_the_ballot_there(
         self, tmp_path: Path
     ) -> None:
-        async with table(tmp_path, BUSY + roster(story(20, 0.1), story(20, 0.1))) as at:
+        async with table(tmp_path, BUSY + stories(20, 0.1)) as at:
             prompts = []
             for number in range(3):
                 text = f"{at.wire.mention} question {number}"
@@ -107,7 +113,7 @@ class TestLine:
             assert len(at.said()) == 3
 
     async def test_a_command_waits_in_private(self, tmp_path: Path) -> None:
-        async with table(tmp_path, BUSY + roster(story(20, 0.1), story(20, 0.1))) as at:
+        async with table(tmp_path, BUSY + stories(20, 0.1)) as at:
             prompt = await at.alice.send(at.channel, f"{at.wire.mention} first")
             await at.state("answering")
             asked = await at.alice.slash(at.channel, "ask", prompt="second")
@@ -121,7 +127,7 @@ class TestLine:
     async def test_a_command_is_answered_after_a_quarter_of_an_hour(
         self, tmp_path: Path, showing: str
     ) -> None:
-        config = f'showing = "{showing}"\n' + roster(story(40, 0.1), story(40, 0.1))
+        config = f'showing = "{showing}"\n' + stories(40, 0.1)
         async with table(tmp_path, config) as at:
             asked = await at.alice.slash(at.channel, "ask", prompt="what takes so long?")
             await at.state("answering")
@@ -133,7 +139,7 @@ class TestLine:
             assert "alice asked: what takes so long?" in ballot.text
 
     async def test_a_deleted_prompt_leaves_the_line(self, tmp_path: Path) -> None:
-        async with table(tmp_path, BUSY + roster(story(20, 0.1), story(20, 0.1))) as at:
+        async with table(tmp_path, BUSY + stories(20, 0.1)) as at:
             first = await at.alice.send(at.channel, f"{at.wire.mention} first")
             await at.state("answering")
             waiting = await at.alice.send(at.channel, f"{at.wire.mention} second")
@@ -153,7 +159,7 @@ class TestEndings:
     async def test_a_kill_between_the_opening_and_the_ballot_loses_no_ballot(
         self, tmp_path: Path
     ) -> None:
-        async with table(tmp_path, BUSY + roster(story(20, 0.05), story(20, 0.05))) as at:
+        async with table(tmp_path, BUSY + stories(20, 0.05)) as at:
             texts = [f"{at.wire.mention} question {n}" for n in range(2)]
             prompts = [await at.alice.send(at.channel, text) for text in texts]
             at.wire.rest.held = ballot_edit
@@ -188,7 +194,7 @@ class TestEndings:
     async def test_a_sentence_whose_answer_was_lost_still_becomes_the_ballot(
         self, tmp_path: Path
     ) -> None:
-        async with table(tmp_path, BUSY + roster(story(20, 0.05), story(20, 0.05))) as at:
+        async with table(tmp_path, BUSY + stories(20, 0.05)) as at:
             at.wire.rest.cut = lambda r: r.method == "POST" and "you are next" in r.text
             texts = [f"{at.wire.mention} question {n}" for n in range(2)]
             prompts = [await at.alice.send(at.channel, text) for text in texts]

@@ -40,6 +40,8 @@ def _battles() -> None:
     op.add_column("battles", sa.Column("edited_at", MOMENT))
     wipings = sa.CheckConstraint(WIPINGS, name=op.f("ck_battles_wiped_because"))
     op.add_column("battles", sa.Column("wiped_because", sa.Text(), wipings))
+    index = op.f("ix_battles_state_revealed_at")
+    op.create_index(index, "battles", ["state", "revealed_at"])
 
 
 def _votes() -> None:
@@ -163,3 +165,4 @@ def _exports() -> None:
             ["battle_id"], ["battles.id"], name=op.f("fk_exported_battle_id_battles")
         ),
     )
+    op.create_index(op.f("ix_exported_battle_id"), "exported", ["battle_id"])

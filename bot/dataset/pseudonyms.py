@@ -1,0 +1,75 @@
+"""Ids as they leave the database: keyed hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from typing import TYPE_CHECKING, Self
+
+from bot.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY_FILE = "export.key"
+KEY_BYTES = 32
+DIGITS = 16
+
+
+class Pseudonyms:
+    """HMAC-SHA256 of an id under a secret key, cut to 16 hex digits.
+
+    Without the key nobody can tell an id from its hash by trying all ids there are, which
+    a plain hash of Discord's would allow. `linkable` is whether other exports use the key.
+    """
+
+    def __init__(self, key: bytes, *, linkable: bool) -> None:
+        self._key = key
+        self.linkable = linkable
+
+    @classmethod
+    def unlinkable(cls) -> Self:
+        """Use a new key and keep it nowhere: nothing joins with what was hashed before."""
+        return cls(secrets.token_bytes(KEY_BYTES), linkable=False)
+
+    @classmethod
+    def kept_in(cls, home: Path) -> Self:
+        """Use the key in the data folder, which is made at the first call.
+
+        Raises ConfigError where it cannot be read or made, or is no key.
+        """
+        path = home / KEY_FILE
+        try:
+            _make(path)
+            key = path.read_bytes()
+        except OSError as error:
+            raise ConfigError(
+                f"The key for ids in exports, {path}, cannot be read or made "
+                f"({error.strerror}). Make it and its folder readable and writable."
+            ) from None
+        if len(key) < KEY_BYTES:
+            raise ConfigError(
+                f"The key for ids in exports, {path}, is too short. Restore it from a backup, or "
+                "delete it to begin anew: later exports cannot be joined with earlier ones then."
+            )
+        return cls(key, linkable=True)
+
+    def of(self, what: str, number: int) -> str:
+        """The hash of an id; `what` keeps a battle and a voter of one number apart."""
+        digest = hmac.new(self._key, f"{what}:{number}".encode(), hashlib.sha256)
+        return digest.hexdigest()[:DIGITS]
+
+
+def _make(path: Path) -> None:
+    """Write a new key for its owner alone, unless there is one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(handle, "wb") as file:
+        file.write(secrets.token_bytes(KEY_BYTES))
+        file.flush()
+        os.fsync(file.fileno())

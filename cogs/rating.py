@@ -1,0 +1,121 @@
+"""`/rate`: battles that need votes, one at a time, for one member alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.rating import Order, Rater
+from cogs._pressing import take
+from cogs._render import battles as battle_views
+from cogs._render import layout
+from cogs._responding import Response, amend, respond
+from cogs.errors import report
+from storage.records import Choice
+
+if TYPE_CHECKING:
+    from discord.ui import LayoutView
+
+    from bot.client import TwofoldClient
+    from bot.rating import RatingService
+    from bot.voting import VotingService
+
+ORDERS = {"fewest votes": Order.FEWEST, "most split": Order.SPLIT}
+EMPTY = (
+    "There is nothing for you to rate right now. Ask something, and there will be for the others."
+)
+
+
+class RatingCog(commands.Cog):
+    """Hears the command and the private ballot's buttons."""
+
+    def __init__(self, *, rating: RatingService, voting: VotingService) -> None:
+        self._rating = rating
+        self._voting = voting
+
+    @app_commands.command(description="Rate answers that need votes, one pair at a time.")
+    @app_commands.describe(order="Which come first; those with the fewest votes by default.")
+    @app_commands.guild_only()
+    async def rate(
+        self,
+        interaction: discord.Interaction,
+        order: Literal["fewest votes", "most split"] = "fewest votes",
+    ) -> None:
+        """Show the first ballot."""
+
+        async def first() -> Response:
+            return Response(await self._deal(interaction, ORDERS[order]))
+
+        await respond(interaction, first())
+
+    @commands.Cog.listener()
+    async def on_rate_press(
+        self, interaction: discord.Interaction, battle_id: int, part: str
+    ) -> None:
+        """A choice on a private ballot."""
+        await take(interaction, battle_id, Choice(part), voting=self._voting, private=True)
+
+    @commands.Cog.listener()
+    async def on_skip_press(
+        self, interaction: discord.Interaction, battle_id: int, part: str
+    ) -> None:
+        """Show another one instead."""
+        await self._go_on(interaction, battle_id, part)
+
+    @commands.Cog.listener()
+    async def on_next_press(
+        self, interaction: discord.Interaction, battle_id: int, part: str
+    ) -> None:
+        """Show another one after a vote."""
+        await self._go_on(interaction, battle_id, part)
+
+    async def _go_on(self, interaction: discord.Interaction, battle_id: int, part: str) -> None:
+        try:
+            dealing = self._deal(interaction, Order(part), skipping=battle_id)
+            await amend(interaction, dealing, afresh=True)
+        except Exception as error:  # noqa: BLE001 - discord.py would drop it without a word
+            await report(interaction, error)
+
+    async def _deal(
+        self, interaction: discord.Interaction, order: Order, *, skipping: int | None = None
+    ) -> LayoutView:
+        member, guild = interaction.user, interaction.guild
+        if guild is None or not isinstance(member, discord.Member):
+            raise app_commands.NoPrivateMessage
+        rater = Rater(
+            guild_id=guild.id,
+            member_id=member.id,
+            may_read=lambda channel_id: _may_read(member, channel_id, here=interaction.channel),
+        )
+        dealt = await self._rating.deal(
+            rater, order=order, number=interaction.id, skipping=skipping
+        )
+        return battle_views.rate(dealt, order=order) if dealt else layout.message(EMPTY)
+
+
+def _may_read(member: discord.Member, channel_id: int, *, here: object) -> bool:
+    """Whether a member can look up in its own channel what they would be shown here.
+
+    A private thread tells nobody here who is in it, so it counts as closed.
+    """
+    channel = member.guild.get_channel_or_thread(channel_id)
+    if channel is None or (isinstance(channel, discord.Thread) and channel.is_private()):
+        return False
+    granted = channel.permissions_for(member)
+    if not (granted.view_channel and granted.read_message_history):
+        return False
+    return not _restricted(channel) or _restricted(here)
+
+
+def _restricted(channel: object) -> bool:
+    """Whether a channel is for adults only."""
+    is_nsfw = getattr(channel, "is_nsfw", None)
+    return bool(is_nsfw and is_nsfw())
+
+
+async def setup(client: TwofoldClient) -> None:
+    """Discord.py calls this when the client loads the extension."""
+    await client.add_cog(RatingCog(rating=client.services.rating, voting=client.services.voting))

@@ -1,0 +1,132 @@
+"""aiosqlite, with one change of thread a statement where SQLAlchemy's way takes four.
+
+SQLAlchemy asks a driver for a cursor, the statement, its rows and the close, one by one, and
+aiosqlite gives each of them a turn of its thread. A turn costs a hundred times what SQLite
+needs for a small statement, and turns are the first thing to run out when many members press
+at once. So a statement brings its rows along, and a BEGIN comes with the first statement after
+it. What is read or written, and when it is on the disk, stays the same.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+import aiosqlite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+AHEAD = 100
+"""Rows that come with their statement; more of them are fetched when they are asked for."""
+
+
+async def connect(*arguments: Any, **options: Any) -> Connection:  # noqa: ANN401
+    """Open a file, as `sqlite3.connect` does; a transaction begins by `Connection.begin` only."""
+    options["isolation_level"] = None
+    connection = Connection(partial(sqlite3.connect, *arguments, **options), AHEAD)
+    # As SQLAlchemy does for connections that it makes: one that is left open holds no exit up.
+    connection._thread.daemon = True  # noqa: SLF001
+    await connection
+    return connection
+
+
+class Connection(aiosqlite.Connection):
+    """What SQLAlchemy takes for a connection of aiosqlite's."""
+
+    _beginning = ""
+
+    def begin(self, statement: str) -> None:
+        """Begin a transaction by `statement`, which comes with the next one."""
+        self._beginning = statement
+
+    def cursor(self) -> Cursor:  # type: ignore[override]
+        """Make a cursor, which takes no turn of the thread."""
+        return Cursor(self)
+
+    async def commit(self) -> None:
+        """Commit what was begun, if anything was done."""
+        if not self._begins():
+            await super().commit()
+
+    async def rollback(self) -> None:
+        """Roll back what was begun, if anything was done."""
+        if not self._begins():
+            await super().rollback()
+
+    async def turn(self, work: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
+        """Do something in the thread, after what is still to begin."""
+        if beginning := self._begins():
+            work, arguments = self._begin_and, (beginning, work, *arguments)
+        return await self._execute(work, *arguments)  # type: ignore[no-untyped-call]
+
+    def _begins(self) -> str:
+        beginning, self._beginning = self._beginning, ""
+        return beginning
+
+    def _begin_and(self, beginning: str, work: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
+        self._conn.execute(beginning)
+        return work(*arguments)
+
+
+class Cursor:
+    """As much of a cursor of aiosqlite's as SQLAlchemy uses."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._unread: sqlite3.Cursor | None = None
+        self._rows: list[Any] = []
+        self.description: tuple[tuple[Any, ...], ...] | None = None
+        self.rowcount = -1
+        self.lastrowid: int | None = None
+        self.arraysize = 1
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def execute(self, statement: str, parameters: Iterable[Any] = ()) -> Self:
+        """Run a statement, and read its first rows."""
+        await self._connection.turn(self._run, sqlite3.Cursor.execute, statement, parameters)
+        return self
+
+    async def executemany(self, statement: str, parameters: Iterable[Iterable[Any]]) -> Self:
+        """Run a statement for each of the parameters."""
+        await self._connection.turn(self._run, sqlite3.Cursor.executemany, statement, parameters)
+        return self
+
+    async def fetchone(self) -> Any:  # noqa: ANN401
+        """Return the next row, None after the last."""
+        return next(iter(await self.fetchmany(1)), None)
+
+    async def fetchmany(self, size: int | None = None) -> list[Any]:
+        """Return the next rows, as many as there are up to `size`."""
+        size = size or self.arraysize
+        if len(self._rows) < size and self._unread is not None:
+            self._rows += await self._connection.turn(self._unread.fetchmany, size)
+        rows, self._rows = self._rows[:size], self._rows[size:]
+        return rows
+
+    async def fetchall(self) -> list[Any]:
+        """Return all other rows."""
+        if self._unread is not None:
+            self._rows += await self._connection.turn(self._unread.fetchall)
+        rows, self._rows = self._rows, []
+        return rows
+
+    async def close(self) -> None:
+        """Let go of rows that nobody asked for."""
+        if self._unread is not None:
+            unread, self._unread = self._unread, None
+            await self._connection.turn(unread.close)
+
+    def _run(self, how: Callable[..., object], statement: str, parameters: Iterable[Any]) -> None:
+        cursor = self._connection._conn.cursor()  # noqa: SLF001
+        how(cursor, statement, parameters)
+        self.description = cursor.description
+        self._rows = cursor.fetchmany(AHEAD) if cursor.description else []
+        self.rowcount, self.lastrowid = cursor.rowcount, cursor.lastrowid
+        if len(self._rows) < AHEAD:
+            cursor.close()
+        else:
+            self._unread = cursor

@@ -1,0 +1,103 @@
+"""All that is stored about one person, found by what the schema says of its columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BigInteger, func, select
+
+from storage.members import EVERYWHERE
+from storage.rows import conversation_from_json
+from storage.schema import RowId, battles, metadata, turns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Column, ColumnElement, RowMapping
+
+    from storage.transactions import Transactions
+
+ANYWHERE = -1
+"""Instead of a guild's id: in every guild and in direct messages."""
+
+_OTHERS_WORDS = {"conversation"}
+
+
+def personal_columns() -> Iterator[Column[int]]:
+    """Every column that holds a person's id, of tables that others refer to last."""
+    for table in reversed(metadata.sorted_tables):
+        yield from (column for column in table.columns if "erasing" in column.info)
+
+
+class PeopleStore:
+    """Reads about one person. Every method raises StorageError."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    async def counts(self, member_id: int, guild_id: int = ANYWHERE) -> dict[str, int]:
+        """How many rows each table has of a person, in one guild; 0 is direct messages."""
+        async with self._transactions.read() as connection:
+            return {
+                column.table.name: await connection.scalar(
+                    select(func.count())
+                    .select_from(column.table)
+                    .where(column == member_id, *_in(column, guild_id))
+                )
+                or 0
+                for column in personal_columns()
+            }
+
+    async def everything(self, member_id: int) -> dict[str, list[dict[str, Any]]]:
+        """All rows of a person by table, as JSON has them: ids as text, times as ISO 8601.
+
+        Of conversations it has the person's own words alone.
+        """
+        found: dict[str, list[dict[str, Any]]] = {}
+        async with self._transactions.read() as connection:
+            for column in personal_columns():
+                if column.table is turns:
+                    continue
+                statement = select(column.table).where(column == member_id)
+                rows = (await connection.execute(statement)).mappings()
+                found[column.table.name] = [_plain(row, column) for row in rows]
+            held = select(turns.c.battle_id).where(turns.c.author_id == member_id)
+            said = select(battles.c.id, battles.c.conversation).where(battles.c.id.in_(held))
+            found[turns.name] = [
+                {
+                    "battle_id": number,
+                    "message_id": turn.message_id and str(turn.message_id),
+                    "name": turn.name,
+                    "text": turn.text,
+                }
+                for number, conversation in await connection.execute(said.order_by(battles.c.id))
+                for turn in conversation_from_json(conversation).turns
+                if turn.author_id == member_id and not turn.is_bot
+            ]
+        return found
+
+
+def _in(column: Column[int], guild_id: int) -> list[ColumnElement[bool]]:
+    if guild_id == ANYWHERE:
+        return []
+    columns = column.table.columns
+    if "guild_id" in columns:
+        return [func.coalesce(columns.guild_id, EVERYWHERE) == guild_id]
+    there = select(battles.c.id).where(func.coalesce(battles.c.guild_id, EVERYWHERE) == guild_id)
+    return [columns.battle_id.in_(there)]
+
+
+def _plain(row: RowMapping, person: Column[int]) -> dict[str, Any]:
+    """The row without whose it is, which is the same in all of them."""
+    return {
+        column.name: _value(row[column.name], column)
+        for column in person.table.columns
+        if column is not person and column.name not in _OTHERS_WORDS
+    }
+
+
+def _value(value: Any, column: Column[Any]) -> Any:  # noqa: ANN401 - what JSON can hold
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    is_discords = isinstance(column.type, BigInteger) and column.type is not RowId
+    return str(value) if value is not None and is_discords else value

@@ -1,0 +1,54 @@
+"""Taking the texts out of battles. The rows stay, with counts and the ids of messages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, update
+
+from storage.records import NOBODY, Conversation, Turn, Wiped
+from storage.rows import conversation_to_json
+from storage.schema import answers, battles, remarks, turns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+_SILENCE = conversation_to_json(
+    Conversation(turns=(Turn(author_id=NOBODY, name="", text=""),), bot_name="")
+)
+
+
+_AT_ONCE = 10_000
+"""Databases limit how many values a statement may name."""
+
+
+async def wipe(connection: AsyncConnection, battle_ids: Iterable[int], because: Wiped) -> None:
+    """Wipe every text of these battles, and whose they were.
+
+    Those that were wiped before keep the reason of then.
+    """
+    silent = {"prompt": "", "conversation": _SILENCE, "author_id": NOBODY}
+    for ids in in_parts(battle_ids):
+        mine = battles.c.id.in_(ids)
+        kept = battles.c.wiped_because.is_(None)
+        for statement in (
+            update(battles).where(mine, kept).values(wiped_because=because),
+            update(battles).where(mine).values(silent),
+            update(answers)
+            .where(answers.c.battle_id.in_(ids))
+            .values(rendered="", raw="", shown=""),
+            update(remarks)
+            .where(remarks.c.battle_id.in_(ids))
+            .values(comment=None, edited_answer_id=None, edit=None),
+            delete(turns).where(turns.c.battle_id.in_(ids)),
+        ):
+            await connection.execute(statement)
+
+
+def in_parts(ids: Iterable[int]) -> Iterator[list[int]]:
+    """As many of the ids at a time as a statement may name."""
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), _AT_ONCE):
+        yield ordered[start : start + _AT_ONCE]

@@ -1,0 +1,185 @@
+"""What decides about an export, read with the battles and votes that it is about."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from storage.records import Consent, Outcome, Purpose, Side
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+    from conftest import Arena
+
+    from storage.records import Battle, SeenVote, VotedBattle
+
+NONE, EVALUATE, TRAIN, PUBLISH = Consent
+SPEAKER = 2**60 + 1
+VOTER = 40
+
+
+async def press(
+    arena: Arena,
+    battle: Battle,
+    side: Side | None,
+    *,
+    voter: int = VOTER,
+    at: int = 9,
+    private: bool = False,
+) -> None:
+    await arena.database.votes.cast(
+        battle_id=battle.id,
+        voter_id=voter,
+        outcome=Outcome.WIN if side else Outcome.TIE,
+        winner_answer_id=battle.answer(side).id if side else None,
+        by_author=False,
+        at=arena.at(at),
+        private=private,
+    )
+
+
+async def agree(arena: Arena, member: int, consent: Consent, guild: int = 0) -> None:
+    await arena.database.members.set_consent(
+        member, consent, guild_id=guild, version=1, at=arena.at()
+    )
+
+
+async def voted(arena: Arena, **of: object) -> list[VotedBattle]:
+    return [battle async for battle in arena.database.voted.all(**of)]
+
+
+async def seen(arena: Arena) -> list[SeenVote]:
+    return [vote async for vote in arena.database.voted.seen()]
+
+
+async def test_a_battle_comes_with_the_words_of_its_people_here_and_everywhere(
+    arena: Arena,
+) -> None:
+    battle, direct = await arena.open("hi"), await arena.open("hi", guild_id=None)
+    for one in (battle, direct):
+        await press(arena, one, Side.A)
+    await agree(arena, SPEAKER, TRAIN)
+    await agree(arena, SPEAKER, NONE, guild=7)
+    await agree(arena, SPEAKER, PUBLISH, guild=8)
+    await agree(arena, VOTER, EVALUATE, guild=7)
+    await agree(arena, 99, TRAIN)
+    here, alone = await voted(arena)
+    assert here.said == {SPEAKER: (NONE, TRAIN), VOTER: (EVALUATE, None)}
+    assert alone.said == {SPEAKER: (TRAIN, TRAIN), VOTER: (None, None)}
+
+
+async def test_a_battle_comes_with_what_its_admins_set(arena: Arena) -> None:
+    for guild in (7, None):
+        await press(arena, await arena.open(guild_id=guild), Side.A)
+    await arena.database.guilds.update(7, "consent_cap", "none", by=1, at=arena.at())
+    assert [battle.settings for battle in await voted(arena)] == [{"consent_cap": "none"}, {}]
+
+
+async def test_what_an_export_of_the_same_sort_has_is_marked_and_comes_without_votes_too(
+    arena: Arena,
+) -> None:
+    first, second = await arena.open(), await arena.open()
+    await press(arena, second, Side.A)
+    await arena.database.exports.record(
+        format="dpo", purpose=TRAIN, manifest={}, sha256="", battle_ids=[first.id], at=arena.at()
+    )
+    same = await voted(arena, format="dpo", purpose=TRAIN)
+    assert [(one.battle.id, one.exported) for one in same] == [(first.id, True), (second.id, False)]
+    for other in ({}, {"format": "kto", "purpose": TRAIN}, {"format": "dpo", "purpose": EVALUATE}):
+        assert [(one.battle.id, one.exported) for one in await voted(arena, **other)] == [
+            (second.id, False)
+        ]
+
+
+async def test_a_longer_battle_without_texts_does_not_stand_in_for_the_shorter(
+    arena: Arena, raw: Connection
+) -> None:
+    short = await arena.open()
+    long = await arena.open(parent_id=short.id)
+    for battle in (short, long):
+        await press(arena, battle, Side.A)
+    assert [one.continued for one in await voted(arena)] == [True, False]
+    raw.execute("UPDATE battles SET wiped_because = 'retention' WHERE id = ?", (long.id,))
+    assert [one.continued for one in await voted(arena)] == [False, False]
+
+
+async def test_votes_are_seen_by_voter_and_in_the_order_of_the_last_choices(arena: Arena) -> None:
+    battles = [await arena.open() for _ in range(3)]
+    for voter, battle, at in ((2, 0, 10), (1, 2, 11), (2, 2, 12), (1, 0, 13), (2, 0, 15)):
+        await press(arena, battles[battle], (Side.A, Side.B)[at % 2], voter=voter, at=at)
+    order = [(vote.voter_id, vote.seconds, vote.side) for vote in await seen(arena)]
+    assert order == [(1, 10, Side.B), (1, 12, Side.B), (2, 11, Side.A), (2, 14, Side.B)]
+
+
+async def test_a_side_is_seen_as_it_was_drawn_for_the_voter(arena: Arena) -> None:
+    battle = await arena.open()
+    await arena.database.sightings.shown(battle.id, 2, swapped=True, at=arena.at(4))
+    await arena.database.sightings.shown(battle.id, 3, swapped=True, at=arena.at(4))
+    for voter, side in ((1, Side.A), (2, Side.A), (3, None)):
+        await press(arena, battle, side, voter=voter, private=voter > 1)
+    sides = [(vote.side, vote.seconds) for vote in await seen(arena)]
+    assert sides == [(Side.A, 8), (Side.B, 5), (None, 5)]
+    assert {vote.tokens for vote in await seen(arena)} == {(5, 5)}
+
+
+async def test_where_answers_went_on_no_coin_drew_the_sides(arena: Arena) -> None:
+    short = await arena.open()
+    for battle in (short, await arena.open(parent_id=short.id)):
+        await press(arena, battle, Side.A, at=10 + battle.id)
+    assert [vote.side for vote in await seen(arena)] == [Side.A, None]
+
+
+async def test_others_are_counted_and_nobodys_votes_among_them_but_not_as_a_voters(
+    arena: Arena, raw: Connection
+) -> None:
+    battle, lonely = await arena.open(), await arena.open()
+    for voter, side in ((1, Side.A), (2, Side.A), (3, Side.B), (4, Side.A), (5, None)):
+        await press(arena, battle, side, voter=voter)
+    await press(arena, lonely, Side.A, voter=9)
+    raw.execute("UPDATE votes SET voter_id = -id WHERE voter_id = 4")
+    counts = {vote.voter_id: (vote.others, vote.agreeing) for vote in await seen(arena)}
+    assert counts == {1: (4, 2), 2: (4, 2), 3: (4, 0), 5: (4, 0), 9: (0, 0)}
+
+
+async def test_a_mirror_tells_whether_the_same_was_said_again(arena: Arena) -> None:
+    first, tied, unseen = [await arena.open() for _ in range(3)]
+    await press(arena, first, Side.A)
+    await press(arena, tied, None)
+    mirrors = []
+    for original, side in ((first, Side.B), (first, Side.A), (first, None), (tied, None)):
+        mirrors.append(await _mirror(arena, original))
+        await press(arena, mirrors[-1], side, at=10 + len(mirrors))
+    await press(arena, await _mirror(arena, unseen), Side.A, at=20)
+    told = [vote.consistent for vote in await seen(arena)]
+    assert told == [None, None, True, False, False, True, None]
+    assert [vote.purpose for vote in await seen(arena)][2:] == [Purpose.MIRROR] * 5
+
+
+async def test_a_vote_is_seen_with_its_voters_word_and_what_the_admins_set(arena: Arena) -> None:
+    await press(arena, await arena.open(), Side.A)
+    await press(arena, await arena.open(guild_id=None), Side.A, at=10)
+    await agree(arena, VOTER, EVALUATE)
+    await agree(arena, VOTER, NONE, guild=7)
+    await arena.database.guilds.update(7, "consent_cap", "none", by=1, at=arena.at())
+    here, alone = await seen(arena)
+    assert (here.said, here.settings) == ((NONE, EVALUATE), {"consent_cap": "none"})
+    assert (alone.said, alone.settings) == ((EVALUATE, EVALUATE), {})
+
+
+async def _mirror(arena: Arena, original: Battle) -> Battle:
+    """The battle again, its answers on the other sides, as the private queue makes it."""
+    store = arena.database.battles
+    created = await store.create(
+        source_message_id=2 * 10**18 + original.id * 10 + len(await voted(arena)),
+        guild_id=original.guild_id,
+        channel_id=original.channel_id,
+        author_id=original.author_id,
+        conversation=original.conversation,
+        purpose=Purpose.MIRROR,
+        mirror_of_id=original.id,
+        at=arena.at(),
+    )
+    turned = {Side.A: Side.B, Side.B: Side.A}
+    answers = [replace(answer, side=turned[answer.side]) for answer in original.answers]
+    return await store.open(created.id, answers, at=arena.at(1))

@@ -1,0 +1,91 @@
+"""Erasing a member by the command line, as an operator does."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.app import alone
+from bot.mydata import WORDS, in_words
+from storage.database import database_url
+from storage.people import personal_columns
+from storage.records import Consent
+from tests.unit.records import NOON
+from tests.unit.town import AUTHOR, town
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SECRET = "the treasure is under the oak"
+VOTER = 2**60 + 7
+
+
+def twofold(home: Path, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bot.cli", *arguments],
+        env={"TWOFOLD_HOME": str(home), "PATH": "/usr/bin:/bin", "COLUMNS": "200"},
+        input=said,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+async def home(tmp_path: Path) -> Path:
+    async with town(tmp_path) as t:
+        battle = await t.battle(SECRET, "nothing of that sort")
+        await t.vote(battle, VOTER, 0)
+        await t.store.exports.record(
+            format="dpo",
+            purpose=Consent.TRAIN,
+            manifest={},
+            sha256="ab",
+            battle_ids=[battle.id],
+            at=NOON,
+        )
+    return tmp_path
+
+
+def kept(home: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in home.glob("twofold.db*"))
+
+
+def test_the_operator_is_told_what_was_erased_and_what_is_left_elsewhere(home: Path) -> None:
+    assert SECRET.encode() in kept(home)
+    done = twofold(home, "erase", "--member", str(AUTHOR), "--yes")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    for line in ("battles: 1", "turns: 1", "votes: 0", "battles whose texts were wiped: 1"):
+        assert line in lines
+    assert f"The export 1 of {NOON:%Y-%m-%d} (dpo) has rows of this member" in done.stdout
+    assert "backups" in done.stdout
+    assert SECRET.encode() not in kept(home)
+    assert AUTHOR.to_bytes(8, "big") not in kept(home)
+    assert VOTER.to_bytes(8, "big") in kept(home)
+
+
+def test_nothing_is_erased_before_it_is_confirmed(home: Path) -> None:
+    refused = twofold(home, "erase", "--member", str(AUTHOR), said="n\n")
+    assert refused.returncode == 1
+    assert "for good?" in refused.stdout
+    assert SECRET.encode() in kept(home)
+
+
+async def test_a_member_is_erased_while_the_bot_runs(home: Path) -> None:
+    async with alone(database_url(home / "twofold.db")):
+        done = await asyncio.to_thread(twofold, home, "erase", "--member", str(AUTHOR), "--yes")
+    assert "Twofold is running" in done.stdout
+    assert SECRET.encode() not in kept(home)
+
+
+def test_there_are_words_for_every_table_that_knows_people() -> None:
+    assert set(WORDS) == {column.table.name for column in personal_columns()}
+    assert list(in_words({"votes": 1, "turns": 2, "members": 0})) == [
+        "2 messages in conversations",
+        "1 vote",
+    ]
