@@ -36,6 +36,7 @@ class Connection(aiosqlite.Connection):
     """What SQLAlchemy takes for a connection of aiosqlite's."""
 
     _beginning = ""
+    _begun = False
 
     def begin(self, statement: str) -> None:
         """Begin a transaction by `statement`, which comes with the next one."""
@@ -46,24 +47,25 @@ class Connection(aiosqlite.Connection):
         return Cursor(self)
 
     async def commit(self) -> None:
-        """Commit what was begun, if anything was done."""
-        if not self._begins():
+        """Commit what was begun; SQLAlchemy asks for that also where nothing was."""
+        self._beginning = ""
+        if self._begun:
             await super().commit()
+            self._begun = False
 
     async def rollback(self) -> None:
-        """Roll back what was begun, if anything was done."""
-        if not self._begins():
+        """Roll back what was begun, as above."""
+        self._beginning = ""
+        if self._begun:
             await super().rollback()
+            self._begun = False
 
     async def turn(self, work: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
         """Do something in the thread, after what is still to begin."""
-        if beginning := self._begins():
-            work, arguments = self._begin_and, (beginning, work, *arguments)
+        if self._beginning:
+            work, arguments = self._begin_and, (self._beginning, work, *arguments)
+            self._beginning, self._begun = "", True
         return await self._execute(work, *arguments)  # type: ignore[no-untyped-call]
-
-    def _begins(self) -> str:
-        beginning, self._beginning = self._beginning, ""
-        return beginning
 
     def _begin_and(self, beginning: str, work: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
         self._conn.execute(beginning)
