@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test lint bench docs clean
+.PHONY: help run test lint bench docs pictures clean
 .DEFAULT_GOAL := help
 
 help: ## Show what there is
@@ -37,5 +37,8 @@ $(VENV)/%.stamp: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	@touch $@
 
-docs: $(VENV)/test.stamp ## Write the generated part of the README
+docs: $(VENV)/test.stamp ## Write the generated parts of the docs
 	$(BIN)/python -m tests.project.readme
+
+pictures: $(VENV)/test.stamp $(VENV)/demo.stamp ## Take the pictures in the docs anew (needs Chromium)
+	$(BIN)/python -m tests.browser.pictures

@@ -9,7 +9,7 @@ import discord
 import pytest
 
 from storage.records import Consent, Continuing, Conversation
-from tests.behaviour.conftest import BASE, Town, texts
+from tests.behaviour.conftest import BASE, Town
 from tests.unit.records import NOON
 
 if TYPE_CHECKING:
@@ -172,8 +172,7 @@ async def test_others_who_have_not_agreed_are_nowhere_to_be_found(
 ) -> None:
     async with open_town() as town:
         shy = town.guild.add_member(town.env.create_user("shy-member"))
-        told = await town.admin.slash(town.lounge, "settings others", messages="placeholder")
-        assert "as a placeholder" in texts(told.response)
+        await town.services.guilds.set(town.guild.id, "others", "placeholder", by=town.admin.id)
         await town.services.store.members.set_consent(
             town.bob.id, Consent.EVALUATE, at=NOON, version=1
         )
@@ -191,7 +190,7 @@ async def test_others_who_have_not_agreed_are_nowhere_to_be_found(
 
 @pytest.mark.parametrize("policy", list(Continuing))
 async def test_a_conversation_goes_on_as_the_server_chose(town: Town, policy: Continuing) -> None:
-    await town.admin.slash(town.lounge, "settings continuing", answer=policy.value)
+    await town.services.guilds.set(town.guild.id, "continuing", policy, by=town.admin.id)
     first = await town.alice.send(town.lounge, "tell me something")
     battle = await town.services.store.battles.by_source(first.id)
     (base,) = [a for a in battle.answers if a.contender == BASE]

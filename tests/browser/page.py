@@ -63,13 +63,13 @@ class Chat:
         expect(self.page.get_by_text("Your vote is stored")).to_have_count(0, timeout=PATIENCE)
 
     def command(self, name: str) -> None:
-        """Run a slash command without options."""
+        """Run a slash command, none of whose options are needed."""
         box = self.page.get_by_placeholder("Message #lounge")
         box.fill(f"/{name}")
         self.page.get_by_role("option", name=f"/{name}").first.click()
         mode = self.page.get_by_role("button", name="Exit command mode")
         expect(mode).to_be_visible(timeout=PATIENCE)
-        self.page.keyboard.press("Enter")
+        self.page.get_by_role("button", name="Send", exact=True).click()
         expect(mode).to_be_hidden(timeout=PATIENCE)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from playwright.sync_api import expect
+from playwright.sync_api import TimeoutError, expect  # noqa: A004 - Playwright's own name
 
 from tests.browser.page import PATIENCE, demo, opened
 
@@ -15,36 +16,75 @@ if TYPE_CHECKING:
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 PROMPT = "What should I cook tonight? I have eggs, rice and one tomato."
-WIDTH, HEIGHT = 744, 860
+OTHER = "Give me three names for a small boat."
 
 
 def main() -> None:
-    """Go through a battle as members do, and look at each step."""
-    PICTURES.mkdir(exist_ok=True)
+    """Go through battles as members do, and look at each step."""
     with (
         tempfile.TemporaryDirectory() as home,
         demo(Path(home), patience=180) as address,
-        opened(address, width=WIDTH, height=HEIGHT) as chat,
+        opened(address, width=744, height=1000) as chat,
     ):
-        chat.say(PROMPT)
-        expect(chat.ballots()).to_have_count(1, timeout=PATIENCE)
-        take(chat, "ballot")
-        chat.become("bob")
-        chat.press("A is better")
-        press(chat, "Help statistics", then="Thank you")
-        take(chat, "consent")
+        _a_vote(chat)
+        _its_end(chat)
+        for command, words in (
+            ("rate", "thrown for you alone"),
+            ("privacy", "this server"),
+            ("mydata show", "stored"),
+            ("settings", "Where I answer"),
+        ):
+            chat.command(command)
+            take(chat, command.split()[0], words)
+
+
+def _a_vote(chat: Chat) -> None:
+    for number, prompt in enumerate((OTHER, PROMPT), start=1):
+        chat.say(prompt)
+        expect(chat.ballots()).to_have_count(number, timeout=PATIENCE)
+    take(chat, "ballot", "sides by coin")
+    chat.become("bob")
+    chat.press("A is better")
+    take(chat, "guess", "Which one is the base model")
+    take(chat, "consent", "Voting needs none of this")
+    press(chat, "A", then="So far,")
+    take(chat, "reveal", "So far,")
+    press(chat, "Why?", then="One tap will do")
+    take(chat, "why", "One tap will do")
+    press(chat, "More helpful", then="Why: more helpful")
+
+
+def _its_end(chat: Chat) -> None:
+    chat.become("alice")
+    chat.press("B is better")
+    press(chat, "Not sure", then="You were not sure")
+    press(chat, "⋯", then="Close and reveal: no more votes")
+    take(chat, "more", "Close and reveal: no more votes")
+    press(chat, "Close and reveal", then="Closed by the one who asked")
+    take(chat, "closed", "Closed by the one who asked")
 
 
 def press(chat: Chat, label: str, *, then: str) -> None:
-    """Press the newest button of that name and wait for what it brings."""
-    chat.page.get_by_role("button", name=label, exact=True).last.click()
-    expect(chat.page.get_by_text(then).last).to_be_visible(timeout=PATIENCE)
+    """Press the newest button of that name and wait for what it brings.
+
+    A press in the moment when the page shows something new is turned away, and done again.
+    """
+    told = chat.page.get_by_text(then).last
+    for _ in range(5):
+        chat.page.get_by_role("button", name=label, exact=True).last.click()
+        with suppress(TimeoutError):
+            told.wait_for(timeout=5000)
+            return
+    raise AssertionError(f"{label} did nothing")
 
 
-def take(chat: Chat, name: str) -> None:
-    """Keep what is on the page."""
+def take(chat: Chat, name: str, words: str) -> None:
+    """Keep a picture of the newest message that has these words."""
+    message = chat.page.locator("article").filter(has_text=words).last
+    expect(message).to_be_visible(timeout=PATIENCE)
+    chat.page.mouse.move(0, 0)
     chat.page.wait_for_timeout(500)
-    chat.page.screenshot(path=PICTURES / f"{name}.png")
+    message.screenshot(path=PICTURES / f"{name}.png")
 
 
 if __name__ == "__main__":

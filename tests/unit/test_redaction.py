@@ -139,7 +139,7 @@ async def test_what_is_found_besides_gives_way_to_the_patterns() -> None:
 
 
 async def test_presidio_knows_more_kinds_without_a_model() -> None:
-    pytest.importorskip("presidio_analyzer")
+    pytest.importorskip("presidio_analyzer", reason="the extra `privacy` is not installed")
     redactor = Redactor(more=presidio())
     text = "pay 16Yeky6GMjeNkAiNcBY7ZhrLoMSgg1BoyZ from 00:1A:2B:3C:4D:5E, a@example.com"
     assert await redactor.text(text) == "pay <WALLET> from <MAC>, <EMAIL>"

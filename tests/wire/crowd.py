@@ -27,7 +27,8 @@ MOST_VOTES = 100
 """What a server can set; with the default a battle would close after five votes."""
 BATTLES_IN_A_CHANNEL = 5
 """Discord takes five messages at once there."""
-PROMPTS_PER_SECOND = 25
+PROMPTS_PER_SECOND = 12
+"""Each takes the bot three requests, of fifty a second that Discord takes from it."""
 LINGER = 0.3
 """Seconds in which what a killed program sent may still arrive."""
 
