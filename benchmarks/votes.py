@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import random
 import resource
 import tempfile
@@ -43,7 +44,7 @@ guild_battles_per_minute = 10000
 MODELS = roster("tokens=24&delay=0.04", "tokens=24&delay=0.03")
 
 HEADINGS = (
-    *("round", "presses", "p50 ms", "p99 ms", "longest ms", "over 3 s", "refused"),
+    *("round", "presses", "p50 ms", "p99 ms", "longest ms", "told p99", "over 3 s", "not told"),
     *("killed after s", "cut off", "back after s", "answered", "lost or wrong"),
 )
 
@@ -51,6 +52,7 @@ HEADINGS = (
 async def main(arguments: argparse.Namespace, folder: Path) -> int:
     """Play the rounds, print them, and return how much was wrong."""
     begun, rounds = time.monotonic(), []
+    gc.disable()  # a pause of the server's would look like one of the program's
     async with WireServer() as wire:
         program = Program(wire, folder, CONFIG + MODELS)
         crowd = Crowd(
@@ -67,8 +69,9 @@ async def main(arguments: argparse.Namespace, folder: Path) -> int:
                 played = await crowd.play(arguments.seconds)
                 rounds.append(played)
                 print("  ".join(map("{}: {}".format, HEADINGS, figures(number + 1, played))))
-                print(*played.flaws[:10], *played.refused[:3], sep="\n")
+                print(*played.flaws[:10], *played.untold[:3], sep="\n")
                 crowd.forget()
+                gc.collect()
     return show(rounds, time.monotonic() - begun)
 
 
@@ -82,7 +85,7 @@ def show(rounds: Sequence[Round], seconds: float) -> int:
     waits = sorted(wait for played in rounds for wait in played.waits)
     presses = [press for played in rounds for press in played.presses]
     confirmed = sum(press.confirmed for press in presses)
-    wrong = sum(len(played.flaws) + played.late + len(played.refused) for played in rounds)
+    wrong = sum(len(played.flaws) + played.late + len(played.untold) for played in rounds)
     console = Console(width=130)
     console.print(table)
     console.print(
@@ -103,8 +106,9 @@ def figures(number: int, played: Round) -> list[str]:
         str(number),
         str(len(played.presses)),
         *(milliseconds(played.waits, share) for share in (0.5, 0.99, 1)),
+        milliseconds(played.told, 0.99),
         str(played.late),
-        str(len(played.refused)),
+        str(len(played.untold)),
         f"{played.killed_after:.1f}",
         str(played.cut_off),
         f"{played.down:.1f}",

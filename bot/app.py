@@ -192,6 +192,7 @@ async def open_services(
             roster=roster,
             templates=prompting,
             agreed=consent.agreed,
+            behind=store.battles.people_behind,
             redactor=redactor,
             tokens=config.context_tokens,
         )

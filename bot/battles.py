@@ -60,8 +60,9 @@ _DELETED = "The message was deleted while it was answered."
 class Ask:
     """A prompt that somebody wants answered twice, with where it stands.
 
-    `asked_by` is who wants that, where it is not the author. With a `parent`, its
-    two contenders go on with its answers, on the same sides.
+    `asked_by` is who wants that, where it is not the author. The conversation may be that
+    of a stored battle, `copy_of`. With a `parent`, its two contenders go on with its
+    answers, on the same sides.
     """
 
     source_message_id: int
@@ -70,6 +71,7 @@ class Ask:
     author_id: int
     conversation: Conversation
     asked_by: int | None = None
+    copy_of: Battle | None = None
     parent: Battle | None = None
 
 
@@ -155,8 +157,8 @@ class BattleService:
     async def open(self, ask: Ask) -> Battle | None:
         """Draw two contenders, freeze the context for both and store the battle as `answering`.
 
-        None where this message already has one, or was deleted while it was read. Raises
-        BattleError.
+        None where this message already has one, or was deleted while it was read, or where
+        the battle that it copies was wiped. Raises BattleError.
         """
         settings = await self._guilds.settings(ask.guild_id)
         template = settings.template or self._default_template
@@ -188,6 +190,7 @@ class BattleService:
             conversation=conversation,
             purpose=Purpose.CONTROL if sides[Side.A] == sides[Side.B] else Purpose.LIVE,
             parent_id=ask.parent.id if ask.parent else None,
+            copy_of_id=ask.copy_of.id if ask.copy_of else None,
             at=self._clock(),
         )
         if battle is None:

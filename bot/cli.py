@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -108,7 +109,8 @@ def export(
     purpose: Annotated[
         str,
         typer.Option(
-            help="`train`, which the operator must have turned on, or `evaluate`, for statistics."
+            help="`train` or `publish`, which the operator must have turned on, or `evaluate`, "
+            "for statistics."
         ),
     ] = "train",
     *,
@@ -135,7 +137,7 @@ def export(
     config = _config()
     scope = PURPOSES[purpose]
     require_permission(scope, training_export=config.training_export)
-    if purpose == "train":
+    if purpose != "evaluate":
         err.print(TRAINING_NEEDS, soft_wrap=True)
     manifest = asyncio.run(_export(config, format_name, scope, out_folder, unlinkable=unlinkable))
     for line in told(manifest):
@@ -175,14 +177,18 @@ def integrity(
 
 @cli.command()
 def leaderboard() -> None:
-    """Print who is ahead over all servers, with 95 % intervals."""
+    """Print who is ahead over all servers, with 95 % intervals.
+
+    Counted are the blind votes on battles that have closed.
+    """
     from bot.ranking import wilson
 
+    standings, not_blind = asyncio.run(_standings(_config()))
     table = Table(
         "Contender", "Kind", "Ahead", "Behind", "Ties", "Both bad", "Share", "95 %", box=None
     )
     table.columns[0].no_wrap = True
-    for standing in asyncio.run(_standings(_config())):
+    for standing in standings:
         decided = standing.wins + standing.losses
         interval = wilson(standing.wins, decided) if decided else None
         table.add_row(
@@ -192,7 +198,12 @@ def leaderboard() -> None:
             f"{interval.share:.0%}" if interval else "",
             f"{interval.low:.0%}-{interval.high:.0%}" if interval else "no votes yet",
         )
-    out.print(table)
+    if standings:
+        out.print(table)
+    else:
+        out.print("No vote is counted yet: blind ones are once their battle closes.")
+    if not_blind:
+        out.print(f"Votes that were given after the reveal and not counted: {not_blind}")
 
 
 @cli.command()
@@ -239,7 +250,7 @@ def erase(
 
     Tells what was erased, and which datasets that were written earlier hold rows of the
     member. It works while the bot runs; the file is then not written anew, but what was
-    erased is overwritten in it.
+    erased is overwritten in it, as soon as nobody reads what was there before.
 
     Example: `twofold erase --member 80351110224678912`
     """
@@ -248,13 +259,13 @@ def erase(
     config = _config()
     if not yes:
         typer.confirm(f"Erase everything about the member {member}, for good?", abort=True)
-    erasure, rewritten = asyncio.run(_erase(config, member))
+    erasure, alone = asyncio.run(_erase(config, member))
     for line in report(erasure):
         out.print(line, markup=False, soft_wrap=True)
-    if not rewritten:
+    if not alone:
         out.print(
-            "Twofold is running, so the database's file was not written anew. What was erased is "
-            "overwritten in it; to shrink it too, run this again while Twofold is stopped.",
+            "Twofold is running, so the database's file was not written anew; to shrink it too, "
+            "run this again while Twofold is stopped.",
             soft_wrap=True,
         )
 
@@ -434,15 +445,16 @@ async def _erase(config: Config, member_id: int) -> tuple[Erasure, bool]:
         store = await stack.enter_async_context(Database.open(url))
         erasure = await store.erasure.erase(member_id, at=datetime.now(UTC))
         if rewrites:
-            await store.erasure.rewrite_file()
+            overwritten = await store.erasure.rewrite_file()
+            erasure = replace(erasure, overwritten=overwritten)
     return erasure, rewrites
 
 
-async def _standings(config: Config) -> tuple[Standing, ...]:
+async def _standings(config: Config) -> tuple[tuple[Standing, ...], int]:
     from storage.database import Database, database_url
 
     async with Database.open(database_url(config.database_location)) as store:
-        return await store.votes.standings(None)
+        return await store.votes.standings(None), await store.votes.count_not_blind(None)
 
 
 if __name__ == "__main__":

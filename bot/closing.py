@@ -147,9 +147,15 @@ def _pressed(vote: Vote, sides: Mapping[int, Side]) -> Choice:
 
 
 def _reason(ballot: OpenBallot, settings: GuildSettings, *, now: datetime) -> Closing | None:
-    """Why a battle is to be closed now, if it is. A mirror was for a single member."""
+    """Why a battle is to be closed now, if it is.
+
+    A mirror is for a single member, who must be able to take the vote back as anywhere else.
+    """
     if now - ballot.opened_at >= timedelta(hours=settings.closing_hours):
         return Closing.TIME
-    enough = 1 if ballot.purpose is Purpose.MIRROR else settings.closing_votes
-    guessed = ballot.unguessed_at is None or now - ballot.unguessed_at >= GUESSING
-    return Closing.VOTES if ballot.votes >= enough and guessed else None
+    mirror = ballot.purpose is Purpose.MIRROR
+    enough, acted_at = (
+        (1, ballot.voted_at) if mirror else (settings.closing_votes, ballot.unguessed_at)
+    )
+    settled = acted_at is None or now - acted_at >= GUESSING
+    return Closing.VOTES if ballot.votes >= enough and settled else None

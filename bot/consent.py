@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from bot.errors import ConsentError
 from bot.packaged import packaged
 from storage.members import EVERYWHERE
 from storage.records import Consent, effective
@@ -41,7 +42,7 @@ class Position:
     """What holds for a member in a guild, which asks for `cap` at most.
 
     `here` is None where nothing was said for this guild, and in direct messages, for which
-    `everywhere` holds. `latest` is the version of the text that they would agree to now.
+    `everywhere` holds. `latest` is the version of the text that they are asked about now.
     """
 
     guild_id: int | None
@@ -104,10 +105,22 @@ class ConsentService:
             latest=self.latest,
         )
 
-    async def give(self, member_id: int, guild_id: int, scope: Consent) -> None:
-        """Store a member's word for a guild, or for everywhere, with the latest text's version."""
-        await self._members.set_consent(
-            member_id, scope, guild_id=guild_id, version=self.latest, at=self._clock()
+    def text(self, version: int) -> ConsentText:
+        """Find the text of a version; raises ConsentError where there is none."""
+        if version not in self.texts:
+            raise ConsentError("I do not know that text any more. Use `/privacy` to choose anew.")
+        return self.texts[version]
+
+    async def give(self, member_id: int, guild_id: int, scope: Consent, *, version: int) -> bool:
+        """Store a member's word for a guild, or for everywhere.
+
+        `version` is that of the text they were shown; raises ConsentError where it is not
+        known. One for everywhere lowers the words for guilds that allow more; returns
+        whether it did.
+        """
+        self.text(version)
+        return await self._members.set_consent(
+            member_id, scope, guild_id=guild_id, version=version, at=self._clock()
         )
 
     async def asked(self, member_id: int, guild_id: int) -> bool:

@@ -48,7 +48,8 @@ class ContextService:
     """Freezes conversations.
 
     `tokens` bounds the prompt of either side, its template's own text included.
-    `agreed` tells which of some members, in a guild, allowed anything to be kept.
+    `agreed` tells which of some members, in a guild, allowed anything to be kept, `behind`
+    whose words the bot had answered in some of its messages.
     """
 
     def __init__(
@@ -57,12 +58,14 @@ class ContextService:
         roster: Roster,
         templates: Mapping[str, PromptTemplate],
         agreed: Callable[[Collection[int], int], Awaitable[Collection[int]]],
+        behind: Callable[[Collection[int]], Awaitable[Mapping[int, Collection[int]]]],
         redactor: Redactor,
         tokens: int,
     ) -> None:
         self._roster = roster
         self._templates = templates
         self._agreed = agreed
+        self._behind = behind
         self._redactor = redactor
         self._tokens = tokens
 
@@ -84,10 +87,14 @@ class ContextService:
     ) -> Conversation:
         """The same rhythm, with nothing left of those who did not agree: not even their ids.
 
-        Who asks agrees by that. Raises BattleError where the prompt is somebody else's who
-        did not: there is nothing to answer without it.
+        What the bot answered them goes as well, for it may quote them. Who asks agrees by
+        that. Raises BattleError where the prompt is somebody else's who did not: there is
+        nothing to answer without it.
         """
-        others = {t.author_id for t in conversation.turns if not t.is_bot} - {asked_by, NOBODY}
+        spoken = {t.message_id for t in conversation.turns if t.is_bot and t.message_id}
+        behind = await self._behind(spoken) if spoken else {}
+        others = {t.author_id for t in conversation.turns if not t.is_bot}.union(*behind.values())
+        others -= {asked_by, NOBODY}
         if not others:
             return conversation
         kept = {asked_by, NOBODY, *await self._agreed(others, guild_id)}
@@ -97,8 +104,15 @@ class ContextService:
                 "to be kept."
             )
         omitted = Turn(author_id=NOBODY, name=NEUTRAL_NAME, text=PLACEHOLDER)
-        turns = (t if t.is_bot or t.author_id in kept else omitted for t in conversation.turns)
-        return replace(conversation, turns=tuple(turns))
+
+        def left(turn: Turn) -> Turn:
+            if not turn.is_bot:
+                return turn if turn.author_id in kept else omitted
+            if kept.issuperset(behind.get(turn.message_id or 0, ())):
+                return turn
+            return replace(turn, text=PLACEHOLDER, message_id=None)
+
+        return replace(conversation, turns=tuple(map(left, conversation.turns)))
 
     async def redacted(self, conversation: Conversation) -> Conversation:
         """The same turns without what is personal in those of people."""

@@ -21,6 +21,7 @@ TwofoldError                  user_message, retryable
 │   └── EngineRefused         the far side will never take this request (key, model, arguments)
 ├── BattleError               a battle cannot be opened
 │   └── LimitReached          too many in the last minute; retryable
+├── ConsentError              the text that was agreed to is not known
 └── VoteRefused               this vote does not count
 """
 
@@ -31,6 +32,7 @@ from storage.errors import DatabaseBusy, DatabaseTooNew, StorageError, TwofoldEr
 __all__ = [
     "BattleError",
     "ConfigError",
+    "ConsentError",
     "DatabaseBusy",
     "DatabaseTooNew",
     "EngineBusy",
@@ -134,6 +136,10 @@ class LimitReached(BattleError):
     def __init__(self, user_message: str, *, news: bool) -> None:
         super().__init__(user_message)
         self.news = news
+
+
+class ConsentError(TwofoldError):
+    """A consent cannot be stored: its text is not known here."""
 
 
 class VoteRefused(TwofoldError):

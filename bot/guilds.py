@@ -207,7 +207,7 @@ class GuildSettings(BaseModel):
         Consent,
         Setting(
             Group.PRIVACY,
-            "Members are asked for",
+            "The most members can allow",
             "The most that members are asked to agree to.",
             Control.CHOICE,
             options={
@@ -245,7 +245,7 @@ class GuildSettings(BaseModel):
         Setting(
             Group.PRIVACY,
             "Texts are wiped after",
-            "How long texts stay to which not everyone has agreed whose words they hold.",
+            "Texts stay this long unless everyone whose words are in them agreed to more.",
             Control.NUMBER,
             least=1,
             unit="hour",

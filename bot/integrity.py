@@ -39,7 +39,7 @@ MEANINGS = {
     "votes": "all votes of this voter",
     "one_side": "wins that went to the side which got most of them; chance gives a half",
     "longest_run": "most wins in a row for one side",
-    "hasty": "votes sooner than both answers can be skimmed, at "
+    "hasty": "votes on new answers sooner than both can be skimmed, at "
     f"{SKIMMING} × {WORDS_PER_MINUTE} words a minute",
     "agreement": "how often another voter gave the same outcome; chance gives a quarter",
     "mirrors": "the same said again when a battle came back with its sides changed",
@@ -79,9 +79,10 @@ class Integrity:
 
     `one_side`: wins given to the side that got most of them, as the voter saw the sides;
     `longest_run` is how many of them came in a row. `hasty`: votes sooner than both
-    answers can be skimmed. `agreement`: how often another voter of the same live battle
-    gave the same outcome. `mirrors`: the same said again of a battle with its sides
-    changed. `control_ties`: ties where one contender answered twice.
+    answers can be skimmed, where neither was known before. `agreement`: how often
+    another voter of the same live battle gave the same outcome. `mirrors`: the same said
+    again of a battle with its sides changed. `control_ties`: ties where one contender answered
+    twice.
     """
 
     voter_id: int
@@ -115,8 +116,9 @@ class Integrity:
 def integrity(votes: Sequence[SeenVote]) -> Integrity:
     """The figures of one voter, from that voter's votes in the order they were given."""
     sides = [vote.side for vote in votes if vote.side]
-    timed = [is_hasty(vote.seconds, vote.tokens) for vote in votes if vote.seconds is not None]
-    live = [vote for vote in votes if vote.purpose is Purpose.LIVE and vote.others]
+    live = [vote for vote in votes if vote.purpose is Purpose.LIVE]
+    timed = [is_hasty(vote.seconds, vote.tokens) for vote in live if vote.seconds is not None]
+    shared = [vote for vote in live if vote.others]
     controls = [vote.outcome for vote in votes if vote.purpose is Purpose.CONTROL]
     return Integrity(
         voter_id=votes[0].voter_id,
@@ -124,7 +126,7 @@ def integrity(votes: Sequence[SeenVote]) -> Integrity:
         one_side=Counted(max(sides.count(side) for side in Side), len(sides)),
         longest_run=max((len(list(run)) for _, run in groupby(sides)), default=0),
         hasty=_counted(timed),
-        agreement=Counted(sum(vote.agreeing / vote.others for vote in live), len(live)),
+        agreement=Counted(sum(vote.agreeing / vote.others for vote in shared), len(shared)),
         mirrors=_counted(vote.consistent for vote in votes if vote.consistent is not None),
         control_ties=_counted(outcome is Outcome.TIE for outcome in controls),
     )

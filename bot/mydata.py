@@ -19,14 +19,23 @@ WORDS = {
     "vote_events": ("choice on a ballot", "choices on ballots"),
     "remarks": ("remark on a vote", "remarks on votes"),
     "sightings": ("note of what was shown to you", "notes of what was shown to you"),
-    "members": ("word on what may be kept", "words on what may be kept"),
+    "members": (
+        "note that you were asked, or what you allowed",
+        "notes that you were asked, or what you allowed",
+    ),
     "setting_changes": ("setting that you changed", "settings that you changed"),
 }
 """What the rows of each table are to the person whose they are: one, and many."""
 
 ELSEWHERE = (
-    "Beyond the database: folders with exports, backups of the data folder, and what model "
-    "servers keep of the conversations that were sent to them."
+    "Beyond the database: folders with exports, backups of the data folder, what model "
+    "servers keep of the conversations that were sent to them, and the messages on Discord, the "
+    "bot's own ones too, which are not touched."
+)
+
+IN_THE_LOG = (
+    "Somebody is reading the database, so some of it is still in its log (-wal). A running "
+    "Twofold overwrites that within minutes once nobody reads; else erase the member again then."
 )
 
 
@@ -78,4 +87,6 @@ def report(erasure: Erasure) -> Iterator[str]:
             f"The export {export.id} of {export.created_at:%Y-%m-%d} ({export.format}) has rows of "
             "this member: write it again and delete the old files."
         )
+    if not erasure.overwritten:
+        yield IN_THE_LOG
     yield ELSEWHERE

@@ -78,8 +78,8 @@ class RatingService:
     ) -> Dealt | None:
         """The next battle for a rater, on sides thrown by coin; None where there is none.
 
-        What they were shown before and did not vote on comes last, but for `skipping`,
-        which does not come. `number` becomes the source message id of a mirror battle, if
+        What they were shown before and did not vote on comes last, and `skipping` only where
+        there is nothing else. `number` becomes the source message id of a mirror battle, if
         one is made.
         """
         settings = await self._guilds.settings(rater.guild_id)
@@ -96,7 +96,18 @@ class RatingService:
             if battle is not None and battle.state is BattleState.OPEN:
                 swapped = bool(self._rng.getrandbits(1))
                 return await self._show(battle, rater, swapped=swapped)
-        return None
+        return None if skipping is None else await self._still(skipping, rater)
+
+    async def _still(self, battle_id: int, rater: Rater) -> Dealt | None:
+        """A battle that the rater was shown, where it can still be voted on."""
+        battle = await self._battles.get(battle_id)
+        seen = await self._sightings.get(battle_id, rater.member_id)
+        word = await self._votes.word(battle_id, rater.member_id)
+        if battle is None or battle.state is not BattleState.OPEN or seen.shown_at is None:
+            return None
+        if word.vote is not None or word.told or not rater.may_read(battle.channel_id):
+            return None
+        return Dealt(as_seen(battle, swapped=seen.swapped), seen.swapped)
 
     async def _mirror(self, rater: Rater, settings: GuildSettings, *, number: int) -> Dealt | None:
         """A battle that the rater voted on, anew, on the sides that they did not see."""

@@ -62,6 +62,7 @@ class RetentionService:
         self._hours = hours
         self._clock = clock
         self._swept_at: datetime | None = None
+        self._overwritten = True
         self._deleted: dict[int, datetime] = {}
 
     def hours(self, settings: GuildSettings) -> int:
@@ -69,7 +70,10 @@ class RetentionService:
         return min(self._hours, settings.retention_hours or self._hours)
 
     async def due(self) -> tuple[int, ...]:
-        """The open battles that must be closed now: too old, and not everyone in them agreed."""
+        """The open battles that must be closed now: too old, and somebody did not agree.
+
+        That is somebody whose words they hold, or who voted on them.
+        """
         return tuple(
             [
                 battle_id
@@ -81,30 +85,39 @@ class RetentionService:
     async def sweep(self) -> Swept:
         """Wipe all that is kept too long, unless a round was just done.
 
-        Battles that are open or being answered are left; `due` is for those.
+        Battles that are open or being answered are left; `due` is for those. What was wiped
+        is overwritten in the file at the end of each round, whoever wiped it; where a reader
+        is in the way, that is tried again at every call.
         """
         now = self._clock()
         if self._swept_at is not None and now - self._swept_at < EVERY:
+            if not self._overwritten:
+                await self._overwrite()
             return Swept()
         self._swept_at = now
         await self._wipe_deleted_meanwhile(now)
         swept = Swept(battles=await self._wipe_texts(), votes=await self._forget_voters())
+        await self._overwrite()
         if swept != Swept():
             log.info("wiped what nobody agreed to", battles=swept.battles, votes=swept.votes)
         return swept
 
     async def deleted(self, message_ids: Collection[int]) -> tuple[Withdrawn, ...]:
-        """Messages were deleted: wipe every battle that holds one of them.
+        """Messages were deleted: wipe every battle that holds one of them, or that they show.
 
-        Open ones that answer one of them are cancelled, and returned so that their
-        messages can say so.
+        Open ones that answer one of them, or that they show, are cancelled, and returned so
+        that their messages can say so. Other open ones are closed.
         """
         now = self._clock()
         self._deleted.update(dict.fromkeys(message_ids, now))
-        return await self._store.deleted(message_ids, Wiped.DELETED, at=now)
+        withdrawn = await self._store.deleted(message_ids, Wiped.DELETED, at=now)
+        if withdrawn is None:
+            return ()
+        await self._overwrite()
+        return withdrawn
 
     async def edited(self, message_id: int) -> None:
-        """A message was edited: what answers it is marked, once."""
+        """A message was edited: what holds it is marked, once."""
         await self._store.edited(message_id, at=self._clock())
 
     async def _windows(self) -> Sequence[Window]:
@@ -141,7 +154,7 @@ class RetentionService:
         wiped = 0
         for window in await self._windows():
             for some in _batches(await self._store.lapsed(window)):
-                await self._store.wipe(some, Wiped.RETENTION)
+                await self._store.wipe(some, Wiped.RETENTION, at=self._clock())
                 wiped += len(some)
         return wiped
 
@@ -151,6 +164,9 @@ class RetentionService:
             for some in _batches(await self._store.lapsed_voters(window)):
                 votes += await self._store.forget_voters(some, window)
         return votes
+
+    async def _overwrite(self) -> None:
+        self._overwritten = await self._store.overwrite()
 
     async def _wipe_deleted_meanwhile(self, now: datetime) -> None:
         """A message may go while it is read for a battle, or while that is answered."""

@@ -31,6 +31,7 @@ def again(battle: Battle, *, by: int, source_message_id: int) -> Ask:
         channel_id=battle.channel_id,
         author_id=battle.author_id,
         conversation=battle.conversation,
+        copy_of=battle,
     )
 
 

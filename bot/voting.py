@@ -1,7 +1,9 @@
 """VotingService: who may vote, casting and changing, and what the voter learns and adds.
 
 A voter sees a battle's sides as they are stored, or swapped on a ballot that they got
-alone. `as_seen` and `turned` go from the one to the other; votes are stored by answer.
+alone; somebody may have both. So whoever asks says by `swapped` which ballot it goes with, and
+names sides as they are there. `as_seen` goes from the one to the other; what is stored is
+stored by answer.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING
 from bot.eligibility import check_may_vote
 from bot.errors import VoteRefused
 from storage.records import BattleState, Choice, Kind, Outcome, Reason, Side
+from storage.votes import OwnWord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,12 +25,13 @@ if TYPE_CHECKING:
     from storage.battles import BattleStore
     from storage.records import Answer, Battle, Remark, Vote
     from storage.sightings import SightingStore
-    from storage.votes import OwnWord, VoteStore
+    from storage.votes import VoteStore
 
 COMMENT_LIMIT = 300
 """Characters of a reason in the voter's own words."""
 
 _UNKNOWN = "This ballot is not known here. Vote on a newer one."
+_OLD = "This ballot is an old one. Type /rate for a new one."
 _CLOSED = "This battle is closed and takes no votes any more."
 _NO_VOTE = "You have no vote on this battle. Press a button under its answers first."
 _WIPED = "The texts of this battle are not kept any more."
@@ -40,7 +44,8 @@ _UNCHANGED = "That is the answer as it was, so nothing was stored."
 class Press:
     """A button pressed on a ballot: which, by whom, and where.
 
-    `private` is whether the ballot was shown to this voter alone, in whatever channel.
+    `private` is whether the ballot was shown to this voter alone, in whatever channel, and
+    `swapped` whether its sides are the other way round than stored.
     """
 
     battle_id: int
@@ -52,13 +57,15 @@ class Press:
     account_created_at: datetime | None = None
     joined_at: datetime | None = None
     private: bool = False
+    swapped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnView:
-    """A battle with the sides as one member sees them, and what they said and know of it.
+    """A battle with the sides as on one member's ballot, and what they said and know of it.
 
-    `right` of `guesses` of theirs found the base model so far, on all battles.
+    `right` of `guesses` of theirs found the base model so far, on all battles; both are
+    counted once they are told.
     """
 
     battle: Battle
@@ -90,7 +97,8 @@ class OwnView:
 class Cast:
     """A vote on disk: what stands now, whether it replaced an earlier one, and how many stand.
 
-    `unsaid` is whether a reason was given for the earlier one, which went with it.
+    `own` has what was added to it once the voter is told. `unsaid` is whether a reason was
+    given for the earlier one, which went with it.
     """
 
     own: OwnView
@@ -112,7 +120,10 @@ class NothingWritten(VoteRefused):
 
 
 class VotingService:
-    """Turns presses into votes."""
+    """Turns presses into votes.
+
+    Where `swapped` is asked for, it is how the sides lie on the ballot that is meant.
+    """
 
     def __init__(
         self,
@@ -135,18 +146,18 @@ class VotingService:
         """Store a press; when this returns, the vote is on disk.
 
         Raises BattleClosed, and VoteRefused where the battle is unknown, elsewhere or
-        given up, or the voter may not vote. A vote counts as blind while its voter has
-        not been told the sides, of this battle or of one that it goes on from or in.
+        given up, the voter may not vote, or the ballot's sides are not those that they were
+        shown last. A vote counts as blind while its voter has not been told the sides, of
+        this battle or of one with the same answers.
         """
-        battle, swapped = await self._ballot(press)
+        battle = await self._ballot(press)
         if battle.state is BattleState.CLOSED:
-            word = await self._votes.word(battle.id, press.voter_id)
-            raise BattleClosed(_view(battle, word, swapped=swapped))
+            raise await self._closed(battle, press)
         if battle.state is not BattleState.OPEN:
             raise VoteRefused("This battle was given up and takes no votes any more.")
         settings = await self._guilds.settings(press.guild_id)
         check_may_vote(press, battle, settings, now=self._clock())
-        outcome, winner = to_outcome(as_seen(battle, swapped=swapped), press.choice)
+        outcome, winner = to_outcome(as_seen(battle, swapped=press.swapped), press.choice)
         cast = await self._votes.cast(
             battle_id=battle.id,
             voter_id=press.voter_id,
@@ -156,43 +167,53 @@ class VotingService:
             private=press.private,
             at=self._clock(),
         )
-        word = await self._votes.word(battle.id, press.voter_id)
         if cast is None:
-            closed = replace(battle, state=BattleState.CLOSED)
-            raise BattleClosed(_view(closed, word, swapped=swapped))
-        own = replace(_view(battle, word, swapped=swapped), vote=cast.vote)
+            raise await self._closed(replace(battle, state=BattleState.CLOSED), press)
+        word = OwnWord(cast.vote)
+        if cast.told:
+            word = replace(await self._votes.word(battle.id, press.voter_id), vote=cast.vote)
+        own = _view(battle, word, swapped=press.swapped)
         return Cast(own=own, changed=cast.changed, unsaid=cast.unsaid, votes=cast.votes)
 
-    async def own(self, battle_id: int, voter_id: int) -> OwnView:
+    async def own(self, battle_id: int, voter_id: int, *, swapped: bool = False) -> OwnView:
         """A member's own vote on a battle; raises VoteRefused where there is none."""
         battle, word = await self._voted(battle_id, voter_id)
-        return _view(battle, word)
+        return _view(battle, word, swapped=swapped)
 
-    async def guess(self, battle_id: int, voter_id: int, side: Side | None) -> OwnView:
-        """Store which side, as stored, a voter takes for the base model's, and tell them.
+    async def guess(
+        self, battle_id: int, voter_id: int, side: Side | None, *, swapped: bool = False
+    ) -> OwnView:
+        """Store which side a voter takes for the base model's, and tell them.
 
         None is "not sure". Only a first guess counts, and only before they were told.
         Raises VoteRefused where there is no vote.
         """
         battle, _ = await self._voted(battle_id, voter_id)
-        answer_id = None if side is None else battle.answer(side).id
+        answer_id = None if side is None else as_seen(battle, swapped=swapped).answer(side).id
         await self._votes.guess(battle.id, voter_id, answer_id, at=self._clock())
-        return await self.own(battle_id, voter_id)
+        return await self.own(battle_id, voter_id, swapped=swapped)
 
-    async def open_to_remarks(self, battle_id: int, voter_id: int) -> OwnView:
+    async def open_to_remarks(
+        self, battle_id: int, voter_id: int, *, swapped: bool = False
+    ) -> OwnView:
         """As `own`; raises VoteRefused also where the texts are gone."""
-        battle, word = await self._voted(battle_id, voter_id)
-        _check_kept(battle)
-        return _view(battle, word)
+        own = await self.own(battle_id, voter_id, swapped=swapped)
+        _check_kept(own.battle)
+        return own
 
-    async def explain(self, battle_id: int, voter_id: int, reason: Reason) -> OwnView:
+    async def explain(
+        self, battle_id: int, voter_id: int, reason: Reason, *, swapped: bool = False
+    ) -> OwnView:
         """Add a reason to a vote.
 
         Raises VoteRefused where there is no vote or the texts are gone.
         """
-        return await self._add(battle_id, voter_id, reason=reason)
+        own = await self.open_to_remarks(battle_id, voter_id, swapped=swapped)
+        return await self._add(own, voter_id, reason=reason)
 
-    async def comment(self, battle_id: int, voter_id: int, text: str) -> OwnView:
+    async def comment(
+        self, battle_id: int, voter_id: int, text: str, *, swapped: bool = False
+    ) -> OwnView:
         """Add a reason in the voter's own words, which go with one that was chosen already.
 
         Raises NothingWritten where there are none, VoteRefused as `explain` does.
@@ -200,35 +221,36 @@ class VotingService:
         text = text.strip()
         if not text:
             raise NothingWritten(_EMPTY)
-        own = await self.open_to_remarks(battle_id, voter_id)
+        own = await self.open_to_remarks(battle_id, voter_id, swapped=swapped)
         reason = (own.remark and own.remark.reason) or Reason.OTHER
         kept = await self._fit_to_keep(text, own.battle)
-        return await self._add(battle_id, voter_id, reason=reason, comment=kept)
+        return await self._add(own, voter_id, reason=reason, comment=kept)
 
-    async def improve(self, battle_id: int, voter_id: int, side: Side, text: str) -> OwnView:
-        """Store the answer on a side, as stored, the way a voter would have it.
+    async def improve(
+        self, battle_id: int, voter_id: int, side: Side, text: str, *, swapped: bool = False
+    ) -> OwnView:
+        """Store the answer on a side the way a voter would have it.
 
         Raises NothingWritten where it is empty or as it was, VoteRefused where there is
         no vote or the texts are gone.
         """
-        battle, _ = await self._voted(battle_id, voter_id)
-        _check_kept(battle)
-        answer, text = battle.answer(side), text.strip()
+        own = await self.open_to_remarks(battle_id, voter_id, swapped=swapped)
+        answer, text = own.battle.answer(side), text.strip()
         if not text:
             raise NothingWritten(_EMPTY)
         if text == answer.shown.strip():
             raise NothingWritten(_UNCHANGED)
-        kept = await self._fit_to_keep(text, battle)
-        return await self._add(battle_id, voter_id, edited_answer_id=answer.id, edit=kept)
+        kept = await self._fit_to_keep(text, own.battle)
+        return await self._add(own, voter_id, edited_answer_id=answer.id, edit=kept)
 
-    async def undo(self, battle_id: int, voter_id: int) -> OwnView:
+    async def undo(self, battle_id: int, voter_id: int, *, swapped: bool = False) -> OwnView:
         """Take a vote back with all that was added; raises VoteRefused where that cannot be."""
-        own = await self.own(battle_id, voter_id)
+        own = await self.own(battle_id, voter_id, swapped=swapped)
         if not await self._votes.withdraw(battle_id, voter_id, at=self._clock()):
             raise VoteRefused(_STAYS)
         return replace(own, vote=None, remark=None)
 
-    async def readable(self, battle_id: int, member_id: int) -> OwnView:
+    async def readable(self, battle_id: int, member_id: int, *, swapped: bool = False) -> OwnView:
         """A battle that somebody voted on or got alone, for them to read whole.
 
         Raises VoteRefused where they did neither, or the texts are gone.
@@ -239,24 +261,30 @@ class VotingService:
         if battle is None or (word.vote is None and seen.shown_at is None):
             raise VoteRefused(_NO_VOTE)
         _check_kept(battle)
-        return _view(battle, word, swapped=None if word.vote else seen.swapped)
+        return _view(battle, word, swapped=swapped)
 
     async def opened_full_text(self, battle: Battle, member_id: int) -> None:
         """Note that a member has opened the full text of an answer, while that can matter."""
         if battle.state is BattleState.OPEN:
             await self._sightings.full_text(battle.id, member_id, at=self._clock())
 
-    async def _ballot(self, press: Press) -> tuple[Battle, bool]:
-        """The battle that was pressed on, and whether that was with swapped sides."""
+    async def _ballot(self, press: Press) -> Battle:
+        """The battle that was pressed on."""
         battle = await self._battles.get(press.battle_id)
-        if battle is not None and battle.guild_id == press.guild_id:
-            if press.private:
-                seen = await self._sightings.get(battle.id, press.voter_id)
-                if seen.shown_at is not None:
-                    return battle, seen.swapped
-            elif battle.channel_id == press.channel_id:
-                return battle, False
-        raise VoteRefused(_UNKNOWN)
+        if battle is None or battle.guild_id != press.guild_id:
+            raise VoteRefused(_UNKNOWN)
+        if press.private:
+            seen = await self._sightings.get(battle.id, press.voter_id)
+            # It is forgotten with all else of a member, who may then get it the other way round.
+            if seen.shown_at is None or seen.swapped != press.swapped:
+                raise VoteRefused(_OLD)
+        elif battle.channel_id != press.channel_id:
+            raise VoteRefused(_UNKNOWN)
+        return battle
+
+    async def _closed(self, battle: Battle, press: Press) -> BattleClosed:
+        word = await self._votes.word(battle.id, press.voter_id)
+        return BattleClosed(_view(battle, word, swapped=press.swapped))
 
     async def _voted(self, battle_id: int, voter_id: int) -> tuple[Battle, OwnWord]:
         battle = await self._battles.get(battle_id)
@@ -269,10 +297,12 @@ class VotingService:
         settings = await self._guilds.settings(battle.guild_id)
         return await self._redactor.text(text) if settings.redaction else text
 
-    async def _add(self, battle_id: int, voter_id: int, **said: object) -> OwnView:
-        if not await self._votes.remark(battle_id, voter_id, at=self._clock(), **said):
-            await self.open_to_remarks(battle_id, voter_id)
-        return await self.own(battle_id, voter_id)
+    async def _add(self, own: OwnView, voter_id: int, **said: object) -> OwnView:
+        """Store it, and look again; where the vote or the texts went meanwhile, that refuses."""
+        where = own.battle.id
+        if await self._votes.remark(where, voter_id, at=self._clock(), **said):
+            return await self.own(where, voter_id, swapped=own.swapped)
+        return await self.open_to_remarks(where, voter_id, swapped=own.swapped)
 
 
 def as_seen(battle: Battle, *, swapped: bool) -> Battle:
@@ -299,10 +329,7 @@ def to_outcome(battle: Battle, choice: Choice) -> tuple[Outcome, int | None]:
             return Outcome.BOTH_BAD, None
 
 
-def _view(battle: Battle, word: OwnWord, *, swapped: bool | None = None) -> OwnView:
-    """`swapped` as on the ballot that was pressed, else as on the one last voted on."""
-    if swapped is None:
-        swapped = word.vote is not None and word.vote.swapped
+def _view(battle: Battle, word: OwnWord, *, swapped: bool) -> OwnView:
     return OwnView(
         battle=as_seen(battle, swapped=swapped),
         swapped=swapped,

@@ -1,7 +1,7 @@
 """What follows a vote on a private ballot, in the ballot's own message.
 
-The answers and their buttons stay above as long as there is room for them: which is which
-is guessed by looking at them, and a vote can be changed.
+The answers and their buttons stay above as long as there is room for them, if need be without
+what was asked: which is which is guessed by looking at them, and a vote can be changed.
 """
 
 from __future__ import annotations
@@ -14,13 +14,10 @@ from discord import ui
 from bot.answers import utf16_length
 from bot.rating import Order
 from cogs import _views
-from cogs._render.layout import layout
+from cogs._render.layout import MESSAGE_LIMIT, layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-MESSAGE_LIMIT = 4000
-"""In UTF-16 units, all text of a message together."""
 
 LEAD_ON = frozenset({"skip", "next"})
 
@@ -35,8 +32,11 @@ def beneath(message: discord.Message | None, view: ui.LayoutView) -> ui.LayoutVi
     if ballot is None:
         return view
     way_on = _views.next_one(ballot.battle_id, Order(ballot.part or ""))
+    room = MESSAGE_LIMIT - _length(view.children)
     answers = list(_answers(items))
-    if not answers or _length(answers) + _length(view.children) > MESSAGE_LIMIT:
+    if _length(answers) > room:
+        answers = [item for item in answers if isinstance(item, ui.Container)]
+    if not answers or _length(answers) > room:
         return layout(*view.children, ui.ActionRow(way_on))
     new = {button.custom_id for button in _buttons(view.children)}
     votes, texts = (

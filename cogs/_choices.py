@@ -1,6 +1,7 @@
 """Buttons about privacy, which have to do with no battle and survive a restart as well.
 
-Ids are `twofold-privacy:VERSION:ACTION`, with the scope that is chosen at the end of some.
+Ids are `twofold-privacy:VERSION:ACTION`. Those of a question and of its text end in the
+version of the text that it is about, which is what a member agrees to.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ FIRST, HERE, EVERYWHERE = "first", "here", "everywhere"
 """Where a scope is chosen: at first contact, which is for here too, or in `/privacy`."""
 
 ID = re.compile(
-    r"twofold-privacy:1:(?:(?P<action>more|erase)"
-    rf"|(?P<place>{FIRST}|{HERE}|{EVERYWHERE}):(?P<scope>{'|'.join(Consent)}))"
+    rf"twofold-privacy:1:(?:erase|(?:more|(?P<place>{FIRST}|{HERE}|{EVERYWHERE})"
+    rf":(?P<scope>{'|'.join(Consent)})):(?P<text>[0-9]{{1,9}}))"
 )
 
 
@@ -60,21 +61,30 @@ class PrivacyButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=r"twofold
         known = ID.fullmatch(self.custom_id)
         if known is None:
             client.dispatch("strange_press", interaction)
-        elif known["action"]:
-            client.dispatch(f"privacy_{known['action']}", interaction)
+        elif known["text"] is None:
+            client.dispatch("privacy_erase", interaction)
+        elif known["place"] is None:
+            client.dispatch("privacy_more", interaction, int(known["text"]))
         else:
-            client.dispatch("consent", interaction, known["place"], Consent(known["scope"]))
+            client.dispatch(
+                "consent",
+                interaction,
+                known["place"],
+                Consent(known["scope"]),
+                int(known["text"]),
+            )
 
 
-def scope(place: str, consent: Consent, *, chosen: bool = False) -> PrivacyButton:
-    """What a member may be kept for."""
+def scope(place: str, consent: Consent, *, version: int, chosen: bool = False) -> PrivacyButton:
+    """What a member may be kept for, by the text of that version."""
     style = discord.ButtonStyle.success if chosen else discord.ButtonStyle.secondary
-    return PrivacyButton(LABELS[consent], f"twofold-privacy:1:{place}:{consent.value}", style=style)
+    custom_id = f"twofold-privacy:1:{place}:{consent.value}:{version}"
+    return PrivacyButton(LABELS[consent], custom_id, style=style)
 
 
-def more() -> PrivacyButton:
-    """The whole text."""
-    return PrivacyButton("Read more", "twofold-privacy:1:more")
+def more(version: int) -> PrivacyButton:
+    """The whole text of a version."""
+    return PrivacyButton("Read more", f"twofold-privacy:1:more:{version}")
 
 
 def erase() -> PrivacyButton:

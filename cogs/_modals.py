@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import discord
 from discord import ui
 
-from bot.voting import COMMENT_LIMIT, turned
+from bot.voting import COMMENT_LIMIT
 from cogs._render.votes import IN_OWN_WORDS, why
-from cogs._views import meant
+from cogs._views import id_of, meant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,16 +28,16 @@ TEXT_LIMIT = 4000
 
 
 def fix(own: OwnView, side: Side) -> ui.Modal:
-    """An answer, to be written better; `side` is as stored."""
-    answer = own.battle.answer(turned(side, swapped=own.swapped))
-    seen, remark, text, other = answer.side.upper(), own.remark, answer.shown, None
+    """The answer on a side, to be written better."""
+    answer = own.battle.answer(side)
+    seen, remark, text, other = side.upper(), own.remark, answer.shown, None
     if remark is not None and remark.edit is not None:
         if remark.edited_answer_id == answer.id:
             text = remark.edit
         else:
             other = "It takes the place of your text for the other answer."
     return _form(
-        f"twofold:1:fix:{own.battle.id}:{side.value}",
+        id_of("fix", own.battle.id, side.value, swapped=own.swapped),
         title=f"Fix {seen}",
         label=f"{seen}, as it should have been",
         description=other,
@@ -49,7 +49,7 @@ def fix(own: OwnView, side: Side) -> ui.Modal:
 def comment(own: OwnView) -> ui.Modal:
     """A reason in the voter's own words."""
     return _form(
-        f"twofold:1:why:{own.battle.id}",
+        id_of("why", own.battle.id, swapped=own.swapped),
         title=IN_OWN_WORDS,
         label=why(own),
         text=(own.remark and own.remark.comment) or "",

@@ -24,6 +24,7 @@ async def take(
     *,
     voting: VotingService,
     private: bool = False,
+    swapped: bool = False,
 ) -> None:
     """Store a press and tell the one who pressed; what was acknowledged is on disk.
 
@@ -41,6 +42,7 @@ async def take(
         account_created_at=user.created_at,
         joined_at=getattr(user, "joined_at", None),
         private=private,
+        swapped=swapped,
     )
     cast: Cast | None = None
 

@@ -1,9 +1,10 @@
 """Buttons that survive a restart: their custom id carries all they need.
 
-Ids are `twofold:VERSION:ACTION:BATTLE`, with the part that is meant at the end of some.
-They name sides, never models. The buttons that vote name the sides of the ballot that they
-stand on; those that come after a vote, the sides as stored, because a ballot that was shown
-privately may have had them the other way round and somebody may have both before them.
+Ids are `twofold:VERSION:ACTION:BATTLE`, then the part that is meant and how the sides lie,
+where an action needs them. They name sides, never models: those that stand on the ballot, or
+on the one that a message followed. Somebody may have a ballot in the channel and one of their
+own with the sides the other way round, so each message says which it goes with: `ab` for sides
+as they are stored, `ba` for swapped ones.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import discord
 from discord import ui
 
 from bot.rating import Order
-from bot.voting import turned
 from storage.records import Choice, Reason, Side
 
 if TYPE_CHECKING:
@@ -52,15 +52,25 @@ ACTIONS: Mapping[str, Iterable[str]] = {
 }
 """What can be done with a battle, and the parts that must be named for it."""
 
-ID = re.compile(r"twofold:1:(?P<action>[a-z]+):(?P<battle>[0-9]{1,18})(?::(?P<part>[a-z_]+))?")
+ORIENTED = frozenset({"rate", "guess", "look", "why", "reason", "fix", "undo", "read"})
+"""The actions that need to know how the sides lie."""
+
+SIDES = {False: "ab", True: "ba"}
+"""By whether they are swapped."""
+
+ID = re.compile(
+    r"twofold:1:(?P<action>[a-z]+):(?P<battle>[0-9]{1,18})"
+    r"(?::(?P<part>[a-z_]+))??(?::(?P<sides>ab|ba))?"
+)
 
 
 class Meant(NamedTuple):
-    """What a custom id says."""
+    """What a custom id says; `swapped` is None for what has no sides of its own."""
 
     action: str
     battle_id: int
-    part: str | None
+    part: str | None = None
+    swapped: bool | None = None
 
 
 def meant(custom_id: str) -> Meant | None:
@@ -70,9 +80,18 @@ def meant(custom_id: str) -> Meant | None:
         return None
     parts = {str(part) for part in ACTIONS[read["action"]]}
     fits = read["part"] in parts if parts else read["part"] is None
-    if not fits:
+    if not fits or (read["sides"] is not None) != (read["action"] in ORIENTED):
         return None
-    return Meant(read["action"], int(read["battle"]), read["part"])
+    swapped = None if read["sides"] is None else read["sides"] == SIDES[True]
+    return Meant(read["action"], int(read["battle"]), read["part"], swapped)
+
+
+def id_of(
+    action: str, battle_id: int, part: str | None = None, *, swapped: bool | None = None
+) -> str:
+    """Write the id of a button or a modal, such as `meant` reads."""
+    sides = None if swapped is None else SIDES[swapped]
+    return ":".join(filter(None, ("twofold:1", action, str(battle_id), part, sides)))
 
 
 class BattleButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=r"twofold:.+"):
@@ -100,92 +119,102 @@ class BattleButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=r"twofold:
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Hand the press to the cog for it, as `on_vote_press` for instance."""
         client = cast("TwofoldClient", interaction.client)
-        if known := meant(self.custom_id):
-            client.dispatch(f"{known.action}_press", interaction, known.battle_id, known.part)
-        else:
+        known = meant(self.custom_id)
+        if known is None:
             client.dispatch("strange_press", interaction)
+            return
+        sides = {} if known.swapped is None else {"swapped": known.swapped}
+        client.dispatch(f"{known.action}_press", interaction, known.battle_id, known.part, **sides)
 
 
-def vote(battle_id: int, choice: Choice, *, private: bool = False) -> BattleButton:
-    """One outcome of one battle, on its ballot or on one that a single member got."""
-    preferred = choice in {Choice.A, Choice.B}
-    return BattleButton(
-        LABELS[choice],
-        f"twofold:1:{'rate' if private else 'vote'}:{battle_id}:{choice.value}",
-        style=discord.ButtonStyle.primary if preferred else discord.ButtonStyle.secondary,
-    )
+def vote(battle_id: int, choice: Choice) -> BattleButton:
+    """One outcome of one battle, on its ballot in the channel."""
+    return _choice(id_of("vote", battle_id, choice.value), choice)
+
+
+def rate(battle_id: int, choice: Choice, *, swapped: bool) -> BattleButton:
+    """One outcome of one battle, on a ballot that a single member got."""
+    return _choice(id_of("rate", battle_id, choice.value, swapped=swapped), choice)
 
 
 def more(battle_id: int) -> BattleButton:
     """What else there is to a battle."""
-    return BattleButton("⋯", f"twofold:1:more:{battle_id}")
+    return BattleButton("⋯", id_of("more", battle_id))
 
 
 def full(battle_id: int, side: Side) -> BattleButton:
     """All of one answer."""
-    return BattleButton(f"Full text {side.upper()}", f"twofold:1:full:{battle_id}:{side.value}")
+    return BattleButton(f"Full text {side.upper()}", id_of("full", battle_id, side.value))
 
 
 def again(battle_id: int) -> BattleButton:
     """The same prompt for others."""
-    return BattleButton("Again", f"twofold:1:again:{battle_id}")
+    return BattleButton("Again", id_of("again", battle_id))
 
 
 def go_on(battle_id: int) -> BattleButton:
     """The same answers, continued."""
-    return BattleButton("Continue", f"twofold:1:continue:{battle_id}")
+    return BattleButton("Continue", id_of("continue", battle_id))
 
 
 def close(battle_id: int) -> BattleButton:
     """No more votes, and the reveal for everyone."""
-    return BattleButton("Close and reveal", f"twofold:1:close:{battle_id}")
+    return BattleButton("Close and reveal", id_of("close", battle_id))
 
 
 def skip(battle_id: int, order: Order) -> BattleButton:
     """Another ballot than this one, in an order."""
-    return BattleButton("Skip", f"twofold:1:skip:{battle_id}:{order.value}")
+    return BattleButton("Skip", id_of("skip", battle_id, order.value))
 
 
 def next_one(battle_id: int, order: Order) -> BattleButton:
     """Another ballot after this one, in an order."""
-    return BattleButton("Next", f"twofold:1:next:{battle_id}:{order.value}")
+    return BattleButton("Next", id_of("next", battle_id, order.value))
 
 
 def guess(battle_id: int, side: Side | None, *, swapped: bool) -> BattleButton:
     """Which side is the base model's; None is "not sure"."""
-    part = UNSURE if side is None else turned(side, swapped=swapped).value
+    part = UNSURE if side is None else side.value
     label = "Not sure" if side is None else side.upper()
-    return BattleButton(label, f"twofold:1:guess:{battle_id}:{part}")
+    return BattleButton(label, id_of("guess", battle_id, part, swapped=swapped))
 
 
-def look(battle_id: int) -> BattleButton:
+def look(battle_id: int, *, swapped: bool) -> BattleButton:
     """Back to the reveal."""
-    return BattleButton("Back", f"twofold:1:look:{battle_id}")
+    return BattleButton("Back", id_of("look", battle_id, swapped=swapped))
 
 
-def why(battle_id: int) -> BattleButton:
+def why(battle_id: int, *, swapped: bool) -> BattleButton:
     """The reasons to choose from."""
-    return BattleButton("Why?", f"twofold:1:why:{battle_id}")
+    return BattleButton("Why?", id_of("why", battle_id, swapped=swapped))
 
 
-def reason(battle_id: int, what: Reason, label: str, *, chosen: bool) -> BattleButton:
+def reason(
+    battle_id: int, what: Reason, label: str, *, chosen: bool, swapped: bool
+) -> BattleButton:
     """One reason."""
     style = discord.ButtonStyle.success if chosen else discord.ButtonStyle.secondary
-    return BattleButton(label, f"twofold:1:reason:{battle_id}:{what.value}", style=style)
+    custom_id = id_of("reason", battle_id, what.value, swapped=swapped)
+    return BattleButton(label, custom_id, style=style)
 
 
 def fix(battle_id: int, side: Side, label: str, *, swapped: bool) -> BattleButton:
     """The answer on a side, to be written better."""
-    part = turned(side, swapped=swapped).value
-    return BattleButton(label, f"twofold:1:fix:{battle_id}:{part}")
+    return BattleButton(label, id_of("fix", battle_id, side.value, swapped=swapped))
 
 
-def undo(battle_id: int) -> BattleButton:
+def undo(battle_id: int, *, swapped: bool) -> BattleButton:
     """The vote, taken back."""
-    return BattleButton("Undo", f"twofold:1:undo:{battle_id}")
+    return BattleButton("Undo", id_of("undo", battle_id, swapped=swapped))
 
 
 def read(battle_id: int, side: Side, *, swapped: bool) -> BattleButton:
     """All of one answer, for somebody who got the ballot alone or has voted."""
-    part = turned(side, swapped=swapped).value
-    return BattleButton(f"Full text {side.upper()}", f"twofold:1:read:{battle_id}:{part}")
+    custom_id = id_of("read", battle_id, side.value, swapped=swapped)
+    return BattleButton(f"Full text {side.upper()}", custom_id)
+
+
+def _choice(custom_id: str, choice: Choice) -> BattleButton:
+    preferred = choice in {Choice.A, Choice.B}
+    style = discord.ButtonStyle.primary if preferred else discord.ButtonStyle.secondary
+    return BattleButton(LABELS[choice], custom_id, style=style)

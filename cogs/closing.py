@@ -7,12 +7,14 @@ found in the database by the next sweep.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import discord
 import structlog
 from discord.ext import commands, tasks
 
+from cogs._edits import FAULTS
 from cogs._render import battles as battle_views
 from cogs._render import layout
 from cogs._responding import amend
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from bot.battles import BattleService
     from bot.closing import ClosingService, Result
     from bot.retention import RetentionService
-    from cogs._edits import Edits
+    from cogs._edits import Edits, Stream
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +40,9 @@ all the same."""
 
 TOO_MANY_OLD_EDITS = 30046
 """Discord's code for an edit of an old message that may be tried again later."""
+
+ARCHIVED = 50083
+"""Discord's code for an edit in a thread that is archived."""
 
 CLOSED = "It is closed. The message tells which is which now."
 
@@ -89,12 +94,13 @@ class ClosingCog(commands.Cog):
     @commands.Cog.listener()
     async def on_vote_cast(self, battle_id: int, _votes: int) -> None:
         """A vote was stored; it may have been the last that a battle needs."""
-        await self._close_if_due(battle_id)
+        if await self._closing.close_due(battle_id):
+            await asyncio.wait({self._reveal(battle_id)})
 
     @commands.Cog.listener()
-    async def on_vote_told(self, battle_id: int) -> None:
-        """A voter has guessed; a battle with enough votes waits for that."""
-        await self._close_if_due(battle_id)
+    async def on_battle_closed(self, battle_id: int) -> None:
+        """A battle was closed by what somebody did."""
+        await asyncio.wait({self._reveal(battle_id)})
 
     @commands.Cog.listener()
     async def on_close_press(
@@ -115,10 +121,6 @@ class ClosingCog(commands.Cog):
         await self._closing.close_by_author(battle, interaction.user.id)
         self._reveal(battle_id)
         return layout.message(CLOSED)
-
-    async def _close_if_due(self, battle_id: int) -> None:
-        if await self._closing.close_due(battle_id):
-            await asyncio.wait({self._reveal(battle_id)})
 
     async def _close_due(self) -> None:
         await self._closing.close_due()
@@ -161,13 +163,30 @@ class ClosingCog(commands.Cog):
         lane = self._edits.lane(battle.channel_id)
         stream = lane.add(channel.get_partial_message(battle.shown_message_id), just_sent=False)
         try:
-            await stream.finish(battle_views.closed(result, asked=asked))
+            await self._finish(stream, battle_views.closed(result, asked=asked), battle.channel_id)
         except discord.HTTPException as error:
             log.warning("could not reveal", battle=battle.id, status=error.status, code=error.code)
             return _will_never_do(error)
         finally:
             lane.remove(stream)
         return True
+
+    async def _finish(self, stream: Stream, view: LayoutView, channel_id: int) -> None:
+        """Edit; a thread that is archived is opened as long as that takes."""
+        try:
+            await stream.finish(view)
+        except discord.HTTPException as error:
+            if error.code != ARCHIVED:
+                raise
+            thread = await self._client.fetch_channel(channel_id)
+            if not isinstance(thread, discord.Thread):
+                raise
+            await thread.edit(archived=False)
+            try:
+                await stream.finish(view)
+            finally:
+                with suppress(*FAULTS):
+                    await thread.edit(archived=True)
 
 
 def _will_never_do(error: discord.HTTPException) -> bool:

@@ -23,10 +23,10 @@ class InsightCog(commands.Cog):
     def __init__(self, *, votes: VoteStore) -> None:
         self._votes = votes
 
-    @app_commands.command(description="Who is ahead here, by the votes so far.")
+    @app_commands.command(description="Who is ahead here, by the battles that have closed.")
     @app_commands.guild_only()
     async def leaderboard(self, interaction: discord.Interaction) -> None:
-        """The standings of this guild, for the asker alone: others may not have voted yet."""
+        """The standings of this guild, for the asker alone."""
         standings = await self._votes.standings(interaction.guild_id)
         not_blind = await self._votes.count_not_blind(interaction.guild_id)
         await tell(interaction, insight_views.leaderboard(standings, not_blind=not_blind))

@@ -88,15 +88,16 @@ class PrivacyCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_consent(
-        self, interaction: discord.Interaction, place: str, scope: Consent
+        self, interaction: discord.Interaction, place: str, scope: Consent, version: int
     ) -> None:
         """A choice: stored, then confirmed in the place of the question."""
-        await _told(interaction, amend(interaction, self._choose(interaction, place, scope)))
+        choice = self._choose(interaction, place, scope, version)
+        await _told(interaction, amend(interaction, choice))
 
     @commands.Cog.listener()
-    async def on_privacy_more(self, interaction: discord.Interaction) -> None:
+    async def on_privacy_more(self, interaction: discord.Interaction, version: int) -> None:
         """Show the whole text, and leave the question where it is."""
-        await _told(interaction, respond(interaction, self._whole_text(interaction)))
+        await _told(interaction, respond(interaction, self._whole_text(interaction, version)))
 
     @commands.Cog.listener()
     async def on_privacy_erase(self, interaction: discord.Interaction) -> None:
@@ -132,9 +133,10 @@ class PrivacyCog(commands.Cog):
             await self._turn()
             if not await self._consent.asks(member, here):
                 return
+            position = await self._consent.position(member, here)
             view = privacy_views.first_contact(
-                await self._consent.position(member, here),
-                self._consent.texts[self._consent.latest],
+                position,
+                self._consent.text(position.latest),
                 hours=await self._hours(interaction),
             )
             await interaction.followup.send(view=view, ephemeral=True, allowed_mentions=NO_PINGS)
@@ -149,16 +151,16 @@ class PrivacyCog(commands.Cog):
             self._asked_at.append(self._time())
 
     async def _choose(
-        self, interaction: discord.Interaction, place: str, scope: Consent
+        self, interaction: discord.Interaction, place: str, scope: Consent, version: int
     ) -> LayoutView:
         member, here = interaction.user.id, _place(interaction)
         where = EVERYWHERE if place == _choices.EVERYWHERE else here
-        await self._consent.give(member, where, scope)
+        lowered = await self._consent.give(member, where, scope, version=version)
         position = await self._consent.position(member, here)
         if place == _choices.FIRST:
             return privacy_views.thanks(position, hours=await self._hours(interaction))
         return await self._panel_view(
-            interaction, done=privacy_views.stored(position, place, scope)
+            interaction, done=privacy_views.stored(position, place, scope, lowered=lowered)
         )
 
     async def _panel(self, interaction: discord.Interaction) -> Response:
@@ -175,11 +177,10 @@ class PrivacyCog(commands.Cog):
             done=done,
         )
 
-    async def _whole_text(self, interaction: discord.Interaction) -> Response:
-        version = self._consent.latest
+    async def _whole_text(self, interaction: discord.Interaction, version: int) -> Response:
         return Response(
             privacy_views.whole_text(
-                self._consent.texts[version],
+                self._consent.text(version),
                 version=version,
                 hours=await self._hours(interaction),
                 hosts=self._hosts,

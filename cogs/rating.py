@@ -53,10 +53,13 @@ class RatingCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_rate_press(
-        self, interaction: discord.Interaction, battle_id: int, part: str
+        self, interaction: discord.Interaction, battle_id: int, part: str, *, swapped: bool
     ) -> None:
         """A choice on a private ballot."""
-        await take(interaction, battle_id, Choice(part), voting=self._voting, private=True)
+        choice = Choice(part)
+        await take(
+            interaction, battle_id, choice, voting=self._voting, private=True, swapped=swapped
+        )
 
     @commands.Cog.listener()
     async def on_skip_press(
@@ -93,7 +96,11 @@ class RatingCog(commands.Cog):
         dealt = await self._rating.deal(
             rater, order=order, number=interaction.id, skipping=skipping
         )
-        return battle_views.rate(dealt, order=order) if dealt else layout.message(EMPTY)
+        if dealt is not None:
+            return battle_views.rate(dealt, order=order, last=dealt.battle.id == skipping)
+        return (
+            layout.message(EMPTY) if skipping is None else battle_views.all_rated(skipping, order)
+        )
 
 
 def _may_read(member: discord.Member, channel_id: int, *, here: object) -> bool:

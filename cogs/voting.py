@@ -10,7 +10,7 @@ import structlog
 from discord.ext import commands
 
 from bot.errors import VoteRefused
-from bot.voting import NothingWritten, turned
+from bot.voting import NothingWritten
 from cogs import _modals
 from cogs._pressing import take
 from cogs._render import battles as battle_views
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from bot.battles import BattleService
     from bot.client import TwofoldClient
+    from bot.closing import ClosingService
     from bot.voting import OwnView, VotingService
     from cogs._views import Meant
 
@@ -35,9 +36,12 @@ log = structlog.get_logger(__name__)
 class VotingCog(commands.Cog):
     """Hears the ballot's buttons, and those of the message that a voter gets."""
 
-    def __init__(self, *, voting: VotingService, battles: BattleService) -> None:
+    def __init__(
+        self, *, voting: VotingService, battles: BattleService, closing: ClosingService
+    ) -> None:
         self._voting = voting
         self._battles = battles
+        self._closing = closing
 
     @commands.Cog.listener()
     async def on_vote_press(
@@ -48,64 +52,64 @@ class VotingCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_guess_press(
-        self, interaction: discord.Interaction, battle_id: int, part: str
+        self, interaction: discord.Interaction, battle_id: int, part: str, *, swapped: bool
     ) -> None:
-        """Store the guess; tell who was who in the place of the question.
-
-        Others hear of it as `on_vote_told`.
-        """
+        """Store the guess; tell who was who in the place of the question."""
         side = None if part == UNSURE else Side(part)
-        guessing = self._voting.guess(battle_id, interaction.user.id, side)
-        await _told(interaction, amend(interaction, _page(guessing)))
-        interaction.client.dispatch("vote_told", battle_id)
+        guessing = self._guess(interaction, battle_id, side, swapped=swapped)
+        await _told(interaction, amend(interaction, guessing))
 
     @commands.Cog.listener()
     async def on_look_press(
-        self, interaction: discord.Interaction, battle_id: int, _part: str | None
+        self, interaction: discord.Interaction, battle_id: int, _part: None, *, swapped: bool
     ) -> None:
         """Back to the reveal."""
-        looking = self._voting.own(battle_id, interaction.user.id)
+        looking = self._voting.own(battle_id, interaction.user.id, swapped=swapped)
         await _told(interaction, amend(interaction, _page(looking)))
 
     @commands.Cog.listener()
     async def on_why_press(
-        self, interaction: discord.Interaction, battle_id: int, _part: str | None
+        self, interaction: discord.Interaction, battle_id: int, _part: None, *, swapped: bool
     ) -> None:
         """Offer the reasons."""
-        await _told(interaction, amend(interaction, self._reasons(interaction, battle_id)))
+        asking = self._reasons(interaction, battle_id, swapped=swapped)
+        await _told(interaction, amend(interaction, asking))
 
     @commands.Cog.listener()
     async def on_reason_press(
-        self, interaction: discord.Interaction, battle_id: int, part: str
+        self, interaction: discord.Interaction, battle_id: int, part: str, *, swapped: bool
     ) -> None:
         """Store the reason, or open a form for another one."""
         reason = Reason(part)
         if reason is Reason.OTHER:
-            await _told(interaction, self._ask_why(interaction, battle_id))
+            await _told(interaction, self._ask_why(interaction, battle_id, swapped=swapped))
             return
-        explaining = self._voting.explain(battle_id, interaction.user.id, reason)
+        explaining = self._voting.explain(battle_id, interaction.user.id, reason, swapped=swapped)
         await _told(interaction, amend(interaction, _page(explaining)))
 
     @commands.Cog.listener()
     async def on_fix_press(
-        self, interaction: discord.Interaction, battle_id: int, part: str
+        self, interaction: discord.Interaction, battle_id: int, part: str, *, swapped: bool
     ) -> None:
         """Open a form with the answer."""
-        await _told(interaction, self._ask_fix(interaction, battle_id, Side(part)))
+        asking = self._ask_fix(interaction, battle_id, Side(part), swapped=swapped)
+        await _told(interaction, asking)
 
     @commands.Cog.listener()
     async def on_undo_press(
-        self, interaction: discord.Interaction, battle_id: int, _part: str | None
+        self, interaction: discord.Interaction, battle_id: int, _part: None, *, swapped: bool
     ) -> None:
         """Take the vote back."""
-        await _told(interaction, amend(interaction, self._undo(interaction, battle_id)))
+        undoing = self._undo(interaction, battle_id, swapped=swapped)
+        await _told(interaction, amend(interaction, undoing))
 
     @commands.Cog.listener()
     async def on_read_press(
-        self, interaction: discord.Interaction, battle_id: int, part: str
+        self, interaction: discord.Interaction, battle_id: int, part: str, *, swapped: bool
     ) -> None:
         """Show all of an answer to somebody who has voted, or got the ballot alone."""
-        await _told(interaction, respond(interaction, self._read(interaction, battle_id, part)))
+        reading = self._read(interaction, battle_id, Side(part), swapped=swapped)
+        await _told(interaction, respond(interaction, reading))
 
     @commands.Cog.listener()
     async def on_interaction(self, interaction: discord.Interaction) -> None:
@@ -128,33 +132,63 @@ class VotingCog(commands.Cog):
         """A button of another version of this bot."""
         await report(interaction, VoteRefused(vote_views.STRANGE_BUTTON))
 
-    async def _reasons(
-        self, interaction: discord.Interaction, battle_id: int
+    async def _guess(
+        self,
+        interaction: discord.Interaction,
+        battle_id: int,
+        side: Side | None,
+        *,
+        swapped: bool,
     ) -> discord.ui.LayoutView:
-        own = await self._voting.open_to_remarks(battle_id, interaction.user.id)
+        """A battle with enough votes waited for this, and closes before it is told of.
+
+        Others hear of that as `on_battle_closed`.
+        """
+        voter_id = interaction.user.id
+        own = await self._voting.guess(battle_id, voter_id, side, swapped=swapped)
+        if await self._closing.close_due(battle_id):
+            interaction.client.dispatch("battle_closed", battle_id)
+            own = await self._voting.own(battle_id, voter_id, swapped=swapped)
+        return vote_views.guessed(own)
+
+    async def _reasons(
+        self, interaction: discord.Interaction, battle_id: int, *, swapped: bool
+    ) -> discord.ui.LayoutView:
+        member_id = interaction.user.id
+        own = await self._voting.open_to_remarks(battle_id, member_id, swapped=swapped)
         return vote_views.reasons(own)
 
-    async def _ask_why(self, interaction: discord.Interaction, battle_id: int) -> None:
-        own = await self._voting.open_to_remarks(battle_id, interaction.user.id)
+    async def _ask_why(
+        self, interaction: discord.Interaction, battle_id: int, *, swapped: bool
+    ) -> None:
+        member_id = interaction.user.id
+        own = await self._voting.open_to_remarks(battle_id, member_id, swapped=swapped)
         await interaction.response.send_modal(_modals.comment(own))
 
-    async def _ask_fix(self, interaction: discord.Interaction, battle_id: int, side: Side) -> None:
-        own = await self._voting.open_to_remarks(battle_id, interaction.user.id)
+    async def _ask_fix(
+        self, interaction: discord.Interaction, battle_id: int, side: Side, *, swapped: bool
+    ) -> None:
+        member_id = interaction.user.id
+        own = await self._voting.open_to_remarks(battle_id, member_id, swapped=swapped)
         await interaction.response.send_modal(_modals.fix(own, side))
 
     async def _add(self, form: Meant, voter_id: int, text: str) -> OwnView:
+        where, swapped = form.battle_id, bool(form.swapped)
         if form.action == "why":
-            return await self._voting.comment(form.battle_id, voter_id, text)
-        return await self._voting.improve(form.battle_id, voter_id, Side(form.part or ""), text)
+            return await self._voting.comment(where, voter_id, text, swapped=swapped)
+        side = Side(form.part or "")
+        return await self._voting.improve(where, voter_id, side, text, swapped=swapped)
 
     async def _undo(
-        self, interaction: discord.Interaction, battle_id: int
+        self, interaction: discord.Interaction, battle_id: int, *, swapped: bool
     ) -> discord.ui.LayoutView:
-        return vote_views.undone(await self._voting.undo(battle_id, interaction.user.id))
+        own = await self._voting.undo(battle_id, interaction.user.id, swapped=swapped)
+        return vote_views.undone(own)
 
-    async def _read(self, interaction: discord.Interaction, battle_id: int, part: str) -> Response:
-        own = await self._voting.readable(battle_id, interaction.user.id)
-        side = turned(Side(part), swapped=own.swapped)
+    async def _read(
+        self, interaction: discord.Interaction, battle_id: int, side: Side, *, swapped: bool
+    ) -> Response:
+        own = await self._voting.readable(battle_id, interaction.user.id, swapped=swapped)
         text = self._battles.full_text(own.battle, side)
         await self._voting.opened_full_text(own.battle, interaction.user.id)
         return battle_views.full_text(own.battle, side, text)
@@ -189,4 +223,6 @@ async def setup(client: TwofoldClient) -> None:
     """Discord.py calls this when the client loads the extension."""
     client.add_dynamic_items(BattleButton)
     services = client.services
-    await client.add_cog(VotingCog(voting=services.voting, battles=services.battles))
+    await client.add_cog(
+        VotingCog(voting=services.voting, battles=services.battles, closing=services.closing)
+    )

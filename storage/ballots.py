@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class OpenBallot:
     """An open battle, as far as it matters to when it closes.
 
-    `unguessed_at` is when the last of its votes was given whose voter has not guessed yet.
+    `voted_at` is when the last of its votes was given, `unguessed_at` when the last was whose
+    voter has not guessed yet.
     """
 
     id: int
@@ -30,6 +31,7 @@ class OpenBallot:
     purpose: Purpose
     opened_at: datetime
     votes: int
+    voted_at: datetime | None
     unguessed_at: datetime | None
 
 
@@ -65,6 +67,7 @@ class BallotStore:
                 battles.c.purpose,
                 battles.c.opened_at,
                 func.count(votes.c.id).label("votes"),
+                func.max(votes.c.updated_at).label("voted_at"),
                 func.max(unguessed).label("unguessed_at"),
             )
             .outerjoin(votes, votes.c.battle_id == battles.c.id)

@@ -21,8 +21,8 @@ from storage.rows import (
     battle_of,
     conversation_from_json,
     conversation_to_json,
-    turn_values,
     without_texts,
+    words_in,
 )
 from storage.schema import answers as answer_rows
 from storage.schema import battles, contenders, turns
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from storage.rows import Words
     from storage.transactions import Transactions
 
 
@@ -59,11 +60,17 @@ class BattleStore:
         at: datetime,
         parent_id: int | None = None,
         mirror_of_id: int | None = None,
+        copy_of_id: int | None = None,
     ) -> Battle | None:
         """Store a battle as `answering`; None when that message already has one.
 
-        The returned conversation is as stored: without NUL and lone surrogates.
+        The conversation is read from Discord, or is that of the battle `copy_of_id`, by
+        default of the parent or the mirrored one: then it is kept for no longer than
+        there, and None is returned where it was wiped meanwhile. What the bot says in it
+        counts as words of those whom it had answered. The returned conversation is as
+        stored: without NUL and lone surrogates.
         """
+        copied = copy_of_id or parent_id or mirror_of_id
         values = {
             "source_message_id": source_message_id,
             "guild_id": guild_id,
@@ -78,12 +85,29 @@ class BattleStore:
             "mirror_of_id": mirror_of_id,
         }
         async with self._transactions.write() as connection:
+            original = await _one(connection, battles.c.id == copied) if copied else None
+            if original is not None:
+                if original.wiped_because is not None:
+                    return None
+                values["texts_since"] = original.texts_since or original.created_at
             statement = insert_if_new(connection, battles, values, key=["source_message_id"])
             row = (await connection.execute(statement.returning(battles))).mappings().one_or_none()
             if row is None:
                 return None
-            if words := turn_values(conversation, battle_id=row["id"]):
-                await connection.execute(insert(turns), words)
+            said = words_in(conversation)
+            said += dict.fromkeys(
+                words
+                for words in await _answered(connection, conversation, original)
+                if words not in said
+            )
+            if said:
+                await connection.execute(
+                    insert(turns),
+                    [
+                        {"battle_id": row["id"], "author_id": author, "message_id": message}
+                        for author, message in said
+                    ],
+                )
             return battle_of(row, ())
 
     async def open(
@@ -184,6 +208,19 @@ class BattleStore:
         async with self._transactions.read() as connection:
             return await _one(connection, battles.c.source_message_id == message_id)
 
+    async def people_behind(self, message_ids: Collection[int]) -> dict[int, set[int]]:
+        """Find whose words the battles hold that these messages show, by message id."""
+        statement = (
+            select(battles.c.shown_message_id, turns.c.author_id)
+            .join(turns, turns.c.battle_id == battles.c.id)
+            .where(battles.c.shown_message_id.in_(message_ids))
+        )
+        found: dict[int, set[int]] = {}
+        async with self._transactions.read() as connection:
+            for message_id, author_id in await connection.execute(statement):
+                found.setdefault(message_id, set()).add(author_id)
+        return found
+
     async def by_shown_many(self, message_ids: Collection[int]) -> dict[int, Battle]:
         """Find the battles that these messages show, by message id; others are left out."""
         async with self._transactions.read() as connection:
@@ -193,6 +230,26 @@ class BattleStore:
             for battle in found
             if battle.shown_message_id is not None
         }
+
+
+async def _answered(
+    connection: AsyncConnection, conversation: Conversation, original: Battle | None
+) -> list[Words]:
+    """Whose words the bot had answered in its turns, as far as it shows battles with them.
+
+    What a copied battle knows of that still holds where those were wiped since.
+    """
+    shows = [turn.message_id for turn in conversation.turns if turn.is_bot]
+    if not shows:
+        return []
+    words = select(turns.c.author_id, turns.c.message_id).order_by(turns.c.id)
+    shown = select(battles.c.id).where(battles.c.shown_message_id.in_(filter(None, shows)))
+    found = (await connection.execute(words.where(turns.c.battle_id.in_(shown)))).all()
+    if original is not None:
+        known = (await connection.execute(words.where(turns.c.battle_id == original.id))).all()
+        own = words_in(original.conversation)
+        found = [*found, *(row for row in known if tuple(row) not in own)]
+    return [(author, message) for author, message in found]
 
 
 async def _move(

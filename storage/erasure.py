@@ -42,13 +42,16 @@ class Erasure:
 
     `rows` counts by table the rows that were taken away or freed of the person's id,
     `wiped` the battles whose texts were wiped. `withdrawn` are battles that were still at
-    work, `exports` the datasets to be written again.
+    work, `exports` the datasets to be written again. `overwritten` is whether nothing is
+    left in the file: where somebody was reading, it is in SQLite's log until the next round
+    of retention.
     """
 
     rows: dict[str, int]
     wiped: int
     withdrawn: tuple[Withdrawn, ...]
     exports: tuple[StaleExport, ...]
+    overwritten: bool = True
 
 
 class ErasureStore:
@@ -61,7 +64,7 @@ class ErasureStore:
         """Erase a person from every table, and each battle's texts that have words or id of theirs.
 
         Open battles of theirs, and those being answered that have their words, are
-        cancelled. Votes of others stay. What was freed is overwritten in the file.
+        cancelled, other open ones closed. Votes of others stay.
         """
         async with self._transactions.read() as connection:
             last = await connection.scalar(select(func.max(battles.c.id))) or 0
@@ -77,17 +80,23 @@ class ErasureStore:
             ending |= wiped & await _in_state(connection, BattleState.ANSWERING)
             stale = await _stale(connection, wiped | voted)
             rows = await _rows(connection, member_id)
-            await wipe(connection, wiped, Wiped.ERASED)
             withdrawn = await cancel(connection, ending, at=at)
-        await self._transactions.checkpoint()
-        return Erasure(rows=rows, wiped=len(wiped), withdrawn=withdrawn, exports=stale)
+            await wipe(connection, wiped, Wiped.ERASED, at=at)
+        return Erasure(
+            rows=rows,
+            wiped=len(wiped),
+            withdrawn=withdrawn,
+            exports=stale,
+            overwritten=await self._transactions.checkpoint(),
+        )
 
-    async def rewrite_file(self) -> None:
+    async def rewrite_file(self) -> bool:
         """Have SQLite write its file anew, without what was freed; other databases do not need it.
 
-        Nothing else can be written meanwhile.
+        Nothing else can be written meanwhile. False where somebody was reading, so that some
+        of it is in SQLite's log.
         """
-        await self._transactions.vacuum()
+        return await self._transactions.vacuum()
 
 
 async def _rows(connection: AsyncConnection, member_id: int) -> dict[str, int]:

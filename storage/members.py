@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from storage.records import Consent
 from storage.schema import members
@@ -55,9 +55,11 @@ class MemberStore:
         }
 
     async def said(self, member_ids: Collection[int], guild_id: int) -> dict[int, Said]:
-        """What each of these members said for a guild and for everywhere."""
+        """What each of these members said for a guild and for everywhere, as `words` has it."""
         statement = select(members.c.member_id, members.c.guild_id, members.c.consent).where(
-            members.c.member_id.in_(member_ids), members.c.guild_id.in_({guild_id, EVERYWHERE})
+            members.c.member_id.in_(member_ids),
+            members.c.guild_id.in_({guild_id, EVERYWHERE}),
+            members.c.consent_version != ASKED,
         )
         async with self._transactions.read() as connection:
             rows = (await connection.execute(statement)).all()
@@ -97,10 +99,11 @@ class MemberStore:
         at: datetime,
         version: int,
         guild_id: int = EVERYWHERE,
-    ) -> None:
+    ) -> bool:
         """Store the member's word; `version` is that of the text they agreed to.
 
-        A word for everywhere also answers for the guilds where they had only been asked.
+        A word for everywhere also answers for the guilds where they had only been asked, and
+        takes the place of those for guilds that allow more; returns whether there were any.
         """
         values = {
             "member_id": member_id,
@@ -112,9 +115,18 @@ class MemberStore:
         unanswered = delete(members).where(
             members.c.member_id == member_id, members.c.consent_version == ASKED
         )
+        beyond = update(members).where(
+            members.c.member_id == member_id,
+            members.c.guild_id != EVERYWHERE,
+            members.c.consent.in_([more for more in Consent if not consent.includes(more)]),
+        )
+        said = {"consent": consent, "consent_version": version, "updated_at": at}
+        lowered = 0
         async with self._transactions.write() as connection:
             if guild_id == EVERYWHERE:
                 await connection.execute(unanswered)
+                lowered = (await connection.execute(beyond.values(**said))).rowcount
             await connection.execute(
                 upsert(connection, members, values, key=["member_id", "guild_id"])
             )
+        return lowered > 0

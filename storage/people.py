@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, func, select
 
 from storage.members import EVERYWHERE
+from storage.records import BattleState, Purpose
 from storage.rows import conversation_from_json
 from storage.schema import RowId, battles, metadata, turns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from sqlalchemy import Column, ColumnElement, RowMapping
 
@@ -21,6 +22,10 @@ ANYWHERE = -1
 """Instead of a guild's id: in every guild and in direct messages."""
 
 _OTHERS_WORDS = {"conversation"}
+_TELLING = {"purpose", "mirror_of_id", "texts_since", "votes_before"}
+_UNENDED = select(battles.c.id).where(
+    battles.c.state.in_((BattleState.ANSWERING, BattleState.OPEN))
+)
 
 
 def personal_columns() -> Iterator[Column[int]]:
@@ -36,13 +41,16 @@ class PeopleStore:
         self._transactions = transactions
 
     async def counts(self, member_id: int, guild_id: int = ANYWHERE) -> dict[str, int]:
-        """How many rows each table has of a person, in one guild; 0 is direct messages."""
+        """How many rows each table has of a person, in one guild; 0 is direct messages.
+
+        A mirror is a copy and counts as one with its original.
+        """
         async with self._transactions.read() as connection:
             return {
                 column.table.name: await connection.scalar(
-                    select(func.count())
-                    .select_from(column.table)
-                    .where(column == member_id, *_in(column, guild_id))
+                    select(_number(column)).where(
+                        column == member_id, *_counted(column), *_in(column, guild_id)
+                    )
                 )
                 or 0
                 for column in personal_columns()
@@ -51,16 +59,18 @@ class PeopleStore:
     async def everything(self, member_id: int) -> dict[str, list[dict[str, Any]]]:
         """All rows of a person by table, as JSON has them: ids as text, times as ISO 8601.
 
-        Of conversations it has the person's own words alone.
+        Of conversations it has the person's own words alone, and of battles that are open
+        nothing that makes one of them look different from the others.
         """
         found: dict[str, list[dict[str, Any]]] = {}
         async with self._transactions.read() as connection:
+            unended = set(await connection.scalars(_UNENDED))
             for column in personal_columns():
                 if column.table is turns:
                     continue
                 statement = select(column.table).where(column == member_id)
                 rows = (await connection.execute(statement)).mappings()
-                found[column.table.name] = [_plain(row, column) for row in rows]
+                found[column.table.name] = [_plain(row, column, unended) for row in rows]
             held = select(turns.c.battle_id).where(turns.c.author_id == member_id)
             said = select(battles.c.id, battles.c.conversation).where(battles.c.id.in_(held))
             found[turns.name] = [
@@ -77,6 +87,19 @@ class PeopleStore:
         return found
 
 
+def _number(column: Column[int]) -> ColumnElement[int]:
+    if column.table is battles:
+        return func.count(func.coalesce(battles.c.mirror_of_id, battles.c.id).distinct())
+    return func.count()
+
+
+def _counted(column: Column[int]) -> list[ColumnElement[bool]]:
+    if column.table is not turns:
+        return []
+    mirrors = select(battles.c.id).where(battles.c.purpose == Purpose.MIRROR)
+    return [turns.c.battle_id.not_in(mirrors)]
+
+
 def _in(column: Column[int], guild_id: int) -> list[ColumnElement[bool]]:
     if guild_id == ANYWHERE:
         return []
@@ -87,12 +110,14 @@ def _in(column: Column[int], guild_id: int) -> list[ColumnElement[bool]]:
     return [columns.battle_id.in_(there)]
 
 
-def _plain(row: RowMapping, person: Column[int]) -> dict[str, Any]:
+def _plain(row: RowMapping, person: Column[int], unended: Collection[int]) -> dict[str, Any]:
     """The row without whose it is, which is the same in all of them."""
+    battle_id = row["id"] if person.table is battles else row.get("battle_id")
+    left_out = _OTHERS_WORDS | (_TELLING if battle_id in unended else set())
     return {
         column.name: _value(row[column.name], column)
         for column in person.table.columns
-        if column is not person and column.name not in _OTHERS_WORDS
+        if column is not person and column.name not in left_out
     }
 
 

@@ -245,6 +245,7 @@ class Battle:
     `mirror_of_id` the one whose answers it has on the other sides. `revealed_at` is when
     its message said who was who; `edited_at` when the prompt was edited after it was read.
     Where the texts were wiped, `wiped_because` says why, and `author_id` is NOBODY.
+    `texts_since` is when they were first kept, in the battle that they were copied from.
     """
 
     id: int
@@ -266,6 +267,7 @@ class Battle:
     revealed_at: datetime | None = None
     edited_at: datetime | None = None
     wiped_because: Wiped | None = None
+    texts_since: datetime | None = None
     answers: tuple[Answer, ...] = ()
 
     def answer(self, side: Side) -> Answer:
@@ -368,14 +370,14 @@ Said = tuple[Consent | None, Consent | None]
 class VotedBattle:
     """A battle with its votes: what the dataset is made of.
 
-    `continued` is whether its answers went on in another battle that was voted on too.
-    `said` has the consents of its voters and of whose words it holds, `settings` what its
+    `speakers` are those whose words it holds, those whom the bot had answered in its turns
+    among them. `said` has the consents of these and of the voters, `settings` what its
     guild's admins set. `exported` is whether an earlier export of the same sort has it.
     """
 
     battle: Battle
     votes: tuple[Vote, ...]
-    continued: bool = False
+    speakers: frozenset[int] = frozenset()
     said: Mapping[int, Said] = field(default_factory=dict)
     settings: Mapping[str, object] = field(default_factory=dict)
     exported: bool = False
@@ -386,10 +388,10 @@ class SeenVote:
     """A vote with all that integrity is measured by, and no text.
 
     `side` is where the voter saw the answer that won; None without a winner, and where no
-    coin drew the sides because answers went on. `tokens` are those of the two answers. Of
-    the `others` who voted on the battle, `agreeing` gave the same outcome. `consistent` is,
-    on a mirror, whether the voter said the same of the battle that it mirrors; None where
-    that cannot be told.
+    coin drew the sides because answers went on. Those have no `seconds` either, as half of
+    the answers was known. `tokens` are those of the two answers. Of the `others` who voted
+    on the battle, `agreeing` gave the same outcome. `consistent` is, on a mirror, whether
+    the voter said the same of the battle that it mirrors; None where that cannot be told.
     """
 
     voter_id: int

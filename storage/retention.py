@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, cast, delete, exists, false, func, or_, select, update
 
-from storage.members import EVERYWHERE
+from storage.members import ASKED, EVERYWHERE
 from storage.records import BattleState, Consent
 from storage.rows import conversation_from_json
 from storage.schema import (
@@ -55,7 +55,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawn:
-    """An open battle that was cancelled because its prompt is gone, and the message it leaves."""
+    """An open battle that was cancelled because its prompt is gone, and the message it leaves.
+
+    No message where there was none, or where it is what was deleted.
+    """
 
     battle_id: int
     channel_id: int
@@ -64,11 +67,11 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True)
 class _Holder:
-    """A battle that holds some messages, and whether one of them is its prompt."""
+    """A battle that holds some messages, and whether it stands and falls with one of them."""
 
     id: int
     state: str
-    prompt: bool
+    falls: bool
 
 
 class RetentionStore:
@@ -85,13 +88,21 @@ class RetentionStore:
             return tuple(await connection.scalars(select(guilds.c.id).where(rules)))
 
     async def lapsed_open(self, window: Window) -> tuple[int, ...]:
-        """The open battles that must be closed, because somebody in them did not agree."""
+        """The open battles that must be closed, because somebody did not agree.
+
+        That is somebody whose words they hold, who voted on them, or was shown them alone.
+        """
         place = func.coalesce(battles.c.guild_id, EVERYWHERE)
-        words = exists().where(
-            turns.c.battle_id == battles.c.id, ~_agreed(turns.c.author_id, window, place)
+        somebody = (
+            exists().where(
+                member.table.c.battle_id == battles.c.id,
+                member > 0,
+                ~_agreed(member, window, place),
+            )
+            for member in (turns.c.author_id, *_ACTING)
         )
         statement = select(battles.c.id).where(
-            battles.c.state == BattleState.OPEN, *_old(window), words
+            battles.c.state == BattleState.OPEN, *_old(window), or_(*somebody)
         )
         async with self._transactions.read() as connection:
             return tuple(await connection.scalars(statement.order_by(battles.c.id)))
@@ -116,10 +127,14 @@ class RetentionStore:
             )
             return (*closed, *await connection.scalars(given_up))
 
-    async def wipe(self, battle_ids: Collection[int], because: Wiped) -> None:
+    async def wipe(self, battle_ids: Collection[int], because: Wiped, *, at: datetime) -> None:
         """Wipe every text of these battles, and whose they were."""
         async with self._transactions.write() as connection:
-            await wipe(connection, battle_ids, because)
+            await wipe(connection, battle_ids, because, at=at)
+
+    async def overwrite(self) -> bool:
+        """Have what was wiped overwritten in the file; False where a reader still holds it."""
+        return await self._transactions.checkpoint()
 
     async def lapsed_voters(self, window: Window) -> tuple[int, ...]:
         """The ended battles with votes, or what goes with them, of members who did not agree."""
@@ -159,32 +174,37 @@ class RetentionStore:
 
     async def deleted(
         self, message_ids: Collection[int], because: Wiped, *, at: datetime
-    ) -> tuple[Withdrawn, ...]:
+    ) -> tuple[Withdrawn, ...] | None:
         """Wipe every battle that holds one of these messages, but for those being answered.
 
-        Open ones that one of the messages is the prompt of are cancelled, and returned.
-        Where no battle holds any, this only reads.
+        Open ones that one of the messages is the prompt of, or shows, are cancelled, and
+        returned; other open ones are closed. None, and nothing but read, where no battle
+        holds any.
         """
         async with self._transactions.read() as connection:
             if not await _holding(connection, message_ids):
-                return ()
+                return None
         async with self._transactions.write() as connection:
             found = await _holding(connection, message_ids)
             held = [one for one in found if one.state != BattleState.ANSWERING]
-            await wipe(connection, [one.id for one in held], because)
-            gone = [one.id for one in held if one.prompt and one.state == BattleState.OPEN]
-            return await cancel(connection, gone, at=at)
+            falling = [one.id for one in held if one.falls and one.state == BattleState.OPEN]
+            withdrawn = await cancel(connection, falling, at=at)
+            await wipe(connection, [one.id for one in held], because, at=at)
+        return tuple(
+            replace(one, message_id=None) if one.message_id in message_ids else one
+            for one in withdrawn
+        )
 
     async def edited(self, message_id: int, *, at: datetime) -> None:
-        """Note the first edit of a prompt in every battle that answers it."""
+        """Note the first edit of a message in every battle that holds it."""
         async with self._transactions.read() as connection:
-            held = [one for one in await _holding(connection, {message_id}) if one.prompt]
+            held = await _holding(connection, {message_id})
         if not held:
             return
-        answering = update(battles).where(battles.c.id.in_([one.id for one in held]))
+        holding = update(battles).where(battles.c.id.in_([one.id for one in held]))
         async with self._transactions.write() as connection:
             await connection.execute(
-                answering.where(battles.c.edited_at.is_(None)).values(edited_at=at)
+                holding.where(battles.c.edited_at.is_(None)).values(edited_at=at)
             )
 
 
@@ -240,8 +260,9 @@ def _there(window: Window) -> ColumnElement[bool]:
 
 
 def _old(window: Window) -> tuple[ColumnElement[bool], ...]:
-    """Of battles: those that are past the window."""
-    return _there(window), battles.c.created_at < window.made_before
+    """Of battles: those whose texts are past the window."""
+    since = func.coalesce(battles.c.texts_since, battles.c.created_at)
+    return _there(window), since < window.made_before
 
 
 def _agreed(
@@ -253,7 +274,8 @@ def _agreed(
 
     def said(guild: ColumnElement[int] | int) -> ColumnElement[str]:
         word = select(members.c.consent).where(members.c.member_id == member)
-        return word.where(members.c.guild_id == guild).scalar_subquery()
+        said_so = members.c.consent_version != ASKED
+        return word.where(members.c.guild_id == guild, said_so).scalar_subquery()
 
     return func.coalesce(said(place), said(EVERYWHERE), Consent.NONE).in_(_KEPT)
 
@@ -276,14 +298,17 @@ async def _holding(
 ) -> tuple[_Holder, ...]:
     """The battles that hold these messages, unless there is nothing left to do with them."""
     said_in = select(turns.c.battle_id).where(turns.c.message_id.in_(message_ids))
+    shown = select(battles.c.id).where(battles.c.shown_message_id.in_(message_ids))
+    shows = or_(battles.c.id.in_(shown), battles.c.mirror_of_id.in_(shown))
+    answers = battles.c.source_message_id.in_(message_ids)
     statement = (
-        select(battles.c.id, battles.c.state, battles.c.source_message_id, battles.c.conversation)
-        .where(or_(battles.c.id.in_(said_in), battles.c.source_message_id.in_(message_ids)))
-        .where(or_(battles.c.wiped_because.is_(None), battles.c.state == BattleState.OPEN))
+        select(battles.c.id, battles.c.state, or_(shows, answers), battles.c.conversation)
+        .where(or_(battles.c.id.in_(said_in), shows, answers))
+        .where(battles.c.wiped_because.is_(None))
     )
     return tuple(
-        _Holder(number, state, prompt=not {source, _prompt(said)}.isdisjoint(message_ids))
-        for number, state, source, said in await connection.execute(statement)
+        _Holder(number, state, falls=bool(falls) or _prompt(said) in message_ids)
+        for number, state, falls, said in await connection.execute(statement)
     )
 
 

@@ -73,10 +73,14 @@ def conversation_from_json(data: Mapping[str, Any]) -> Conversation:
     )
 
 
-def turn_values(conversation: Conversation, *, battle_id: int) -> list[dict[str, Any]]:
-    """Make the rows of `turns`: one for each of a person's turns."""
+Words = tuple[int, int | None]
+"""Whose words, and the message that they stand in."""
+
+
+def words_in(conversation: Conversation) -> list[Words]:
+    """Find what people said themselves, in order."""
     return [
-        {"battle_id": battle_id, "author_id": turn.author_id, "message_id": turn.message_id}
+        (turn.author_id, turn.message_id)
         for turn in conversation.turns
         if not turn.is_bot and turn.author_id != NOBODY
     ]
@@ -110,6 +114,7 @@ def battle_of(row: RowMapping, answers: Sequence[Answer]) -> Battle:
         revealed_at=row["revealed_at"],
         edited_at=row["edited_at"],
         wiped_because=row["wiped_because"] and Wiped(row["wiped_because"]),
+        texts_since=row["texts_since"],
         answers=tuple(answers),
     )
 

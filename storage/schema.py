@@ -191,6 +191,8 @@ battles = Table(
     Column("revealed_at", UtcDateTime),
     Column("edited_at", UtcDateTime),
     Column("wiped_because", CleanText, _one_of("wiped_because", Wiped)),
+    # When the battle was made that its texts were copied from; without one, its own time.
+    Column("texts_since", UtcDateTime),
     _one_of("state", BattleState),
     _one_of("purpose", Purpose),
     # Read every minute: what is open, and what is closed and not revealed yet.
@@ -199,8 +201,9 @@ battles = Table(
     sqlite_autoincrement=True,
 )
 
-# Whose words a battle holds: the people's turns of its conversation, to be found by
-# member and by message. The texts are in the battle alone.
+# Whose words a battle holds, to be found by member and by message: the people's turns of
+# its conversation, and those that the bot's turns answered, which may quote them. The
+# texts are in the battle alone.
 turns = Table(
     "turns",
     metadata,

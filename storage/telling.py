@@ -4,37 +4,60 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import case, exists, func, or_, select
+from sqlalchemy import bindparam, case, exists, func, or_, select
 
 from storage.records import BattleState, Kind, Purpose
 from storage.schema import answers, battles, sightings, votes
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncConnection
+
+_KIN = (
+    battles.c.id,
+    battles.c.parent_id,
+    battles.c.mirror_of_id,
+    battles.c.state,
+    battles.c.purpose,
+)
+
+
+def _is_told() -> ColumnElement[bool]:
+    own = select(*_KIN).where(battles.c.id == bindparam("battle_id"))
+    family = own.cte("family", recursive=True)
+    family = family.union(
+        select(*_KIN).join(
+            family,
+            or_(
+                battles.c.id.in_((family.c.parent_id, family.c.mirror_of_id)),
+                battles.c.parent_id == family.c.id,
+                battles.c.mirror_of_id == family.c.id,
+            ),
+        )
+    )
+    closed = family.c.state == BattleState.CLOSED
+    told_alone = exists().where(
+        sightings.c.battle_id == family.c.id,
+        sightings.c.member_id == bindparam("member_id"),
+        or_(sightings.c.told_at.is_not(None), closed),
+    )
+    told_all = exists().where(closed, family.c.purpose != Purpose.MIRROR)
+    return or_(told_alone, told_all)
+
+
+# Made once: to put it together takes longer than to run it.
+IS_TOLD = _is_told()
+"""Whether `:member_id` was told the sides of `:battle_id`, or of one with the same answers.
+
+That is one that it is continued from or in, or mirrors, or that mirrors it. All are told when
+a battle closes; a mirror is told to nobody but those who got it.
+"""
 
 
 async def is_told(connection: AsyncConnection, battle_id: int, member_id: int) -> bool:
-    """Whether a member was told the sides of the battle, or of one it is continued from or in.
-
-    All are told when a battle closes.
-    """
-    family = (
-        select(battles.c.id, battles.c.parent_id, battles.c.state)
-        .where(battles.c.id == battle_id)
-        .cte(recursive=True)
-    )
-    family = family.union(
-        select(battles.c.id, battles.c.parent_id, battles.c.state).join(
-            family, or_(battles.c.parent_id == family.c.id, battles.c.id == family.c.parent_id)
-        )
-    )
-    told_alone = exists().where(
-        sightings.c.member_id == member_id,
-        sightings.c.told_at.is_not(None),
-        sightings.c.battle_id.in_(select(family.c.id)),
-    )
-    told_all = exists().where(family.c.state == BattleState.CLOSED)
-    return bool(await connection.scalar(select(or_(told_alone, told_all))))
+    """Whether a member was told the sides: `IS_TOLD` by itself."""
+    whose = {"battle_id": battle_id, "member_id": member_id}
+    return bool(await connection.scalar(select(IS_TOLD), whose))
 
 
 async def guesses(connection: AsyncConnection, voter_id: int) -> tuple[int, int]:

@@ -33,8 +33,11 @@ if TYPE_CHECKING:
 
     from storage.driver import Connection as Driver
 
+_WAITS, _CHECKPOINT_WAITS = 5000, 100
+"""Milliseconds that SQLite waits for a lock."""
+
 _PRAGMAS = (
-    "busy_timeout = 5000",  # milliseconds; first, so that the others wait as well
+    f"busy_timeout = {_WAITS}",  # first, so that the others wait as well
     "journal_mode = WAL",
     "foreign_keys = ON",
     "synchronous = FULL",  # what was acknowledged survives a loss of power
@@ -99,32 +102,54 @@ class Transactions:
             async with self._turn, self._writer.begin() as connection:
                 yield connection
 
-    async def checkpoint(self) -> None:
-        """Empty SQLite's log of writes into its file, as far as readers let it."""
-        await self._alone("PRAGMA wal_checkpoint(TRUNCATE)")
+    async def checkpoint(self) -> bool:
+        """Empty SQLite's log of writes into its file, so that no wiped text is left there.
 
-    async def vacuum(self) -> None:
-        """Have SQLite write its file anew; nobody else can write meanwhile."""
-        await self._alone("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)")
+        False where somebody who reads an older state, or another process, keeps it from that.
+        """
+        async with self._alone() as connection:
+            return connection is None or await _checkpoint(connection)
 
-    async def _alone(self, *commands: str) -> None:
+    async def vacuum(self) -> bool:
+        """Have SQLite write its file anew; nobody else can write meanwhile. As `checkpoint`."""
+        async with self._alone() as connection:
+            if connection is None:
+                return True
+            await connection.exec_driver_sql("VACUUM")
+            return await _checkpoint(connection)
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[AsyncConnection | None]:
+        """A connection outside of any transaction; None where it is not SQLite."""
         if self._engine.dialect.name != "sqlite":
+            yield None
             return
         outside = self._engine.execution_options(begin=_BEGIN["none"])
         with told_plainly(self.place):
             async with self._turn, outside.connect() as connection:
-                for command in commands:
-                    await connection.exec_driver_sql(command)
+                yield connection
+
+
+async def _checkpoint(connection: AsyncConnection) -> bool:
+    """SQLite locks writers out while it waits for readers, so it waits for a moment only."""
+    await connection.exec_driver_sql(f"PRAGMA busy_timeout = {_CHECKPOINT_WAITS}")
+    try:
+        done = await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        busy = done.scalar_one()
+    finally:
+        await connection.exec_driver_sql(f"PRAGMA busy_timeout = {_WAITS}")
+    return not busy
 
 
 def create_engine(url: URL) -> AsyncEngine:
     """Make an engine, which opens nothing yet, with the pragmas and BEGINs that SQLite needs."""
     if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, json_serializer=_to_json)
+        return create_async_engine(url, json_serializer=_to_json, hide_parameters=True)
     arguments, options = url.get_dialect()().create_connect_args(url)
     engine = create_async_engine(
         url,
         json_serializer=_to_json,
+        hide_parameters=True,  # texts and ids of people are not for logs
         async_creator=partial(connect, *arguments, **options),
         # None is made for a rush and thrown away after it: each has a thread and is prepared.
         pool_size=_CONNECTIONS,

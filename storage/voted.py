@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Select, exists, func, or_, select, union
 
 from storage.battles import load
-from storage.members import EVERYWHERE
+from storage.members import ASKED, EVERYWHERE
 from storage.records import (
-    BattleState,
     Consent,
     Outcome,
     Purpose,
@@ -24,10 +23,10 @@ from storage.schema import answers, battles, exported, exports, guilds, members,
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
-    from sqlalchemy import Row
+    from sqlalchemy import ColumnElement, FromClause, Row
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from storage.records import Battle, Said
+    from storage.records import Said
     from storage.transactions import Transactions
 
 # How many battles an export holds in memory at once.
@@ -48,14 +47,15 @@ class VotedStore:
         format: str = "",  # noqa: A002 - the table's word
         purpose: Consent | None = None,
     ) -> AsyncGenerator[VotedBattle, None]:
-        """Yield every battle with at least one vote, whatever its state and purpose, by id.
+        """Yield every battle with at least one vote, whatever its state and purpose.
+
+        The newest come first, so that those which go on from a battle come before it.
 
         Those that an earlier export of this format and purpose holds come too, and are
         marked, even where they have no votes any more. One unchanging view, read a hundred
         battles at a time. It holds a connection until it is exhausted: leave it early
         through `contextlib.aclosing`.
         """
-        last = 0
         has_vote = exists().where(votes.c.battle_id == battles.c.id)
         was_exported = exists().where(
             exported.c.battle_id == battles.c.id,
@@ -63,23 +63,24 @@ class VotedStore:
             exports.c.format == format,
             exports.c.purpose == purpose,
         )
-        wanted = or_(has_vote, was_exported)
+        wanted = select(battles.c.id).where(or_(has_vote, was_exported))
+        newest = wanted.order_by(battles.c.id.desc()).limit(_PAGE)
+        page = newest
         async with self._transactions.read() as connection:
             settings = await _settings(connection)
-            while page := await load(connection, battles.c.id > last, wanted, limit=_PAGE):
-                last = page[-1].id
-                ids = [battle.id for battle in page]
+            while ids := (await connection.scalars(page)).all():
+                page = newest.where(battles.c.id < ids[-1])
                 cast = await _votes(connection, ids)
-                continued = await _continued(connection, ids)
+                speakers = await _speakers(connection, ids)
                 said = await _said(connection, ids)
                 known = select(battles.c.id).where(battles.c.id.in_(ids), was_exported)
                 earlier = set((await connection.execute(known)).scalars())
-                for battle in page:
-                    people = _people(battle, cast[battle.id])
+                for battle in reversed(await load(connection, battles.c.id.in_(ids))):
+                    people = speakers[battle.id] | {vote.voter_id for vote in cast[battle.id]}
                     yield VotedBattle(
                         battle=battle,
                         votes=tuple(cast[battle.id]),
-                        continued=battle.id in continued,
+                        speakers=frozenset(speakers[battle.id]),
                         said={who: _of(said, who, battle.guild_id) for who in people},
                         settings=settings.get(battle.guild_id, {}),
                         exported=battle.id in earlier,
@@ -96,11 +97,6 @@ class VotedStore:
                 yield _seen_vote(row, settings.get(row.guild_id, {}))
 
 
-def _people(battle: Battle, cast: Sequence[Vote]) -> set[int]:
-    authors = {turn.author_id for turn in battle.conversation.turns if not turn.is_bot}
-    return authors | {vote.voter_id for vote in cast}
-
-
 async def _settings(connection: AsyncConnection) -> dict[int | None, Mapping[str, object]]:
     rows = await connection.execute(select(guilds.c.id, guilds.c.settings))
     return {row.id: row.settings for row in rows}
@@ -114,15 +110,15 @@ async def _votes(connection: AsyncConnection, battle_ids: Sequence[int]) -> dict
     return cast
 
 
-async def _continued(connection: AsyncConnection, battle_ids: Sequence[int]) -> set[int]:
-    """Those of these battles whose answers went on in another one that has votes and texts."""
-    parents = select(battles.c.parent_id).where(
-        battles.c.parent_id.in_(battle_ids),
-        battles.c.state.in_((BattleState.OPEN, BattleState.CLOSED)),
-        battles.c.wiped_because.is_(None),
-        exists().where(votes.c.battle_id == battles.c.id),
+async def _speakers(connection: AsyncConnection, battle_ids: Sequence[int]) -> dict[int, set[int]]:
+    """Whose words these battles hold, those whom the bot had answered in its turns too."""
+    statement = select(turns.c.battle_id, turns.c.author_id).where(
+        turns.c.battle_id.in_(battle_ids)
     )
-    return {parent for parent in (await connection.execute(parents)).scalars() if parent}
+    found: dict[int, set[int]] = {battle_id: set() for battle_id in battle_ids}
+    for battle_id, author_id in await connection.execute(statement):
+        found[battle_id].add(author_id)
+    return found
 
 
 async def _said(
@@ -136,6 +132,7 @@ async def _said(
     places = select(battles.c.guild_id).where(battles.c.id.in_(battle_ids))
     statement = select(members.c.member_id, members.c.guild_id, members.c.consent).where(
         members.c.member_id.in_(people),
+        members.c.consent_version != ASKED,
         or_(members.c.guild_id == EVERYWHERE, members.c.guild_id.in_(places)),
     )
     rows = await connection.execute(statement)
@@ -180,20 +177,23 @@ def _seen() -> Select[tuple[object, ...]]:
             first, (first.c.battle_id == battles.c.mirror_of_id) & (first.c.voter_id == voter)
         )
         .outerjoin(first_winner, first_winner.c.id == first.c.winner_answer_id)
-        .outerjoin(here, (here.c.member_id == voter) & (here.c.guild_id == place))
-        .outerjoin(
-            everywhere, (everywhere.c.member_id == voter) & (everywhere.c.guild_id == EVERYWHERE)
-        )
+        .outerjoin(here, _word(here, voter) & (here.c.guild_id == place))
+        .outerjoin(everywhere, _word(everywhere, voter) & (everywhere.c.guild_id == EVERYWHERE))
         .where(voter > 0)
         .order_by(voter, counted.c.updated_at, counted.c.id)
     )
+
+
+def _word(said: FromClause, voter: ColumnElement[int]) -> ColumnElement[bool]:
+    """What the voter said; having been asked only is no word."""
+    return (said.c.member_id == voter) & (said.c.consent_version != ASKED)
 
 
 def _seen_vote(row: Row[tuple[object, ...]], settings: Mapping[str, object]) -> SeenVote:
     winner = None
     if row.winner_answer_id is not None:
         winner = Side.A if row.winner_answer_id == row.a_id else Side.B
-    # Answers that go on keep their sides, so there no coin was thrown.
+    # Answers that go on keep their sides, so there no coin was thrown, and half is known.
     side = None if row.parent_id else winner
     consistent = None
     if row.first_outcome is not None:
@@ -205,7 +205,7 @@ def _seen_vote(row: Row[tuple[object, ...]], settings: Mapping[str, object]) -> 
         purpose=Purpose(row.purpose),
         outcome=Outcome(row.outcome),
         side=_OTHER_SIDE[side] if side and row.swapped else side,
-        seconds=row.seconds,
+        seconds=None if row.parent_id else row.seconds,
         tokens=(row.a_tokens, row.b_tokens),
         others=row.ballots - 1,
         agreeing=row.alike - 1,

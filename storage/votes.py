@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import case, delete, func, insert, select, update
+from sqlalchemy import bindparam, case, delete, func, insert, select, update
 
 from storage.records import (
     BattleState,
@@ -21,29 +21,37 @@ from storage.rows import remark_of, vote_event_of, vote_of
 from storage.schema import answers, battles, contenders, remarks, vote_events, votes
 from storage.sightings import find as find_sighting
 from storage.sightings import note
-from storage.telling import guesses, is_told
+from storage.telling import IS_TOLD, guesses, is_told
 from storage.transactions import upsert
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from storage.records import Remark
     from storage.transactions import Transactions
 
 
+_OTHERS = select(func.count()).where(
+    votes.c.battle_id == bindparam("battle_id"), votes.c.voter_id != bindparam("member_id")
+)
+_OTHERS_AND_TOLD = select(_OTHERS.scalar_subquery(), IS_TOLD)
+
+
 @dataclass(frozen=True, slots=True)
 class CastVote:
     """A stored vote, whether it replaced another choice, and how many stand on its battle.
 
-    `unsaid` is whether a reason went with the choice that was replaced.
+    `told` is whether its voter knows the sides, `unsaid` whether a reason went with the
+    choice that was replaced.
     """
 
     vote: Vote
     changed: bool
     votes: int
+    told: bool
     unsaid: bool = False
 
 
@@ -51,14 +59,15 @@ class CastVote:
 class OwnWord:
     """One member's word on one battle: the vote, what was added to it, what they know.
 
-    `right` of `guesses` were so far, over all battles where there was one base model to find.
+    `right` of `guesses` were so far, over all battles where there was one base model to find;
+    both are counted once the member is told.
     """
 
     vote: Vote | None
-    remark: Remark | None
-    told: bool
-    right: int
-    guesses: int
+    remark: Remark | None = None
+    told: bool = False
+    right: int = 0
+    guesses: int = 0
 
 
 class VoteStore:
@@ -84,7 +93,7 @@ class VoteStore:
         """Store a member's choice; None, and nothing stored, where the battle is not open.
 
         It is on the disk when this returns. It is blind where the member was not told the
-        sides, of this battle or of one that it is continued from or in. The same choice
+        sides, of this battle or of one with the same answers. The same choice
         again changes nothing, not even `blind`, and leaves no event. Another choice takes
         the reason away that was given for the first. `private` is whether it was made on the
         ballot that the member got alone. Raises StorageError for a winner of another
@@ -95,13 +104,13 @@ class VoteStore:
             opened_at = await _open_since(connection, battle_id)
             if opened_at is None:
                 return None
-            others = int((await connection.execute(_others(battle_id, voter_id))).scalar_one())
+            known = {"battle_id": battle_id, "member_id": voter_id}
+            others, told = (await connection.execute(_OTHERS_AND_TOLD, known)).one()
             earlier = await _find(connection, battle_id, voter_id)
             if earlier is not None and _choice(earlier) == (outcome, winner_answer_id):
-                return CastVote(earlier, changed=False, votes=others + 1)
+                return CastVote(earlier, changed=False, votes=others + 1, told=told)
             seen = await find_sighting(connection, battle_id, voter_id)
             since = (seen.shown_at if private else None) or opened_at
-            told = await is_told(connection, battle_id, voter_id)
             what = {"outcome": outcome, "winner_answer_id": winner_answer_id, "blind": not told}
             marks = {
                 "by_author": by_author,
@@ -126,7 +135,8 @@ class VoteStore:
                 vote_of(row),
                 changed=earlier is not None,
                 votes=others + 1,
-                unsaid=await _unsay(connection, battle_id, voter_id),
+                told=told,
+                unsaid=earlier is not None and await _unsay(connection, battle_id, voter_id),
             )
 
     async def withdraw(self, battle_id: int, voter_id: int, *, at: datetime) -> bool:
@@ -177,11 +187,12 @@ class VoteStore:
     async def word(self, battle_id: int, member_id: int) -> OwnWord:
         """All that concerns a member who looks at their vote, at one moment."""
         async with self._transactions.read() as connection:
-            right, guessed = await guesses(connection, member_id)
+            told = await is_told(connection, battle_id, member_id)
+            right, guessed = await guesses(connection, member_id) if told else (0, 0)
             return OwnWord(
                 vote=await _find(connection, battle_id, member_id),
                 remark=await _remark(connection, battle_id, member_id),
-                told=await is_told(connection, battle_id, member_id),
+                told=told,
                 right=right,
                 guesses=guessed,
             )
@@ -203,11 +214,6 @@ class VoteStore:
             await connection.execute(statement)
             return True
 
-    async def remark_on(self, battle_id: int, voter_id: int) -> Remark | None:
-        """Find what a voter added to a vote."""
-        async with self._transactions.read() as connection:
-            return await _remark(connection, battle_id, voter_id)
-
     async def for_battle(self, battle_id: int) -> tuple[Vote, ...]:
         """List the votes on a battle as they stand now, in the order of their first cast."""
         statement = select(votes).where(votes.c.battle_id == battle_id).order_by(votes.c.id)
@@ -225,9 +231,10 @@ class VoteStore:
             return tuple(map(vote_event_of, (await connection.execute(statement)).mappings()))
 
     async def standings(self, guild_id: int | None) -> tuple[Standing, ...]:
-        """Add up each contender's votes as they stand, by slug; one without votes is left out.
+        """Add up each contender's blind votes, by slug; one without any is left out.
 
-        Counted are live battles that are open or closed, of one guild, or of all for None.
+        Counted are live battles that have closed, as tallies are hidden until then, of one
+        guild, or of all for None.
         """
         won = votes.c.winner_answer_id == answers.c.id
         lost = votes.c.winner_answer_id != answers.c.id
@@ -244,7 +251,7 @@ class VoteStore:
             .join(battles, battles.c.id == votes.c.battle_id)
             .join(answers, answers.c.battle_id == battles.c.id)
             .join(contenders, contenders.c.id == answers.c.contender_id)
-            .where(*_counted(guild_id))
+            .where(*_counted(guild_id), votes.c.blind)
             .group_by(contenders.c.slug, contenders.c.kind)
             .order_by(contenders.c.slug)
         )
@@ -258,7 +265,7 @@ class VoteStore:
         )
 
     async def count_not_blind(self, guild_id: int | None) -> int:
-        """Count the counted votes that were cast or changed after the reveal."""
+        """Count the votes on the same battles that were given after the reveal."""
         join = (
             select(func.count())
             .select_from(votes)
@@ -276,10 +283,6 @@ async def _open_since(connection: AsyncConnection, battle_id: int) -> datetime |
     )
     # SQLite knows no such lock and needs none: there a writer has the whole file.
     return await connection.scalar(statement.with_for_update())
-
-
-def _others(battle_id: int, voter_id: int) -> Select[int]:
-    return select(func.count()).where(votes.c.battle_id == battle_id, votes.c.voter_id != voter_id)
 
 
 async def _find(connection: AsyncConnection, battle_id: int, voter_id: int) -> Vote | None:
@@ -312,7 +315,7 @@ def _times(condition: ColumnElement[bool]) -> ColumnElement[int]:
 def _counted(guild_id: int | None) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [
         battles.c.purpose == Purpose.LIVE,
-        battles.c.state.in_((BattleState.OPEN, BattleState.CLOSED)),
+        battles.c.state == BattleState.CLOSED,
     ]
     if guild_id is not None:
         conditions.append(battles.c.guild_id == guild_id)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, update
 
-from storage.records import NOBODY, Conversation, Turn, Wiped
+from storage.records import NOBODY, BattleState, Closing, Conversation, Turn, Wiped
 from storage.rows import conversation_to_json
 from storage.schema import answers, battles, remarks, turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,16 +25,25 @@ _AT_ONCE = 10_000
 """Databases limit how many values a statement may name."""
 
 
-async def wipe(connection: AsyncConnection, battle_ids: Iterable[int], because: Wiped) -> None:
+async def wipe(
+    connection: AsyncConnection, battle_ids: Iterable[int], because: Wiped, *, at: datetime
+) -> None:
     """Wipe every text of these battles, and whose they were.
 
-    Those that were wiped before keep the reason of then.
+    Open ones are closed by that, as nobody can vote on texts that are gone. Those that were
+    wiped before keep the reason of then.
     """
+    closed = {
+        "state": BattleState.CLOSED,
+        "closed_because": Closing.RETENTION,
+        "closed_at": at,
+    }
     silent = {"prompt": "", "conversation": _SILENCE, "author_id": NOBODY}
     for ids in in_parts(battle_ids):
         mine = battles.c.id.in_(ids)
         kept = battles.c.wiped_because.is_(None)
         for statement in (
+            update(battles).where(mine, battles.c.state == BattleState.OPEN).values(closed),
             update(battles).where(mine, kept).values(wiped_because=because),
             update(battles).where(mine).values(silent),
             update(answers)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bot import prompting
-from bot.dataset.select import said, without_ids
+from bot.dataset.anonymity import Anonymity
+from bot.dataset.select import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bot.dataset.pseudonyms import Pseudonyms
     from bot.dataset.select import Preference
-    from storage.records import Conversation
 
 Row = dict[str, Any]
 
@@ -22,15 +21,16 @@ def dpo(preference: Preference, pseudonyms: Pseudonyms) -> Row:
     """A row of TRL's conversational preference form, with what is known beside it.
 
     Every row has every key, because loaders infer the columns from the first ones.
-    No id of Discord's and no person's name is in it. Source of the shape: TRL's
+    No id of Discord's is in it, and no name that `Anonymity` finds. Source of the shape: TRL's
     documentation of dataset formats, "preference", "conversational".
     """
     chosen, rejected = preference.chosen, preference.rejected
-    messages = prompting.chat(_anonymous(preference.battle.conversation))
+    anonymity = Anonymity(preference.battle.conversation)
+    messages = prompting.chat(anonymity.conversation(preference.battle.conversation))
     return {
-        "prompt": [{"role": m.role, "content": without_ids(m.content)} for m in messages],
-        "chosen": [{"role": "assistant", "content": said(chosen)}],
-        "rejected": [{"role": "assistant", "content": said(rejected)}],
+        "prompt": [{"role": m.role, "content": m.content} for m in messages],
+        "chosen": [{"role": "assistant", "content": said(chosen, anonymity)}],
+        "rejected": [{"role": "assistant", "content": said(rejected, anonymity)}],
         "battle": pseudonyms.of("battle", preference.battle.id),
         "chosen_contender": chosen.contender,
         "rejected_contender": rejected.contender,
@@ -44,21 +44,10 @@ def dpo(preference: Preference, pseudonyms: Pseudonyms) -> Row:
         "votes_rejected": preference.votes_rejected,
         "votes_tie": preference.votes_tie,
         "votes_both_bad": preference.votes_both_bad,
-        "all_blind": preference.all_blind,
+        "votes_not_blind": preference.votes_not_blind,
         # In tenths: finer ones would tell which rows have a voter in common.
         "weight": round(preference.weight, 1),
     }
 
 
 FORMATS: dict[str, Callable[[Preference, Pseudonyms], Row]] = {"dpo": dpo}
-
-
-def _anonymous(conversation: Conversation) -> Conversation:
-    """The same conversation with `Member 1`, `Member 2` … in the order of their first words."""
-    order = {turn.author_id: None for turn in conversation.turns if not turn.is_bot}
-    names = {author: f"Member {number}" for number, author in enumerate(order, start=1)}
-    turns = tuple(
-        turn if turn.is_bot else replace(turn, name=names[turn.author_id])
-        for turn in conversation.turns
-    )
-    return replace(conversation, turns=turns)

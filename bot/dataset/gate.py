@@ -15,15 +15,19 @@ from storage.records import NOBODY, Consent, Wiped, effective
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from storage.records import Battle, Said, VotedBattle
+    from storage.records import Said, VotedBattle
 
-PURPOSES = {"train": Consent.TRAIN, "evaluate": Consent.EVALUATE}
+PURPOSES = {
+    "train": Consent.TRAIN,
+    "evaluate": Consent.EVALUATE,
+    "publish": Consent.PUBLISH,
+}
 """What an export may be for, and the consent that it takes from everybody in it."""
 
 TRAINING_NEEDS = (
     "Discord's developer policy forbids training machine-learning models on message content "
     "without Discord's express permission, and every member whose words or votes are used "
-    "must have agreed to training."
+    "must have agreed to that use."
 )
 
 _WIPED = {
@@ -34,12 +38,12 @@ _WIPED = {
 
 
 def require_permission(purpose: Consent, *, training_export: bool) -> None:
-    """Raise ConfigError for a training export that the operator has not turned on."""
+    """Raise ConfigError where models could be trained on it and the operator has not allowed it."""
     if purpose.includes(Consent.TRAIN) and not training_export:
         raise ConfigError(
-            f"Exports for training are off. {TRAINING_NEEDS} If you have that permission, set "
-            "TWOFOLD_TRAINING_EXPORT=true or `training_export = true` in twofold.toml. For "
-            "statistics, `--purpose evaluate` needs no switch."
+            f"Exports for training and publishing are off. {TRAINING_NEEDS} If you have that "
+            "permission, set TWOFOLD_TRAINING_EXPORT=true or `training_export = true` in "
+            "twofold.toml. For statistics, `--purpose evaluate` needs no switch."
         )
 
 
@@ -63,7 +67,7 @@ def admit(voted: VotedBattle, purpose: Consent) -> VotedBattle | LeftOut:
     agreed = {
         member for member, said in voted.said.items() if allowed(said, voted.settings, purpose)
     }
-    if not _speakers(battle) <= agreed:
+    if not _speakers(voted) <= agreed:
         return LeftOut.NO_CONSENT
     votes = tuple(vote for vote in voted.votes if vote.voter_id in agreed)
     if not votes:
@@ -71,13 +75,19 @@ def admit(voted: VotedBattle, purpose: Consent) -> VotedBattle | LeftOut:
     return replace(voted, votes=votes)
 
 
-def _speakers(battle: Battle) -> set[int]:
-    """Whose words a battle holds. The placeholder is nobody's; other words of nobody's stay out."""
-    return {
-        turn.author_id
-        for turn in battle.conversation.turns
-        if not turn.is_bot and (turn.author_id, turn.text) != (NOBODY, PLACEHOLDER)
-    }
+def _speakers(voted: VotedBattle) -> set[int]:
+    """Whose words a battle holds.
+
+    The placeholder is nobody's; other words of nobody's stay out. So do turns of the bot
+    without a message, as nobody knows whom they answered.
+    """
+    said, unknown = set(voted.speakers), {NOBODY}
+    for turn in voted.battle.conversation.turns:
+        if turn.is_bot:
+            said |= unknown if turn.message_id is None else set()
+        elif (turn.author_id, turn.text) != (NOBODY, PLACEHOLDER):
+            said.add(turn.author_id)
+    return said
 
 
 @cache

@@ -46,13 +46,17 @@ class Plan:
 
 @dataclass
 class _Tally:
-    """What was read and written so far; battles by id."""
+    """What was read and written so far; battles by id.
+
+    `went_on` are those of which a longer form has a row.
+    """
 
     battles: int = 0
     votes: int = 0
     rows: list[int] = field(default_factory=list)
     left_out: Counter[LeftOut] = field(default_factory=Counter)
     gone: dict[LeftOut, list[int]] = field(default_factory=lambda: defaultdict(list))
+    went_on: set[int] = field(default_factory=set)
 
 
 async def write(
@@ -96,13 +100,22 @@ async def _lines(
     tally: _Tally,
     progress: Callable[[int], None],
 ) -> AsyncIterator[bytes]:
-    """A line for each battle that its voters decided; the others are counted by reason."""
+    """A line for each battle that its voters decided; the others are counted by reason.
+
+    Where the answers went on, only the longest that voters decided on have a line: others
+    would be near-duplicates. So battles come with the newest first.
+    """
     async for voted in battles:
         tally.battles += bool(voted.votes)
         tally.votes += len(voted.votes)
         progress(tally.battles)
         admitted = admit(voted, plan.purpose)
         verdict = admitted if isinstance(admitted, LeftOut) else judge(admitted, plan.weights)
+        covered = voted.battle.id in tally.went_on
+        if voted.battle.parent_id and (covered or isinstance(verdict, Preference)):
+            tally.went_on.add(voted.battle.parent_id)
+        if covered and isinstance(verdict, Preference):
+            verdict = LeftOut.CONTINUED
         if isinstance(verdict, Preference):
             tally.rows.append(voted.battle.id)
             row = FORMATS[plan.format](verdict, plan.pseudonyms)

@@ -19,7 +19,15 @@ from bot import answers
 from bot.answers import TRUNCATED, shorten, utf16_length
 from bot.sequels import can_go_on
 from cogs import _views
-from cogs._render.layout import KIND_COLOURS, KIND_NAMES, container, count, layout, row
+from cogs._render.layout import (
+    KIND_COLOURS,
+    KIND_NAMES,
+    MESSAGE_LIMIT,
+    container,
+    count,
+    layout,
+    row,
+)
 from cogs._responding import Response
 from storage.records import BattleState, Choice, Closing, Purpose, Side
 
@@ -38,6 +46,13 @@ FULL_LIMIT = 3900
 CLOSED_LIMIT = 1500
 """Per side, in UTF-16 units, where names, tally and guesses need room as well."""
 NAME_LIMIT = 64
+
+RATE_HINT = "-# Two answers, sides by coin, thrown for you alone. Vote to see which is which."
+ONLY_ONE = "This is the only one left."
+ALL_RATED = "Nothing else needs your vote right now. More comes as people ask."
+RATE_SMALL = utf16_length(f"-# **A****B**{ONLY_ONE}\n{RATE_HINT}")
+BENEATH = 500
+"""Room for what follows a vote, so that the answers can stay above it."""
 
 ANSWERING = "Both models are answering."
 OUR_TURN = "It is your turn. Both models are answering."
@@ -66,27 +81,33 @@ def ballot(battle: Battle, *, asked: Turn | None = None) -> ui.LayoutView:
         *_answers({side: battle.answer(side).shown for side in Side}, asked),
         row(*votes, _views.more(battle.id)),
         ui.TextDisplay(
-            "-# Two language models answered, sides by coin. Vote to see which is which."
-            f" · #{battle.id}{from_where}"
+            f"-# Two answers, sides by coin. Vote to see which is which. · #{battle.id}{from_where}"
         ),
     )
 
 
-def rate(dealt: Dealt, *, order: Order) -> ui.LayoutView:
-    """A ballot for one member alone, with the sides as they were dealt."""
+def rate(dealt: Dealt, *, order: Order, last: bool = False) -> ui.LayoutView:
+    """A ballot for one member alone, with the sides as they were dealt.
+
+    `last` is where they asked for another one, and there is none.
+    """
     battle = dealt.battle
-    votes = (_views.vote(battle.id, choice, private=True) for choice in Choice)
+    texts = {side: battle.answer(side).shown for side in Side}
+    votes = (_views.rate(battle.id, choice, swapped=dealt.swapped) for choice in Choice)
     rows = [row(*votes, _views.skip(battle.id, order))]
     if is_cut(battle):
         rows.append(row(*(_views.read(battle.id, s, swapped=dealt.swapped) for s in Side)))
     return layout(
-        *_answers({side: battle.answer(side).shown for side in Side}, battle.conversation.prompt),
+        *_prompt(battle, room=MESSAGE_LIMIT - sum(map(utf16_length, texts.values())) - RATE_SMALL),
+        *_answers(texts, None),
         *rows,
-        ui.TextDisplay(
-            "-# Two language models answered, sides by coin, thrown for you alone. "
-            "Vote to see which is which."
-        ),
+        ui.TextDisplay(f"{ONLY_ONE}\n{RATE_HINT}" if last else RATE_HINT),
     )
+
+
+def all_rated(battle_id: int, order: Order) -> ui.LayoutView:
+    """Nothing comes after this battle, yet."""
+    return layout(ui.TextDisplay(ALL_RATED), row(_views.next_one(battle_id, order)))
 
 
 def closed(result: Result, *, asked: Turn | None = None) -> ui.LayoutView:
@@ -121,7 +142,9 @@ def more(battle: Battle, *, by_author: bool) -> ui.LayoutView:
     is_open = battle.state is BattleState.OPEN
     lines = [f"**Battle #{battle.id}**"]
     rows = []
-    if is_cut(battle):
+    if battle.wiped_because is not None:
+        lines.append("The texts of this battle are not kept any more.")
+    elif is_cut(battle):
         lines.append("Not all of the text fits into the message.")
         rows.append(row(*(_views.full(battle.id, side) for side in Side)))
     else:
@@ -180,9 +203,25 @@ def _answers(texts: Mapping[Side, str], asked: Turn | None) -> Iterator[ui.Item[
 
 def _asked(turn: Turn | None) -> Iterator[ui.Item[Any]]:
     if turn is not None:
-        quote = " ".join(shorten(turn.text, ASKED_LIMIT).split())
-        line = discord.utils.escape_markdown(f"{turn.name} asked: {quote}")
-        yield ui.TextDisplay(f"-# {shorten(line, ASKED_LIMIT)}")
+        yield ui.TextDisplay(f"-# {shorten(_quote(turn), ASKED_LIMIT)}")
+
+
+def _prompt(battle: Battle, *, room: int) -> Iterator[ui.Item[Any]]:
+    """What was asked, as far as there is room, and where the rest of it is."""
+    prompt = battle.conversation.prompt
+    message_id = prompt.message_id or battle.shown_message_id
+    where = f"{battle.guild_id or '@me'}/{battle.channel_id}/{message_id}"
+    link = f"-# The whole conversation: https://discord.com/channels/{where}"
+    room -= utf16_length(link)
+    limit = max(min(ASKED_LIMIT, room), room - BENEATH)
+    quote = _quote(prompt)
+    yield ui.TextDisplay(f"-# {shorten(quote, limit)}")
+    if utf16_length(quote) > limit or len(battle.conversation.turns) > 1:
+        yield ui.TextDisplay(link)
+
+
+def _quote(turn: Turn) -> str:
+    return discord.utils.escape_markdown(f"{turn.name} asked: {' '.join(turn.text.split())}")
 
 
 def _told(side: Side, answer: Answer) -> ui.Container[Any]:
@@ -217,9 +256,15 @@ def _outcome(result: Result) -> Iterator[str]:
     if result.battle.purpose is Purpose.CONTROL:
         yield "Both sides were the same model, to see how votes fall then."
     elif result.guesses:
-        unsure = f", {result.unsure} not sure" if result.unsure else ""
-        guessed = f"{result.right} of {result.guesses} guessed which one is the base model"
-        yield f"{guessed}{unsure}."
+        yield _guesses(result)
+
+
+def _guesses(result: Result) -> str:
+    found = f"{result.right} of {result.guesses} found the base model"
+    if result.unsure == result.guesses:
+        found = "Nobody guessed which one is the base model"
+    were = "was" if result.unsure == 1 else "were"
+    return f"{found}; {result.unsure} {were} not sure." if result.unsure else f"{found}."
 
 
 def _because(battle: Battle) -> str:

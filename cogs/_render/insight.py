@@ -10,21 +10,26 @@ from bot.ranking import wilson
 from cogs._render.layout import KIND_NAMES, count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from storage.records import Standing
+
+
+EMPTY = (
+    "No battle with votes has closed yet. Press a button under the answers: votes count here "
+    "once their battle closes."
+)
+BLIND = "No vote is counted yet: counted are those that were given before the reveal."
 
 
 def leaderboard(standings: Sequence[Standing], *, not_blind: int) -> str:
     """Counts and intervals, in words."""
     if not standings:
-        return "No votes yet. Chat in an enabled channel and press a button under the answers."
+        return "\n".join((BLIND if not_blind else EMPTY, *_not_counted(not_blind)))
     ranked = sorted(standings, key=_win_share, reverse=True)
     lines = ["### Leaderboard", *(_standing(standing) for standing in ranked)]
     lines.append("-# A likely range is right 19 times out of 20.")
-    if not_blind:
-        lines.append(f"-# {count(not_blind, 'vote')} changed after the reveal, counted as changed.")
-    return "\n".join(lines)
+    return "\n".join((*lines, *_not_counted(not_blind)))
 
 
 def about(version: str) -> str:
@@ -36,6 +41,12 @@ and B, sides by coin: vote for the better one, then you are told which was which
 Messages that start with `//` are not answered.
 What is kept of you, and for what, is yours to say: `/privacy`.
 -# Twofold {version} · Apache-2.0"""
+
+
+def _not_counted(not_blind: int) -> Iterator[str]:
+    if not_blind:
+        were = "was" if not_blind == 1 else "were"
+        yield f"-# {count(not_blind, 'vote')} {were} given after the reveal and not counted."
 
 
 def _standing(standing: Standing) -> str:

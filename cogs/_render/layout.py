@@ -12,6 +12,9 @@ from storage.records import Kind
 if TYPE_CHECKING:
     from cogs._views import BattleButton
 
+MESSAGE_LIMIT = 4000
+"""In UTF-16 units, all text of a message together."""
+
 NEUTRAL = discord.Colour(0x5865F2)
 KIND_COLOURS = {
     Kind.BASE: discord.Colour(0xFFC24D),

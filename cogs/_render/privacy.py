@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from bot.consent import ConsentText, Position
     from storage.erasure import Erasure
-    from storage.members import Word
 
 KEPT_FOR = {
     Consent.NONE: "only to run",
@@ -27,16 +26,26 @@ KEPT_FOR = {
 }
 
 PROMPT_DELETED = "The message that was answered here was deleted, and both answers with it."
+EVERY_SERVER = "holds for every server too, unless you say something else there."
+KEPT_IF = (
+    "A battle is kept longer only if everyone whose words are in it agreed; otherwise its texts "
+    "are wiped after"
+)
+NOTHING_TO_CHOOSE = "This server keeps nothing longer, so there is nothing to choose."
 NOTHING_STORED = "Nothing is stored about you."
 SURE = "This deletes for good, in all servers. Your words on what may be kept go as well."
 
 
 def first_contact(position: Position, text: ConsentText, *, hours: int) -> ui.LayoutView:
     """Asked once, in three lines."""
-    scopes = (_choices.scope(_choices.FIRST, scope) for scope in position.offered)
+    version = position.latest
+    scopes = (_choices.scope(_choices.FIRST, scope, version=version) for scope in position.offered)
+    lines = [text.summary.strip().format(hours=_hours(hours).capitalize())]
+    if position.guild_id is None:
+        lines.append(f"-# What you choose here {EVERY_SERVER}")
     return layout(
-        ui.TextDisplay(text.summary.strip().format(hours=_hours(hours).capitalize())),
-        ui.ActionRow(*scopes, _choices.more()),
+        ui.TextDisplay("\n".join(lines)),
+        ui.ActionRow(*scopes, _choices.more(version)),
     )
 
 
@@ -45,7 +54,8 @@ def thanks(position: Position, *, hours: int) -> ui.LayoutView:
     line = f"Noted: your messages and votes are kept {KEPT_FOR[position.consent]}."
     if position.consent is Consent.NONE:
         line = f"Noted: nothing of yours is kept for longer than {_hours(hours)}."
-    return layout(ui.TextDisplay(f"{line}\n-# `/privacy` changes it at any time."))
+    small = f"It {EVERY_SERVER} " if position.guild_id is None else ""
+    return layout(ui.TextDisplay(f"{line}\n-# {small}`/privacy` changes it at any time."))
 
 
 def panel(
@@ -55,26 +65,31 @@ def panel(
     lines = [
         *([done] if done else []),
         f"**Kept of you {_here(position)}: {KEPT_FOR[position.consent]}.**",
-        f"Without more consent, texts are wiped and votes lose their name after {_hours(hours)}.",
+        f"{KEPT_IF} {_hours(hours)}.",
         *_words(position),
     ]
-    if position.guild_id is not None and position.cap is not Consent.PUBLISH:
+    if position.cap is Consent.NONE:
+        lines.append(NOTHING_TO_CHOOSE)
+    elif position.guild_id is not None and position.cap is not Consent.PUBLISH:
         lines.append(f"-# This server asks for no more than: {KEPT_FOR[position.cap]}.")
     items: list[ui.Item[Any]] = [ui.TextDisplay("\n".join(lines))]
-    if position.guild_id is not None:
-        items += _choice("In this server", _choices.HERE, position, position.here)
-    items += _choice("Everywhere", _choices.EVERYWHERE, position, position.everywhere)
-    ways_on: list[ui.Item[Any]] = [_choices.more()]
+    if position.cap is not Consent.NONE:
+        everywhere = position.everywhere.consent if position.everywhere else Consent.NONE
+        if position.guild_id is not None:
+            items += _choice("In this server", _choices.HERE, position, position.consent)
+        items += _choice("Everywhere", _choices.EVERYWHERE, position, everywhere)
+    ways_on: list[ui.Item[Any]] = [_choices.more(position.latest)]
     if link is not None:
         ways_on.append(ui.Button(label="This server's own text", url=link))
     return layout(*items, ui.ActionRow(*ways_on))
 
 
-def stored(position: Position, place: str, scope: Consent) -> str:
-    """That a choice was stored, and for where."""
+def stored(position: Position, place: str, scope: Consent, *, lowered: bool = False) -> str:
+    """That a choice was stored, and for where; `lowered` is what it did to those for servers."""
     everywhere = place == _choices.EVERYWHERE
     where = "for everywhere" if everywhere else f"for {_here(position).removeprefix('in ')}"
-    return f"Stored {where}: {KEPT_FOR[scope]}."
+    others = ", and for every server where you had allowed more" if lowered else ""
+    return f"Stored {where}{others}: {KEPT_FOR[scope]}."
 
 
 def whole_text(
@@ -122,17 +137,21 @@ def erased(erasure: Erasure) -> ui.LayoutView:
             "-# Datasets that were written before have rows of yours. Ask the operator to write "
             "them again."
         )
+    if not erasure.overwritten:
+        lines.append(
+            "-# The file is being read, so traces in it are overwritten some minutes later."
+        )
     lines.append("-# What I posted on Discord stays there until it is deleted there.")
     return layout(ui.TextDisplay("\n".join(lines)))
 
 
-def _choice(
-    title: str, place: str, position: Position, word: Word | None
-) -> Iterator[ui.Item[Any]]:
-    chosen = word.consent if word else None
+def _choice(title: str, place: str, position: Position, chosen: Consent) -> Iterator[ui.Item[Any]]:
     yield ui.TextDisplay(f"**{title}**")
     yield ui.ActionRow(
-        *(_choices.scope(place, scope, chosen=scope is chosen) for scope in position.offered)
+        *(
+            _choices.scope(place, scope, version=position.latest, chosen=scope is chosen)
+            for scope in position.offered
+        )
     )
 
 

@@ -168,7 +168,7 @@ class Panel:
         return ui.Select(
             custom_id=custom_id,
             options=options,
-            placeholder="All",
+            placeholder="All" if several else "Choose",
             min_values=0 if several else 1,
             max_values=len(options) if several else 1,
         )

@@ -49,6 +49,7 @@ REASONS = {
 IN_OWN_WORDS = "In my words…"
 STRANGE_BUTTON = "This button is from another version of me and does nothing any more."
 CLOSED = "This battle is closed and takes no votes any more."
+GUESSED_LATE = "It closed before you guessed, so the guess does not count."
 STORED = "Your vote is stored. Press another button under the answers to change it."
 STAYS = "The battle is closed, so your vote stays as it is."
 
@@ -68,6 +69,13 @@ def page(own: OwnView, *, note: str = "") -> ui.LayoutView:
     return _reveal(own, note) if own.told else _question(own, note)
 
 
+def guessed(own: OwnView) -> ui.LayoutView:
+    """The reveal after a press on the question, which may have come too late for it."""
+    closed = own.battle.state is BattleState.CLOSED
+    late = closed and own.vote is not None and own.vote.guessed_at is None
+    return page(own, note=GUESSED_LATE if late else "")
+
+
 def closed(own: OwnView) -> ui.LayoutView:
     """For a press that came too late: who was who, which everybody may know by now."""
     return _reveal(own, CLOSED)
@@ -80,11 +88,12 @@ def reasons(own: OwnView) -> ui.LayoutView:
     number, labels = own.battle.id, REASONS[own.vote.outcome]
     chosen = own.remark.reason if own.remark else None
     lines = [why(own), *_added(own), _small("One tap will do.", own.battle)]
-    in_own_words = _views.reason(number, Reason.OTHER, IN_OWN_WORDS, chosen=chosen is Reason.OTHER)
-    buttons = (_views.reason(number, r, labels[r], chosen=chosen is r) for r in labels)
-    return layout(
-        ui.TextDisplay("\n".join(lines)), row(*buttons), row(in_own_words, _views.look(number))
+    *buttons, in_own_words = (
+        _views.reason(number, what, label, chosen=chosen is what, swapped=own.swapped)
+        for what, label in (*labels.items(), (Reason.OTHER, IN_OWN_WORDS))
     )
+    back = _views.look(number, swapped=own.swapped)
+    return layout(ui.TextDisplay("\n".join(lines)), row(*buttons), row(in_own_words, back))
 
 
 def why(own: OwnView) -> str:
@@ -124,8 +133,9 @@ def _reveal(own: OwnView, note: str) -> ui.LayoutView:
         lines.append(_small("", battle))
     rows = []
     if vote is not None and battle.wiped_because is None:
-        undo = [_views.undo(battle.id)] if is_open else []
-        rows.append(row(_views.why(battle.id), *_fixes(own, vote), *undo))
+        why = _views.why(battle.id, swapped=own.swapped)
+        undo = [_views.undo(battle.id, swapped=own.swapped)] if is_open else []
+        rows.append(row(why, *_fixes(own, vote), *undo))
     if battle.wiped_because is None and any(TRUNCATED in a.tags for a in battle.answers):
         rows.append(row(*(_views.read(battle.id, s, swapped=own.swapped) for s in Side)))
     return layout(ui.TextDisplay("\n".join(filter(None, lines))), *rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -95,7 +96,7 @@ async def test_enough_votes_close_once_all_have_guessed(town: Town) -> None:
     other = "B" if side == "A" else "A"
     votes = {side: "1 vote", other: "0 votes"}
     assert f"**A** {votes['A']} · **B** {votes['B']} · tie 1" in shown
-    assert "1 of 2 guessed which one is the base model, 1 not sure." in shown
+    assert "1 of 2 found the base model; 1 was not sure." in shown
     assert f"Closed with enough votes · #{battle.id}" in shown
     assert buttons(town.ballot()) == [["⋯"]]
     assert edits(town, town.ballot().id) == 1
@@ -196,8 +197,47 @@ async def test_what_came_due_while_the_bot_was_away_closes_at_the_start(
     assert "Closed after 30 hours" in texts(town.ballot())
 
 
+async def test_the_voter_who_completes_a_battle_is_told_that_the_vote_stays(town: Town) -> None:
+    await setting(town, "closing_votes", 1)
+    await asked(town)
+    question = (await town.bob.click(town.ballot(), label="A is better")).response
+    told = (await town.bob.click(question, label="Not sure")).response
+    assert "so your vote stays as it is" in texts(told)
+    assert "It closed before" not in texts(told)
+    assert buttons(told.message) == [["Why?", "Fix it"]]
+    assert "Nobody guessed which one is the base model; 1 was not sure." in texts(town.ballot())
+
+
+async def test_a_message_in_an_archived_thread_is_told_of_and_archived_again(
+    town: Town, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = town.env.bot.get_channel(town.lounge.id)
+    await channel.create_thread(name="old", type=discord.ChannelType.public_thread)
+    await town.env.settle()
+    (thread,) = town.lounge.threads
+    await town.alice.send(thread, f"{town.me} hello there")
+    live = town.env.bot.get_channel(thread.id)
+    await live.edit(archived=True)
+    edit, tried = discord.PartialMessage.edit, []
+
+    async def as_discord_does(message: discord.PartialMessage, **what: object) -> object:
+        archived = (await town.env.bot.fetch_channel(thread.id)).archived
+        tried.append(archived)
+        if archived:
+            refusal = SimpleNamespace(status=400, reason="Bad Request")
+            raise discord.HTTPException(refusal, {"code": 50083, "message": "archived"})
+        return await edit(message, **what)
+
+    monkeypatch.setattr(discord.PartialMessage, "edit", as_discord_does)
+    await later(town, clock, timedelta(hours=24))
+    assert tried == [True, False]
+    assert BASE in texts(town.ballot(thread))
+    assert (await town.env.bot.fetch_channel(thread.id)).archived
+
+
 async def test_a_message_that_is_gone_needs_no_edit(town: Town, clock: Clock) -> None:
     battle = await asked(town)
+    await town.env.bot.remove_cog("PromptsCog")  # as if it went while the bot was away
     await town.ballot().delete()
     await later(town, clock, timedelta(hours=24))
     closed = await now(town, battle)

@@ -50,7 +50,7 @@ def side_of(battle: Battle, contender: str) -> str:
 
 
 async def remark(town: Town, battle: Battle) -> Remark | None:
-    return await town.services.store.votes.remark_on(battle.id, town.bob.id)
+    return (await town.services.store.votes.word(battle.id, town.bob.id)).remark
 
 
 async def test_the_question_tells_nothing_and_the_reveal_takes_its_place(
@@ -119,7 +119,7 @@ async def test_a_reason_is_one_tap_and_can_be_changed(
     back = (await town.bob.click(reasons, label="Back")).response
     assert texts(back) == texts(explained)
     reasons = (await town.bob.click(back, label="Why?")).response
-    await town.bob.click(reasons, custom_id=f"twofold:1:reason:{battle.id}:shorter")
+    await town.bob.click(reasons, custom_id=f"twofold:1:reason:{battle.id}:shorter:ab")
     assert (await remark(town, battle)).reason is Reason.SHORT
 
 
@@ -205,7 +205,7 @@ async def test_forms_can_be_handed_in_after_a_restart(town: Town, battle: Battle
     fixed = await town.bob.submit_modal(fix, {"text": "better"})
     assert "Your text for **A** is stored." in texts(fixed.response)
     assert (await remark(town, battle)).edit == "better"
-    stored = await town.services.store.votes.remark_on(battle.id, town.alice.id)
+    stored = (await town.services.store.votes.word(battle.id, town.alice.id)).remark
     assert stored.comment == "it is warm"
 
 
@@ -250,7 +250,8 @@ async def test_after_the_closing_the_guess_is_too_late_and_reasons_are_not(
     await town.services.store.battles.close(battle.id, because=Closing.TIME, at=at)
     late = (await town.bob.click(question, label="A")).response
     assert BASE in texts(late)
-    assert "guessed" not in texts(late)
+    assert "It closed before you guessed, so the guess does not count." in texts(late)
+    assert "You guessed" not in texts(late)
     assert buttons(late.message) == [["Why?", "Fix it"]]
     refused = await town.alice.click(reveal, label="Undo")
     assert "closed" in texts(refused.response)

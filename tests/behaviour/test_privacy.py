@@ -156,9 +156,9 @@ async def test_privacy_shows_what_holds_and_changes_it(town: Town, clock: Clock)
     assert here == everywhere == ASKED[:3]
     assert ways_on == ["Read more", "This server's own text"]
     panel = shown.response
-    await town.bob.click(panel, custom_id="twofold-privacy:1:everywhere:train")
+    await town.bob.click(panel, custom_id="twofold-privacy:1:everywhere:train:1")
     assert await consent(town, town.bob) is Consent.TRAIN
-    await town.bob.click(panel, custom_id="twofold-privacy:1:here:evaluate")
+    await town.bob.click(panel, custom_id="twofold-privacy:1:here:evaluate:1")
     assert await consent(town, town.bob) is Consent.EVALUATE
     text = texts((await town.bob.slash(town.hall, "privacy")).response)
     day = discord.utils.format_dt(clock(), "d")
@@ -173,7 +173,7 @@ async def test_what_is_said_for_everywhere_answers_for_where_one_was_only_asked(
     (question,) = await press(town, town.bob)
     assert question
     panel = (await town.bob.slash(town.hall, "privacy")).response
-    await town.bob.click(panel, custom_id="twofold-privacy:1:everywhere:evaluate")
+    await town.bob.click(panel, custom_id="twofold-privacy:1:everywhere:evaluate:1")
     assert await consent(town, town.bob) is Consent.EVALUATE
     await setting(town, "consent_cap", "none")
     assert await consent(town, town.bob) is Consent.NONE
@@ -184,6 +184,73 @@ async def test_privacy_in_direct_messages_is_about_everywhere(town: Town) -> Non
     shown = await user.slash("privacy")
     assert buttons(shown.response.message) == [ASKED[:3], ["Read more"]]
     assert "in direct messages" in texts(shown.response)
+
+
+def marked(message: discord.Message) -> list[list[str]]:
+    rows = [c.children for c in message.components if isinstance(c, discord.ActionRow)]
+    return [[b.label for b in row if b.style is discord.ButtonStyle.success] for row in rows]
+
+
+async def test_what_holds_is_marked_also_where_nothing_was_chosen(town: Town) -> None:
+    panel = (await town.bob.slash(town.hall, "privacy")).response
+    assert marked(panel.message) == [["Only run"], ["Only run"], []]
+    await town.bob.click(panel, custom_id="twofold-privacy:1:everywhere:train:1")
+    assert marked(panel.message) == [["Help training"], ["Help training"], []]
+
+
+async def test_only_run_everywhere_takes_back_what_a_server_was_allowed(town: Town) -> None:
+    panel = (await town.bob.slash(town.hall, "privacy")).response
+    await town.bob.click(panel, custom_id="twofold-privacy:1:here:train:1")
+    await town.bob.click(panel, custom_id="twofold-privacy:1:everywhere:none:1")
+    assert "for everywhere, and for every server where you had allowed more: " in texts(panel)
+    assert await consent(town, town.bob) is Consent.NONE
+
+
+async def test_where_nothing_is_kept_there_is_nothing_to_choose(town: Town) -> None:
+    await setting(town, "consent_cap", "none")
+    panel = (await town.bob.slash(town.hall, "privacy")).response
+    assert "keeps nothing longer, so there is nothing to choose" in texts(panel)
+    assert buttons(panel.message) == [["Read more"]]
+
+
+async def test_a_choice_in_direct_messages_says_that_it_holds_everywhere(town: Town) -> None:
+    user = town.env.create_user("dave")
+    dave = town.guild.add_member(user)
+    await user.send_dm("hello in private")
+    pressed = await user.click(town.mine(user.dm_channel)[-1], label="Tie")
+    (question,) = pressed.followups
+    assert "What you choose here holds for every server too, unless" in texts(question)
+    thanks = (await user.click(question, label="Help training")).response
+    assert "It holds for every server too, unless" in texts(thanks)
+    assert await consent(town, dave) is Consent.TRAIN
+
+
+async def test_an_open_battle_tells_its_people_nothing_that_sets_it_apart(
+    town: Town, clock: Clock
+) -> None:
+    battle = await ask(town)
+    await press(town, town.alice)
+    store = town.services.store
+    copy = await store.battles.create(
+        source_message_id=1,
+        guild_id=battle.guild_id,
+        channel_id=battle.channel_id,
+        author_id=battle.author_id,
+        conversation=battle.conversation,
+        purpose=Purpose.MIRROR,
+        mirror_of_id=battle.id,
+        at=clock(),
+    )
+    counts = await town.services.mydata.counts(town.alice.id)
+    assert (counts["battles"], counts["turns"]) == (1, 1)
+    telling = {"purpose", "mirror_of_id", "votes_before"}
+    data = json.loads(await town.services.mydata.export(town.alice.id))
+    assert not any(telling & row.keys() for row in (*data["battles"], *data["votes"]))
+    await store.battles.close(battle.id, because=Closing.TIME, at=clock())
+    data = json.loads(await town.services.mydata.export(town.alice.id))
+    told = {row["id"]: telling & row.keys() for row in data["battles"]}
+    assert told == {battle.id: {"purpose", "mirror_of_id"}, copy.id: set()}
+    assert all("votes_before" in row for row in data["votes"])
 
 
 async def test_a_battle_that_nobody_agreed_to_is_closed_revealed_and_then_wiped(
@@ -205,19 +272,22 @@ async def test_a_battle_that_nobody_agreed_to_is_closed_revealed_and_then_wiped(
     assert all(a.shown in told for a in battle.answers), "Discord's copy is whole"
     (vote,) = await town.services.store.votes.for_battle(battle.id)
     assert vote.voter_id < 0
+    more = texts((await town.bob.click(town.ballot(), label="⋯")).response)
+    assert "not kept any more" in more
+    assert "shown in full" not in more
 
 
 async def test_a_battle_that_all_agreed_to_is_kept_until_one_takes_it_back(
     town: Town, clock: Clock
 ) -> None:
     battle = await ask(town)
-    await town.services.consent.give(town.alice.id, town.guild.id, Consent.EVALUATE)
+    await town.services.consent.give(town.alice.id, town.guild.id, Consent.EVALUATE, version=1)
     clock.now += timedelta(hours=25)
     await town.env.advance_time(61)
     kept = await stored(town, battle)
     assert kept.state is BattleState.CLOSED
     assert kept.conversation == battle.conversation
-    await town.services.consent.give(town.alice.id, town.guild.id, Consent.NONE)
+    await town.services.consent.give(town.alice.id, town.guild.id, Consent.NONE, version=1)
     clock.now += EVERY
     await town.env.advance_time(61)
     assert (await stored(town, battle)).wiped_because is Wiped.RETENTION
@@ -242,10 +312,42 @@ async def test_a_deleted_message_is_forgotten_where_it_was_context(town: Town) -
     await town.alice.delete(town.lounge.history()[0])
     assert (await stored(town, first)).state is BattleState.CANCELLED
     later = await stored(town, second)
-    assert (later.state, later.wiped_because) == (BattleState.OPEN, Wiped.DELETED)
+    assert (later.state, later.wiped_because) == (BattleState.CLOSED, Wiped.DELETED)
     assert "treasure" not in repr(later)
-    assert buttons(town.ballot()), "it can still be voted on"
-    await press(town, town.bob)
+    late = await town.bob.click(town.ballot(), label="Tie")
+    assert not await town.services.store.votes.for_battle(second.id)
+    assert "closed" in texts(late.response)
+    await town.env.advance_time(61)
+    told = texts(town.ballot())
+    assert "not kept any" in told
+    assert all(answer.contender in told for answer in second.answers)
+    assert not any(answer.shown in told for answer in second.answers)
+
+
+async def test_a_deleted_ballot_ends_its_battle(town: Town) -> None:
+    battle = await ask(town)
+    await town.ballot().delete()
+    await town.env.settle()
+    gone = await stored(town, battle)
+    assert (gone.state, gone.wiped_because) == (BattleState.CANCELLED, Wiped.DELETED)
+    assert "treasure" not in repr(gone)
+
+
+async def test_the_text_that_was_shown_is_the_one_that_is_agreed_to(town: Town) -> None:
+    await ask(town)
+    pressed = await town.bob.click(town.ballot(), label="Tie")
+    service = town.services.consent
+    service.texts[2] = service.texts[1].model_copy(update={"text": "Quite another text."})
+    service.latest = 2
+    (question,) = pressed.followups
+    assert "Version 1" in texts((await town.bob.click(question, label="Read more")).response)
+    await town.bob.click(question, label="Help training")
+    assert (await service.position(town.bob.id, town.guild.id)).here.version == 1
+    panel = (await town.bob.slash(town.hall, "privacy")).response
+    assert "which is not the latest" in texts(panel)
+    await town.bob.click(panel, custom_id="twofold-privacy:1:here:train:2")
+    assert (await service.position(town.bob.id, town.guild.id)).here.version == 2
+    await town.bob.click(panel, custom_id="twofold-privacy:1:here:train:2")
 
 
 async def test_an_edited_prompt_is_marked_and_nothing_else(town: Town, clock: Clock) -> None:

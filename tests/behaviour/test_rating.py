@@ -119,8 +119,43 @@ async def test_the_guess_and_the_reveal_follow_below_the_same_answers(town: Town
     vote = await the_vote(town, battle.id, town.bob)
     assert vote.guessed_base_answer_id == base.id
     on = await town.bob.click(told.response.message, label="Next")
-    assert "nothing for you to rate" in texts(on.response.message)
-    assert buttons(on.response.message) == []
+    assert "Nothing else needs your vote right now." in texts(on.response.message)
+    assert buttons(on.response.message) == [["Next"]]
+    await asked(town, "anything else?")
+    assert boxes((await town.bob.click(on.response.message, label="Next")).response.message)
+
+
+async def test_the_only_one_left_stays_when_it_is_skipped(town: Town) -> None:
+    battle = await asked(town)
+    shown = await rate(town.bob, town)
+    skipped = (await town.bob.click(shown, label="Skip")).response.message
+    assert "This is the only one left." in texts(skipped)
+    assert (dealt(skipped), boxes(skipped)) == (battle.id, boxes(shown))
+    assert buttons(skipped) == buttons(shown)
+    await town.services.closing.close(battle.id, Closing.TIME)
+    gone = (await town.bob.click(skipped, label="Skip")).response.message
+    assert "Nothing else needs your vote right now." in texts(gone)
+
+
+async def test_a_prompt_gets_the_room_that_the_answers_leave(town: Town) -> None:
+    battle = await asked(town, "tell me " * 240)
+    shown = texts(await rate(town.bob, town))
+    assert shown.count("tell me") == 240
+    assert "The whole conversation" not in shown
+    later_one = await asked(town, "and now?")
+    link = f"https://discord.com/channels/{town.guild.id}/{town.lounge.id}"
+    shown = texts(await rate(town.bob, town))
+    assert f"The whole conversation: {link}/{later_one.source_message_id}" in shown
+    assert battle.source_message_id != later_one.source_message_id
+
+
+async def test_a_prompt_that_is_cut_leads_to_the_whole(open_town: OpenTown) -> None:
+    base = "scripted:text=" + "w" * 3000
+    async with open_town(base=base, instruct=base.replace("w", "f"), max_tokens=950) as town:
+        battle = await asked(town, "tell me " * 240)
+        shown = texts(await rate(town.bob, town))
+        assert f"/{town.lounge.id}/{battle.source_message_id}" in shown
+        assert utf16_length(shown) <= 4000
 
 
 async def test_a_vote_can_be_changed_and_taken_back_in_its_place(town: Town) -> None:
@@ -269,10 +304,13 @@ async def test_a_mirror_shows_what_was_preferred_on_the_other_sides(
     preferred = next(a for a in original.answers if a.id == first.winner_answer_id)
     assert chosen.contender == preferred.contender
     assert vote.blind
-    await town.bob.click(told.response.message, label="A")
+    revealed = await town.bob.click(told.response.message, label="A")
+    assert "Undo" in buttons(revealed.response.message)[-1], "as anywhere else"
+    await later(town, clock, timedelta(minutes=1))
     closed = await town.services.store.battles.get(mirror.id)
     assert (closed.state, closed.closed_because) == (BattleState.CLOSED, Closing.VOTES)
     assert closed.revealed_at is not None
+    await town.services.closing.close(original.id, Closing.TIME)
     wins = {s.contender: s.wins for s in await town.services.store.votes.standings(town.guild.id)}
     assert sum(wins.values()) == 1
 

@@ -224,6 +224,7 @@ async def test_templates_are_offered_with_what_each_is_for(town: Town) -> None:
     view = discord.ui.LayoutView.from_message(shown.response.message)
     menu = next(item for item in view.walk_children() if isinstance(item, discord.ui.Select))
     offered = {option.value: option for option in menu.options}
+    assert menu.placeholder == "Choose"
     assert "A list of questions and answers" in offered["qa"].description
     assert [name for name, option in offered.items() if option.default] == ["transcript"]
 

@@ -117,17 +117,12 @@ async def test_others_hear_of_a_vote_once_the_voter_has_been_answered(
     async def on_vote_cast(battle_id: int, votes: int) -> None:
         heard.append((battle_id, votes))
 
-    async def on_vote_told(battle_id: int) -> None:
-        heard.append((battle_id, "told"))
-
     town.env.bot.add_listener(on_vote_cast)
-    town.env.bot.add_listener(on_vote_told)
-    asked = await town.bob.click(town.ballot(), label="A is better")
-    await town.bob.click(asked.response, label="Not sure")
+    await town.bob.click(town.ballot(), label="A is better")
     await town.alice.click(town.ballot(), label="Tie")
     await town.services.battles.abandon(battle, reason="test")
     await town.admin.click(town.ballot(), label="Tie")
-    assert heard == [(battle.id, 1), (battle.id, "told"), (battle.id, 2)]
+    assert heard == [(battle.id, 1), (battle.id, 2)]
 
 
 async def test_sides_are_thrown_by_coin(town: Town) -> None:
@@ -139,19 +134,36 @@ async def test_sides_are_thrown_by_coin(town: Town) -> None:
     assert len(set(sides)) == 2
 
 
-async def test_leaderboard_counts_votes_and_gives_an_interval(town: Town) -> None:
-    empty = await town.alice.slash(town.lounge, "leaderboard")
-    assert "No votes yet" in texts(empty.response)
+async def test_leaderboard_counts_closed_battles_and_gives_an_interval(town: Town) -> None:
+    found = []
     for number in range(3):
         prompt = await town.alice.send(town.lounge, f"message {number}")
         battle = await town.services.store.battles.by_source(prompt.id)
         (plain,) = [a for a in battle.answers if a.contender == BASE]
         await town.alice.click(town.ballot(), label=f"{plain.side.upper()} is better")
+        found.append(battle)
+    empty = await town.alice.slash(town.lounge, "leaderboard")
+    assert texts(empty.response).startswith("No battle with votes has closed yet.")
+    assert BASE not in texts(empty.response)
+    await close(town, *found)
     told = await town.alice.slash(town.lounge, "leaderboard")
     assert told.ephemeral
     board = texts(told.response)
     assert f"**{BASE}** · base model\nahead in 3 of 3 votes, 1 to 3 likely: too few" in board
     assert board.index(BASE) < board.index(INSTRUCT)
+
+
+async def test_leaderboard_leaves_out_what_was_said_after_the_reveal(
+    town: Town, battle: Battle
+) -> None:
+    asked = await town.bob.click(town.ballot(), label="A is better")
+    await town.bob.click(asked.response, label="Not sure")
+    await town.bob.click(town.ballot(), label="B is better")
+    await close(town, battle)
+    told = texts((await town.bob.slash(town.lounge, "leaderboard")).response)
+    assert "No battle with votes has closed" not in told
+    assert "1 vote was given after the reveal and not counted." in told
+    assert "ahead in" not in told
 
 
 async def test_a_press_by_a_slow_database_still_confirms(
@@ -190,6 +202,13 @@ async def test_a_forged_press_from_another_server_is_refused(town: Town, battle:
     result = await mallory.click(foreign, label="A is better")
     assert "not known here" in texts(result.response)
     assert not await town.services.store.votes.for_battle(battle.id)
+
+
+async def close(town: Town, *battles: Battle) -> None:
+    for battle in battles:
+        await town.services.store.battles.close(
+            battle.id, because=Closing.TIME, at=datetime.now(UTC)
+        )
 
 
 def _point_at(components: list[dict[str, object]], battle_id: int) -> None:

@@ -24,7 +24,7 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as home,
         demo(Path(home), patience=180) as address,
-        opened(address, width=744, height=1000) as chat,
+        opened(address, width=744, height=1300) as chat,
     ):
         _a_vote(chat)
         _its_end(chat)

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.page import CHROMIUM, PATIENCE, demo, opened
+from tests.browser.pictures import press
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,17 +47,24 @@ def test_chat_vote_as_two_members_leaderboard_export(tmp_path: Path, config: Pat
         expect(chat.ballots()).to_have_count(1, timeout=PATIENCE)
         assert "plain-writer" not in chat.page.locator("main").inner_text()
         assert "You chose A." in chat.press("A is better")
+        press(chat, "Help training", then="for statistics and training")
         chat.become("bob")
         assert "plain-writer" not in chat.page.locator("main").inner_text()
         chat.press("A is better")
-        chat.page.get_by_role("button", name="Not sure", exact=True).last.click()
-        told = chat.page.get_by_text("was the instruct model: polite-helper")
-        expect(told.last).to_be_visible(timeout=PATIENCE)
+        press(chat, "Help training", then="for statistics and training")
+        press(chat, "Not sure", then="was the instruct model: polite-helper")
+        chat.command("leaderboard")
+        empty = chat.page.get_by_text("No battle with votes has closed yet")
+        expect(empty.first).to_be_visible(timeout=PATIENCE)
+        chat.become("alice")
+        press(chat, "⋯", then="Close and reveal: no more votes")
+        press(chat, "Close and reveal", then="Closed by the one who asked")
+        expect(chat.ballots()).to_have_count(0, timeout=PATIENCE)
         chat.command("leaderboard")
         board = chat.page.get_by_text("A likely range is right")
         expect(board.first).to_be_visible(timeout=PATIENCE)
         chat.say("and a second one?")
-        expect(chat.ballots()).to_have_count(2, timeout=PATIENCE)
+        expect(chat.ballots()).to_have_count(1, timeout=PATIENCE)
 
     with closing(sqlite3.connect(tmp_path / "twofold.db")) as database:
         assert database.execute("SELECT count(*) FROM votes").fetchone() == (2,)
@@ -73,6 +81,7 @@ def test_chat_vote_as_two_members_leaderboard_export(tmp_path: Path, config: Pat
     environment = {
         "TWOFOLD_HOME": str(tmp_path),
         "TWOFOLD_CONFIG": str(config),
+        "TWOFOLD_TRAINING_EXPORT": "true",
         "PATH": "/usr/bin:/bin",
     }
     subprocess.run(command, env=environment, check=True, capture_output=True)

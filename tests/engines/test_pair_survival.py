@@ -68,6 +68,7 @@ async def house(cache, pair):
             roster=roster,
             templates=templates,
             agreed=None,
+            behind=None,
             redactor=Redactor(),
             tokens=config.context_tokens,
         ),

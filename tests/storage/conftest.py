@@ -82,6 +82,7 @@ class Arena:
         guild_id: int | None = 7,
         purpose: Purpose = Purpose.LIVE,
         parent_id: int | None = None,
+        mirror_of_id: int | None = None,
     ) -> Battle:
         battle = await self.database.battles.create(
             source_message_id=10**18 + next(self._numbers),
@@ -91,6 +92,7 @@ class Arena:
             conversation=self.conversation(*texts),
             purpose=purpose,
             parent_id=parent_id,
+            mirror_of_id=mirror_of_id,
             at=START,
         )
         assert battle is not None
@@ -102,9 +104,14 @@ class Arena:
         guild_id: int | None = 7,
         purpose: Purpose = Purpose.LIVE,
         parent_id: int | None = None,
+        mirror_of_id: int | None = None,
     ) -> Battle:
         battle = await self.answering(
-            *texts, guild_id=guild_id, purpose=purpose, parent_id=parent_id
+            *texts,
+            guild_id=guild_id,
+            purpose=purpose,
+            parent_id=parent_id,
+            mirror_of_id=mirror_of_id,
         )
         opened = await self.database.battles.open(battle.id, self.answers(), at=self.at(1))
         assert opened is not None

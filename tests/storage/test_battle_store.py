@@ -213,7 +213,7 @@ async def vote(arena: Arena, battle_id: int, *, voter: int = 5) -> None:
     )
 
 
-async def test_an_export_reads_voted_battles_in_order_as_they_were_when_it_began(
+async def test_an_export_reads_voted_battles_newest_first_as_they_were_when_it_began(
     arena: Arena,
 ) -> None:
     ids = [(await arena.open()).id for _ in range(4)]
@@ -225,7 +225,7 @@ async def test_an_export_reads_voted_battles_in_order_as_they_were_when_it_began
         # Writers neither wait for the reader nor show up in its view.
         await asyncio.wait_for(vote(arena, ids[1]), timeout=2)
         seen.append(voted)
-    assert [voted.battle.id for voted in seen] == [ids[0], ids[2], ids[3]]
+    assert [voted.battle.id for voted in seen] == [ids[3], ids[2], ids[0]]
     assert all([vote.voter_id for vote in voted.votes] == [6, 5] for voted in seen)
     assert all(len(voted.battle.answers) == 2 for voted in seen)
 

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import traceback
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -286,3 +287,16 @@ def _without_powers(script: str, path: Path) -> str:
         text=True,
         timeout=60,
     ).stdout
+
+
+async def test_a_fault_tells_the_log_nothing_that_anybody_said(
+    arena: Arena, raw: sqlite3.Connection
+) -> None:
+    raw.execute("CREATE TRIGGER t BEFORE INSERT ON battles BEGIN SELECT raise(ABORT, 'no'); END")
+    said = "a secret"
+    with pytest.raises(StorageError) as fault:
+        await arena.answering(said)
+    log = "".join(traceback.format_exception(fault.value))
+    assert "INSERT INTO battles" in log
+    assert said not in log
+    assert str(2**60 + 1) not in log

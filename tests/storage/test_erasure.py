@@ -13,6 +13,7 @@ from storage.records import NOBODY, BattleState, Consent, Outcome, Purpose, Turn
 from storage.schema import RowId, metadata
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable
     from pathlib import Path
 
@@ -161,9 +162,22 @@ async def test_what_cannot_go_on_is_cancelled(arena: Arena) -> None:
         (answering.id, None),
     ]
     states = [(await battles.get(b.id)).state for b in (made["own"], answering, made["context"])]
-    assert states == [BattleState.CANCELLED, BattleState.CANCELLED, BattleState.OPEN]
+    assert states == [BattleState.CANCELLED, BattleState.CANCELLED, BattleState.CLOSED]
     wiped = await battles.get(made["context"].id)
     assert (wiped.wiped_because, wiped.author_id) == (Wiped.ERASED, NOBODY)
+
+
+async def test_an_erasure_tells_of_a_reader_who_is_in_its_way(
+    arena: Arena, path: Path, raw: sqlite3.Connection, contents: Callable[[Path], dict[str, bytes]]
+) -> None:
+    await battle(arena, (GONE, SECRET), text=SECRET)
+    raw.execute("BEGIN")
+    assert raw.execute("SELECT count(*) FROM battles").fetchall() == [(1,)]
+    assert not (await arena.database.erasure.erase(GONE, at=arena.at(9))).overwritten
+    assert not await arena.database.erasure.rewrite_file()
+    raw.execute("COMMIT")
+    assert (await arena.database.erasure.erase(GONE, at=arena.at(9))).overwritten
+    assert SECRET.encode() not in b"".join(contents(path.parent).values())
 
 
 async def test_exports_that_have_rows_of_an_erased_person_are_named(arena: Arena) -> None:

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from storage.members import EVERYWHERE
-from storage.records import NOBODY, BattleState, Closing, Consent, Reason, Vote, Wiped
+from storage.records import (
+    NOBODY,
+    BattleState,
+    Closing,
+    Consent,
+    Conversation,
+    Purpose,
+    Reason,
+    Turn,
+    Vote,
+    Wiped,
+)
 from storage.retention import Window, Withdrawn
 
 if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+    from pathlib import Path
+
     from conftest import Arena
 
     from storage.records import Battle
+    from storage.votes import CastVote
 
 HOUR = 3600
 SPEAKERS = (2**60 + 1, 2**60 + 2)
@@ -50,8 +67,8 @@ async def closed(arena: Arena, *texts: str, **facts: object) -> Battle:
     return battle
 
 
-async def vote(arena: Arena, battle: Battle, voter_id: int) -> Vote:
-    cast = await arena.database.votes.cast(
+async def cast(arena: Arena, battle: Battle, voter_id: int) -> CastVote | None:
+    return await arena.database.votes.cast(
         battle_id=battle.id,
         voter_id=voter_id,
         outcome="win",
@@ -59,7 +76,10 @@ async def vote(arena: Arena, battle: Battle, voter_id: int) -> Vote:
         by_author=False,
         at=arena.at(1),
     )
-    return cast.vote
+
+
+async def vote(arena: Arena, battle: Battle, voter_id: int) -> Vote:
+    return (await cast(arena, battle, voter_id)).vote
 
 
 async def test_a_battle_stays_only_where_all_whose_words_it_holds_agreed(arena: Arena) -> None:
@@ -110,8 +130,8 @@ async def test_guilds_have_rules_of_their_own(arena: Arena) -> None:
 async def test_wiping_leaves_counts_and_the_ids_of_messages(arena: Arena) -> None:
     battle = await closed(arena, "a secret", "another")
     await vote(arena, open_one := await arena.open("kept"), KEEPS)
-    await arena.database.retention.wipe([battle.id], Wiped.RETENTION)
-    await arena.database.retention.wipe([battle.id], Wiped.ERASED)
+    await arena.database.retention.wipe([battle.id], Wiped.RETENTION, at=arena.at(3))
+    await arena.database.retention.wipe([battle.id], Wiped.ERASED, at=arena.at(3))
     wiped = await arena.database.battles.get(battle.id)
     assert wiped.wiped_because is Wiped.RETENTION
     assert wiped.author_id == NOBODY
@@ -131,7 +151,7 @@ async def test_battles_that_were_given_up_lose_the_ids_of_people_whoever_agreed(
     await arena.database.battles.cancel(cancelled.id, at=arena.at(1))
     lapsed = await arena.database.retention.lapsed(window(arena))
     assert sorted(lapsed) == [failed.id, cancelled.id]
-    await arena.database.retention.wipe(lapsed, Wiped.RETENTION)
+    await arena.database.retention.wipe(lapsed, Wiped.RETENTION, at=arena.at(3))
     assert await arena.database.retention.lapsed(window(arena)) == ()
     for battle_id in lapsed:
         stored = await arena.database.battles.get(battle_id)
@@ -157,9 +177,9 @@ async def test_votes_of_members_who_did_not_agree_become_nobodys(arena: Arena) -
     assert (kept.voter_id, nobodys.voter_id < 0) == (KEEPS, True)
     events = await votes.events(battle.id)
     assert [event.voter_id for event in events] == [KEEPS, nobodys.voter_id]
-    assert await votes.remark_on(battle.id, KEEPS)
+    assert (await votes.word(battle.id, KEEPS)).remark
     for voter in (nobodys.voter_id, GOES):
-        assert await votes.remark_on(battle.id, voter) is None
+        assert (await votes.word(battle.id, voter)).remark is None
     assert await votes.standings(None) == before
 
 
@@ -191,30 +211,153 @@ async def test_a_deleted_message_is_wiped_wherever_it_is_held(arena: Arena) -> N
     assert await retention.deleted({1}, Wiped.DELETED, at=arena.at(5)) == (
         Withdrawn(battle_id=prompt.id, channel_id=8, message_id=4),
     )
-    assert await retention.deleted({1}, Wiped.DELETED, at=arena.at(6)) == ()
+    assert await retention.deleted({1}, Wiped.DELETED, at=arena.at(6)) == (), "one is answering"
+    assert await retention.deleted({99}, Wiped.DELETED, at=arena.at(6)) is None
     for wiped in (context, prompt):
         stored = await battles.get(wiped.id)
         assert (stored.state, stored.wiped_because) == (BattleState.CANCELLED, Wiped.DELETED)
     assert (await battles.get(answering.id)).conversation == answering.conversation
 
 
-async def test_a_battle_outlives_a_deleted_message_of_its_context(arena: Arena) -> None:
+async def test_nobody_votes_on_a_battle_whose_context_was_deleted(arena: Arena) -> None:
     battle = await arena.open("a message", "the prompt")
     assert await arena.database.retention.deleted({1}, Wiped.DELETED, at=arena.at(5)) == ()
     stored = await arena.database.battles.get(battle.id)
-    assert (stored.state, stored.wiped_because) == (BattleState.OPEN, Wiped.DELETED)
-    again = {battle.source_message_id}
-    (withdrawn,) = await arena.database.retention.deleted(again, Wiped.DELETED, at=arena.at(6))
-    assert withdrawn.battle_id == battle.id
+    assert (stored.state, stored.wiped_because) == (BattleState.CLOSED, Wiped.DELETED)
+    assert (stored.closed_because, stored.closed_at) == (Closing.RETENTION, arena.at(5))
+    assert stored.revealed_at is None, "its message is edited as at any closing"
+    assert await cast(arena, battle, KEEPS) is None
 
 
-async def test_only_the_first_edit_of_a_prompt_is_noted(arena: Arena) -> None:
-    context = await arena.open("a message", "the prompt")
-    prompt = await arena.open("a message")
+async def test_a_deleted_ballot_takes_its_battle_and_its_mirror_with_it(arena: Arena) -> None:
+    retention, battles = arena.database.retention, arena.database.battles
+    opened, ended = await arena.open("one"), await closed(arena, "two")
+    mirror = await battles.create(
+        source_message_id=3,
+        guild_id=7,
+        channel_id=8,
+        author_id=9,
+        conversation=opened.conversation,
+        purpose=Purpose.MIRROR,
+        mirror_of_id=opened.id,
+        at=arena.at(3),
+    )
+    await battles.open(mirror.id, arena.answers(), at=arena.at(3))
+    for number, battle in enumerate((opened, ended), start=4):
+        await battles.shown(battle.id, number)
+    gone = await retention.deleted({4, 5}, Wiped.DELETED, at=arena.at(5))
+    assert [(one.battle_id, one.message_id) for one in gone] == [
+        (opened.id, None),
+        (mirror.id, None),
+    ]
+    stored = [await battles.get(battle.id) for battle in (opened, ended, mirror)]
+    assert {battle.wiped_because for battle in stored} == {Wiped.DELETED}
+    assert [battle.state for battle in stored] == [
+        BattleState.CANCELLED,
+        BattleState.CLOSED,
+        BattleState.CANCELLED,
+    ]
+
+
+async def test_the_first_edit_of_a_message_is_noted_wherever_it_is_held(arena: Arena) -> None:
+    held = [await arena.open("a message", "the prompt"), await arena.open("a message")]
+    apart = await closed(arena, "a", "b", "c")
     for seconds in (5, 6):
         await arena.database.retention.edited(1, at=arena.at(seconds))
-    assert (await arena.database.battles.get(prompt.id)).edited_at == arena.at(5)
-    assert (await arena.database.battles.get(context.id)).edited_at is None
+        await arena.database.retention.edited(3, at=arena.at(seconds + 2))
+    edited = [(await arena.database.battles.get(b.id)).edited_at for b in (*held, apart)]
+    assert edited == [arena.at(5)] * 3
+
+
+async def copy(arena: Arena, battle: Battle, **facts: object) -> Battle | None:
+    return await arena.database.battles.create(
+        source_message_id=10**17 + next(arena._numbers),
+        guild_id=7,
+        channel_id=8,
+        author_id=9,
+        conversation=battle.conversation,
+        purpose=Purpose.LIVE,
+        at=arena.at(5 * HOUR),
+        **facts,
+    )
+
+
+async def test_copies_are_kept_for_no_longer_than_what_they_are_made_of(arena: Arena) -> None:
+    battle = await arena.open()
+    copies = [
+        await copy(arena, battle, **{how: battle.id})
+        for how in ("copy_of_id", "parent_id", "mirror_of_id")
+    ]
+    copies.append(await copy(arena, copies[0], copy_of_id=copies[0].id))
+    for one in copies:
+        await arena.database.battles.open(one.id, arena.answers(), at=arena.at(5 * HOUR))
+    assert {one.texts_since for one in copies} == {battle.created_at}
+    due = await arena.database.retention.lapsed_open(window(arena))
+    assert due == tuple(one.id for one in (battle, *copies))
+
+
+async def test_what_was_wiped_is_not_copied(arena: Arena) -> None:
+    battle = await arena.open()
+    await arena.database.retention.wipe([battle.id], Wiped.ERASED, at=arena.at(2))
+    assert await copy(arena, battle, copy_of_id=battle.id) is None
+
+
+async def test_what_the_bot_said_is_kept_as_words_of_those_whom_it_answered(
+    arena: Arena, rows: Callable[[str], list[tuple[object, ...]]]
+) -> None:
+    first = await arena.open("what she said")
+    await arena.database.battles.shown(first.id, 4)
+    answered = Turn(author_id=1, name="Twofold", text="an answer", is_bot=True, message_id=4)
+    asks = Turn(author_id=KEEPS, name="Bob", text="what?", message_id=5)
+    second = await copy(
+        arena, replace(first, conversation=Conversation(turns=(answered, asks), bot_name="x"))
+    )
+    held = f"SELECT author_id, message_id FROM turns WHERE battle_id = {second.id}"
+    assert rows(held) == [(KEEPS, 5), (SPEAKERS[0], 1)]
+    await arena.database.retention.wipe([first.id], Wiped.RETENTION, at=arena.at(6))
+    third = await copy(arena, second, copy_of_id=second.id)
+    assert rows(held.replace(str(second.id), str(third.id))) == [(KEEPS, 5), (SPEAKERS[0], 1)]
+    for battle in (second, third):
+        await arena.database.battles.open(battle.id, arena.answers(), at=arena.at(7))
+    await arena.database.retention.deleted({1}, Wiped.DELETED, at=arena.at(8))
+    for battle in (second, third):
+        assert (await arena.database.battles.get(battle.id)).wiped_because is Wiped.DELETED
+
+
+async def test_an_open_battle_is_closed_for_its_voters_as_well(arena: Arena) -> None:
+    await agree(arena, *SPEAKERS, KEEPS)
+    kept, voted = await arena.open(), await arena.open()
+    await vote(arena, kept, KEEPS)
+    await vote(arena, voted, GOES)
+    assert await arena.database.retention.lapsed_open(window(arena)) == (voted.id,)
+    await arena.database.votes.withdraw(voted.id, GOES, at=arena.at(2))
+    assert await arena.database.retention.lapsed_open(window(arena)) == (voted.id,)
+
+
+async def test_being_asked_takes_nothing_back(arena: Arena) -> None:
+    members = arena.database.members
+    await agree(arena, SPEAKERS[0], guild_id=EVERYWHERE)
+    await members.ask(SPEAKERS[0], 7, at=arena.at())
+    assert await members.said({SPEAKERS[0]}, 7) == {SPEAKERS[0]: (None, Consent.EVALUATE)}
+    await arena.open()
+    assert await arena.database.retention.lapsed_open(window(arena)) == ()
+
+
+async def test_what_was_wiped_is_overwritten_once_nobody_reads_it(
+    arena: Arena, path: Path, raw: sqlite3.Connection, contents: Callable[[Path], dict[str, bytes]]
+) -> None:
+    def left() -> int:
+        return b"".join(contents(path.parent).values()).count(b"a secret")
+
+    battle = await closed(arena, "a secret")
+    raw.execute("BEGIN")
+    assert raw.execute("SELECT count(*) FROM battles").fetchall() == [(1,)]
+    await arena.database.retention.wipe([battle.id], Wiped.RETENTION, at=arena.at(3))
+    assert not await arena.database.retention.overwrite()
+    assert left()
+    raw.execute("COMMIT")
+    assert await arena.database.retention.overwrite()
+    assert not left()
 
 
 async def test_guilds_with_rules_of_their_own_are_named(arena: Arena) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from contextlib import closing
@@ -96,6 +97,27 @@ async def test_the_first_databases_learn_whose_words_they_hold_and_who_was_told(
         )
         assert await database.votes.told(1, 5)
         assert not await database.votes.told(1, 7)
+
+
+async def test_the_first_databases_learn_whose_words_the_bot_had_answered(
+    path: Path, tmp_path: Path, rows: Callable[[str], list[tuple[object, ...]]]
+) -> None:
+    _restored(RELEASED[-1], path)
+    with closing(sqlite3.connect(path)) as connection:
+        answered = {"author_id": "99", "name": "Twofold", "text": "an answer", "is_bot": True}
+        asks = {"author_id": "5", "name": "Eve", "text": "what?", "is_bot": False}
+        said = [answered | {"message_id": "501"}, asks | {"message_id": "3"}]
+        connection.execute(
+            "UPDATE battles SET conversation = ? WHERE id = 3", [json.dumps({"turns": said})]
+        )
+        connection.commit()
+    async with Database.open(database_url(path)):
+        pass
+    assert rows("SELECT author_id, message_id FROM turns WHERE battle_id = 3 ORDER BY id") == [
+        (5, 3),
+        (2**60 + 1, 1),
+        (2**60 + 2, 2),
+    ]
 
 
 def _restored(dump: Path, path: Path) -> dict[str, list[dict[str, object]]]:

@@ -49,17 +49,32 @@ async def test_a_word_stands_for_its_guild_until_another_is_given(arena: Arena) 
     members = arena.database.members
     assert await members.words(5) == {}
     await members.set_consent(5, Consent.TRAIN, version=1, at=arena.at())
-    await members.set_consent(5, Consent.PUBLISH, guild_id=7, version=1, at=arena.at())
     await members.set_consent(5, Consent.EVALUATE, version=2, at=arena.at(1))
+    await members.set_consent(5, Consent.PUBLISH, guild_id=7, version=1, at=arena.at(2))
     assert await members.words(5) == {
         EVERYWHERE: Word(consent=Consent.EVALUATE, version=2, at=arena.at(1)),
-        7: Word(consent=Consent.PUBLISH, version=1, at=arena.at()),
+        7: Word(consent=Consent.PUBLISH, version=1, at=arena.at(2)),
     }
     assert await members.said({5, 6}, 7) == {
         5: (Consent.PUBLISH, Consent.EVALUATE),
         6: (None, None),
     }
     assert await members.said({5}, 8) == {5: (None, Consent.EVALUATE)}
+
+
+async def test_a_word_for_everywhere_lowers_those_for_guilds_and_raises_none(
+    arena: Arena,
+) -> None:
+    members = arena.database.members
+    for guild, word in ((7, Consent.PUBLISH), (8, Consent.NONE)):
+        await members.set_consent(5, word, guild_id=guild, version=1, at=arena.at())
+    await members.set_consent(6, Consent.TRAIN, guild_id=7, version=1, at=arena.at())
+    assert await members.set_consent(5, Consent.EVALUATE, version=2, at=arena.at(1))
+    assert not await members.set_consent(5, Consent.TRAIN, version=2, at=arena.at(2))
+    words = await members.words(5)
+    lowered = Word(consent=Consent.EVALUATE, version=2, at=arena.at(1))
+    assert (words[7], words[8].consent) == (lowered, Consent.NONE)
+    assert (await members.words(6))[7].consent is Consent.TRAIN
 
 
 async def test_a_member_is_asked_once_in_a_guild_and_not_after_a_word_for_all(

@@ -194,7 +194,7 @@ async def test_another_choice_takes_the_reason_away_and_leaves_the_edit(arena: A
     assert not (await press(arena, battle, "a")).unsaid
     assert (await press(arena, battle, "b")).unsaid
     assert not (await press(arena, battle, "a")).unsaid
-    remark = await votes.remark_on(battle.id, 5)
+    remark = (await votes.word(battle.id, 5)).remark
     assert remark is not None
     assert (remark.reason, remark.comment, remark.edit) == (None, None, "better")
 
@@ -236,13 +236,28 @@ async def test_who_was_told_the_sides_of_a_battle_is_not_blind_where_it_goes_on(
     assert not (await press(arena, second, "a", voter=6)).vote.blind
 
 
-async def test_a_battle_whose_answers_went_on_is_told_once_that_was_voted_on(arena: Arena) -> None:
-    first = await arena.open()
-    second = await arena.open(parent_id=first.id)
-    await press(arena, first, "a")
-    assert [v.continued async for v in arena.database.voted.all()] == [False]
-    await press(arena, second, "a")
-    assert [v.continued async for v in arena.database.voted.all()] == [True, False]
+async def test_a_mirror_and_its_original_are_told_as_one(arena: Arena) -> None:
+    original = await arena.open()
+    mirror = await arena.open(purpose=Purpose.MIRROR, mirror_of_id=original.id)
+    for voter, (voted, other) in ((5, (mirror, original)), (6, (original, mirror))):
+        assert (await press(arena, other, "b", voter=voter)).vote.blind
+        assert (await press(arena, voted, "a", voter=voter)).vote.blind
+        await guess(arena, voted, None, voter=voter)
+        changed = await press(arena, other, "a", voter=voter)
+        assert changed.told
+        assert not changed.vote.blind
+
+
+async def test_a_mirror_that_closes_tells_only_who_got_it(arena: Arena) -> None:
+    original = await arena.open()
+    mirror = await arena.open(purpose=Purpose.MIRROR, mirror_of_id=original.id)
+    store = arena.database
+    await store.sightings.shown(mirror.id, 5, swapped=False, at=arena.at(2))
+    await store.battles.close(mirror.id, because=Closing.TIME, at=arena.at(9))
+    assert not (await press(arena, original, "a", voter=5)).vote.blind
+    assert (await press(arena, original, "a", voter=6)).vote.blind
+    await store.battles.close(original.id, because=Closing.TIME, at=arena.at(9))
+    assert await store.votes.told(mirror.id, 6)
 
 
 def _pressed(battle: Battle, vote: Vote | VoteEvent) -> str:
@@ -296,7 +311,9 @@ async def test_a_press_that_is_abandoned_is_stored_whole_or_not_at_all(arena: Ar
     assert not (await press(arena, battle, "tie", voter=99)).changed
 
 
-async def test_standings_count_the_votes_on_live_battles(arena: Arena) -> None:
+async def test_standings_count_the_blind_votes_on_live_battles_that_have_closed(
+    arena: Arena,
+) -> None:
     votes = arena.database.votes
     here, there = await arena.open(guild_id=7), await arena.open(guild_id=None)
     for voter, choice in enumerate(("a", "a", "b", "tie", "both_bad")):
@@ -305,18 +322,22 @@ async def test_standings_count_the_votes_on_live_battles(arena: Arena) -> None:
     await guess(arena, here, "a", voter=50)
     await press(arena, here, "b", voter=50)
     await press(arena, there, "b")
-    await arena.database.battles.close(there.id, because=Closing.TIME, at=arena.at(9))
     mirror = await arena.open(purpose=Purpose.MIRROR)
     await press(arena, mirror, "a")
+    assert await votes.standings(None) == ()
+    assert await votes.count_not_blind(None) == 0
+    for battle in (here, there, mirror):
+        await arena.database.battles.close(battle.id, because=Closing.TIME, at=arena.at(9))
+    await press(arena, await arena.open(guild_id=7), "a")
     gone = await arena.open()
     await press(arena, gone, "a")
     await arena.database.battles.cancel(gone.id, at=arena.at(9))
 
     tame, wild = await votes.standings(None)
     assert (tame.contender, tame.kind) == ("tame", "instruct")
-    assert (tame.wins, tame.losses, tame.ties, tame.both_bad) == (3, 2, 1, 1)
-    assert wild == Standing(contender="wild", kind=wild.kind, wins=2, losses=3, ties=1, both_bad=1)
+    assert (tame.wins, tame.losses, tame.ties, tame.both_bad) == (2, 2, 1, 1)
+    assert wild == Standing(contender="wild", kind=wild.kind, wins=2, losses=2, ties=1, both_bad=1)
     tame, wild = await votes.standings(7)
-    assert (tame.wins, tame.losses, wild.wins, wild.losses) == (2, 2, 2, 2)
+    assert (tame.wins, tame.losses, wild.wins, wild.losses) == (1, 2, 2, 1)
     assert await votes.standings(8) == ()
     assert (await votes.count_not_blind(None), await votes.count_not_blind(8)) == (1, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from storage.records import Consent, Outcome, Purpose, Side
+from storage.records import Consent, Conversation, Outcome, Purpose, Side, Turn
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -64,7 +64,7 @@ async def test_a_battle_comes_with_the_words_of_its_people_here_and_everywhere(
     await agree(arena, SPEAKER, PUBLISH, guild=8)
     await agree(arena, VOTER, EVALUATE, guild=7)
     await agree(arena, 99, TRAIN)
-    here, alone = await voted(arena)
+    alone, here = await voted(arena)
     assert here.said == {SPEAKER: (NONE, TRAIN), VOTER: (EVALUATE, None)}
     assert alone.said == {SPEAKER: (TRAIN, TRAIN), VOTER: (None, None)}
 
@@ -73,7 +73,7 @@ async def test_a_battle_comes_with_what_its_admins_set(arena: Arena) -> None:
     for guild in (7, None):
         await press(arena, await arena.open(guild_id=guild), Side.A)
     await arena.database.guilds.update(7, "consent_cap", "none", by=1, at=arena.at())
-    assert [battle.settings for battle in await voted(arena)] == [{"consent_cap": "none"}, {}]
+    assert [battle.settings for battle in await voted(arena)] == [{}, {"consent_cap": "none"}]
 
 
 async def test_what_an_export_of_the_same_sort_has_is_marked_and_comes_without_votes_too(
@@ -85,23 +85,35 @@ async def test_what_an_export_of_the_same_sort_has_is_marked_and_comes_without_v
         format="dpo", purpose=TRAIN, manifest={}, sha256="", battle_ids=[first.id], at=arena.at()
     )
     same = await voted(arena, format="dpo", purpose=TRAIN)
-    assert [(one.battle.id, one.exported) for one in same] == [(first.id, True), (second.id, False)]
+    assert [(one.battle.id, one.exported) for one in same] == [(second.id, False), (first.id, True)]
     for other in ({}, {"format": "kto", "purpose": TRAIN}, {"format": "dpo", "purpose": EVALUATE}):
         assert [(one.battle.id, one.exported) for one in await voted(arena, **other)] == [
             (second.id, False)
         ]
 
 
-async def test_a_longer_battle_without_texts_does_not_stand_in_for_the_shorter(
-    arena: Arena, raw: Connection
-) -> None:
-    short = await arena.open()
-    long = await arena.open(parent_id=short.id)
-    for battle in (short, long):
-        await press(arena, battle, Side.A)
-    assert [one.continued for one in await voted(arena)] == [True, False]
-    raw.execute("UPDATE battles SET wiped_because = 'retention' WHERE id = ?", (long.id,))
-    assert [one.continued for one in await voted(arena)] == [False, False]
+async def test_a_battle_comes_with_those_whom_the_bot_had_answered_in_it(arena: Arena) -> None:
+    """Their words may stand in the bot's; asked only is no word of theirs."""
+    first = await arena.open("hi")
+    await arena.database.battles.shown(first.id, 900)
+    answered = Turn(author_id=99, name="Bot", text="hi yourself", is_bot=True, message_id=900)
+    mine = Turn(author_id=VOTER, name="voter", text="and me?")
+    second = await arena.database.battles.create(
+        source_message_id=901,
+        guild_id=7,
+        channel_id=8,
+        author_id=VOTER,
+        conversation=Conversation(turns=(answered, mine), bot_name="Bot"),
+        purpose=Purpose.LIVE,
+        at=arena.at(),
+    )
+    second = await arena.database.battles.open(second.id, arena.answers(), at=arena.at())
+    await press(arena, second, Side.A)
+    await agree(arena, SPEAKER, TRAIN)
+    await arena.database.members.ask(SPEAKER, 7, at=arena.at())
+    (one,) = await voted(arena)
+    assert one.speakers == {SPEAKER, VOTER}
+    assert one.said == {SPEAKER: (None, TRAIN), VOTER: (None, None)}
 
 
 async def test_votes_are_seen_by_voter_and_in_the_order_of_the_last_choices(arena: Arena) -> None:
@@ -123,11 +135,14 @@ async def test_a_side_is_seen_as_it_was_drawn_for_the_voter(arena: Arena) -> Non
     assert {vote.tokens for vote in await seen(arena)} == {(5, 5)}
 
 
-async def test_where_answers_went_on_no_coin_drew_the_sides(arena: Arena) -> None:
+async def test_where_answers_went_on_no_coin_drew_the_sides_and_half_was_known(
+    arena: Arena,
+) -> None:
     short = await arena.open()
     for battle in (short, await arena.open(parent_id=short.id)):
         await press(arena, battle, Side.A, at=10 + battle.id)
-    assert [vote.side for vote in await seen(arena)] == [Side.A, None]
+    timed = [(vote.side, vote.seconds is None) for vote in await seen(arena)]
+    assert timed == [(Side.A, False), (None, True)]
 
 
 async def test_others_are_counted_and_nobodys_votes_among_them_but_not_as_a_voters(

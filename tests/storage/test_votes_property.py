@@ -18,9 +18,9 @@ from bot.config import Config
 from bot.errors import VoteRefused
 from bot.governing import GuildService
 from bot.redaction import Redactor
-from bot.voting import Press, VotingService, turned
+from bot.voting import Press, VotingService, as_seen, turned
 from storage.database import Database, database_url
-from storage.records import Choice, Outcome, Side, VoteEventKind
+from storage.records import Choice, Outcome, Reason, Side, VoteEventKind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -83,7 +83,13 @@ class House:
         return START + timedelta(seconds=next(self._numbers))
 
     async def press(
-        self, battle: Battle, voter: int, choice: Choice, *, private: bool = False
+        self,
+        battle: Battle,
+        voter: int,
+        choice: Choice,
+        *,
+        private: bool = False,
+        swapped: bool = False,
     ) -> bool:
         cast = await self.voting.cast(
             Press(
@@ -94,6 +100,7 @@ class House:
                 guild_id=battle.guild_id,
                 channel_id=battle.channel_id,
                 private=private,
+                swapped=swapped,
             )
         )
         return cast.own.told
@@ -151,13 +158,17 @@ async def test_votes_are_the_last_choices_the_log_replays_to_them_and_the_marks_
         if what == "restart":
             await house.open()
         elif what in {"press", "rate"}:
-            told = await house.press(battle, member, Choice(said), private=what == "rate")
+            alone = what == "rate"
+            sides = swapped and alone
+            told = await house.press(battle, member, Choice(said), private=alone, swapped=sides)
             assert told == (member in model.told)
-            model.press(member, Choice(said), swapped=swapped and what == "rate")
+            model.press(member, Choice(said), swapped=sides)
         elif what == "guess":
+            named = said and Side(said)
             with suppress(VoteRefused):
-                await house.voting.guess(battle.id, member, said and Side(said))
-            model.guess(member, said and Side(said))
+                own = await house.voting.guess(battle.id, member, named, swapped=swapped)
+                assert own.battle == as_seen(battle, swapped=swapped)
+            model.guess(member, named and turned(named, swapped=swapped))
         else:
             with suppress(VoteRefused):
                 await house.voting.undo(battle.id, member)
@@ -180,21 +191,64 @@ async def test_a_private_press_needs_a_ballot_shown_alone_and_counts_on_its_side
         await house.press(battle, 1, Choice.A, private=True)
     await shown(battle.id, 1, swapped=True, at=START)
     elsewhere = replace(battle, channel_id=99)
-    await house.press(elsewhere, 1, Choice.A, private=True)
+    await house.press(elsewhere, 1, Choice.A, private=True, swapped=True)
     for stranger in (replace(battle, guild_id=99), replace(elsewhere, guild_id=None)):
         with pytest.raises(VoteRefused):
-            await house.press(stranger, 1, Choice.A, private=True)
+            await house.press(stranger, 1, Choice.A, private=True, swapped=True)
     with pytest.raises(VoteRefused):
         await house.press(elsewhere, 1, Choice.A)
-    own = await house.voting.guess(battle.id, 1, Side.B)
+    own = await house.voting.guess(battle.id, 1, Side.A, swapped=True)
     assert own.choice is Choice.A
     assert own.vote is not None
     assert own.vote.winner_answer_id == battle.answer(Side.B).id
     assert own.battle.answer(Side.A).id == own.vote.guessed_base_answer_id
-    readable = await house.voting.readable(battle.id, 1)
+    readable = await house.voting.readable(battle.id, 1, swapped=True)
     assert readable.battle == own.battle
     with pytest.raises(VoteRefused):
         await house.voting.readable(battle.id, 2)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+async def test_a_private_ballot_whose_sides_are_others_by_now_is_refused(
+    house: House, *, swapped: bool
+) -> None:
+    battle, member = await house.battle(), 2**60 + 50
+    for at_first in (swapped, not swapped):
+        await house.database.erasure.erase(member, at=START)
+        await house.database.sightings.shown(battle.id, member, swapped=at_first, at=START)
+    with pytest.raises(VoteRefused, match="This ballot is an old one"):
+        await house.press(battle, member, Choice.A, private=True, swapped=swapped)
+    assert not await house.database.votes.for_battle(battle.id)
+    await house.press(battle, member, Choice.A, private=True, swapped=not swapped)
+    (vote,) = await house.database.votes.for_battle(battle.id)
+    assert vote.winner_answer_id == as_seen(battle, swapped=not swapped).answer(Side.A).id
+
+
+async def test_what_follows_a_ballot_keeps_its_sides_whichever_was_pressed_last(
+    house: House,
+) -> None:
+    battle, voting = await house.battle(), house.voting
+    await house.database.sightings.shown(battle.id, 1, swapped=True, at=START)
+    await house.press(battle, 1, Choice.B, private=True, swapped=True)
+    await house.press(battle, 1, Choice.A)
+    kept = battle.answer(Side.A)
+    ways = {False: (Side.A, Side.B), True: (Side.B, Side.A)}
+    for swapped, (mine, other) in ways.items():
+        found = [
+            await voting.guess(battle.id, 1, mine, swapped=swapped),
+            await voting.own(battle.id, 1, swapped=swapped),
+            await voting.open_to_remarks(battle.id, 1, swapped=swapped),
+            await voting.explain(battle.id, 1, Reason.FUNNY, swapped=swapped),
+            await voting.comment(battle.id, 1, "so", swapped=swapped),
+            await voting.improve(battle.id, 1, mine, f"better {mine}", swapped=swapped),
+            await voting.readable(battle.id, 1, swapped=swapped),
+        ]
+        for own in found:
+            assert own.choice is Choice(mine.value)
+            assert own.battle.answer(mine).id == own.vote.guessed_base_answer_id == kept.id
+            assert own.battle.answer(other).shown == battle.answer(Side.B).shown
+        assert found[5].remark.edited_answer_id == kept.id
+    assert (await voting.undo(battle.id, 1, swapped=True)).battle == found[0].battle
 
 
 async def test_one_member_on_two_devices_has_one_vote(house: House) -> None:

@@ -27,8 +27,8 @@ def said(text: str, *, by: int = 1, name: str = "alice") -> Turn:
     return Turn(author_id=by, name=name, text=text)
 
 
-def bot_said(text: str) -> Turn:
-    return Turn(author_id=BOT_ID, name="Twofold", text=text, is_bot=True)
+def bot_said(text: str, *, message: int | None = None) -> Turn:
+    return Turn(author_id=BOT_ID, name="Twofold", text=text, is_bot=True, message_id=message)
 
 
 def talk(*turns: Turn) -> Conversation:

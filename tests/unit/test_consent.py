@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+import sqlite3
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from bot import sequels
 from bot.app import open_services
 from bot.config import Config, ContenderConfig
+from bot.errors import ConsentError
 from bot.retention import EVERY, Swept
 from storage.members import EVERYWHERE
 from storage.records import NOBODY, Closing, Consent, Kind, Purpose, Side, Wiped
@@ -95,7 +98,8 @@ async def house(home: Path, **settings: object) -> AsyncIterator[House]:
         ({HERE: TRAIN}, PUBLISH, TRAIN),
         ({EVERYWHERE: TRAIN}, PUBLISH, TRAIN),
         ({HERE: NONE, EVERYWHERE: TRAIN}, PUBLISH, NONE),
-        ({HERE: PUBLISH, EVERYWHERE: NONE}, TRAIN, TRAIN),
+        ({EVERYWHERE: NONE, HERE: PUBLISH}, TRAIN, TRAIN),
+        ({HERE: TRAIN, EVERYWHERE: NONE}, PUBLISH, NONE),
         ({ELSEWHERE: PUBLISH}, PUBLISH, NONE),
         ({HERE: PUBLISH}, NONE, NONE),
         ({HERE: EVALUATE}, TRAIN, EVALUATE),
@@ -107,7 +111,7 @@ async def test_what_was_said_here_counts_before_everywhere_up_to_the_cap(
     async with house(tmp_path) as h:
         await h.set("consent_cap", cap.value)
         for place, word in words.items():
-            await h.services.consent.give(ALICE, place, word)
+            await h.services.consent.give(ALICE, place, word, version=1)
         position = await h.services.consent.position(ALICE, HERE)
         assert position.consent is counts
         agreed = await h.services.consent.agreed({ALICE, BOB}, HERE)
@@ -118,9 +122,12 @@ async def test_a_consent_remembers_which_text_it_was_given_to(tmp_path: Path) ->
     async with house(tmp_path) as h:
         consent = h.services.consent
         assert sorted(consent.texts) == list(range(1, consent.latest + 1))
-        await consent.give(ALICE, HERE, TRAIN)
+        await consent.give(ALICE, HERE, TRAIN, version=1)
+        consent.latest += 1
+        with pytest.raises(ConsentError, match="/privacy"):
+            await consent.give(ALICE, HERE, PUBLISH, version=consent.latest)
         word = (await consent.position(ALICE, HERE)).here
-        assert (word.version, word.at) == (consent.latest, NOON)
+        assert (word.consent, word.version, word.at) == (TRAIN, 1, NOON)
         assert "{hours}" in consent.texts[word.version].text
 
 
@@ -150,9 +157,8 @@ async def test_each_server_is_swept_by_its_own_rules(tmp_path: Path) -> None:
     async with house(tmp_path) as h:
         await h.set("retention_hours", 6, HERE)
         await h.set("consent_cap", "none", ELSEWHERE)
-        await h.services.consent.give(ALICE, EVERYWHERE, TRAIN)
-        for place in (HERE, ELSEWHERE):
-            await h.services.consent.give(ALICE, place, NONE if place == HERE else TRAIN)
+        for place, word in ((EVERYWHERE, TRAIN), (HERE, NONE), (ELSEWHERE, TRAIN)):
+            await h.services.consent.give(ALICE, place, word, version=1)
         battles = {
             place: await h.closed(guild_id=place, message_id=number)
             for number, place in enumerate((HERE, ELSEWHERE, 9, None), start=1)
@@ -185,6 +191,39 @@ async def test_more_than_one_batch_is_wiped_in_a_round(tmp_path: Path) -> None:
             await h.closed(message_id=number + 1)
         h.later(hours=25)
         assert await h.services.retention.sweep() == Swept(battles=120)
+
+
+async def test_a_round_overwrites_what_was_wiped_as_soon_as_nobody_reads(tmp_path: Path) -> None:
+    def left() -> int:
+        return sum(path.read_bytes().count(b"a secret") for path in tmp_path.glob("*.db*"))
+
+    async with house(tmp_path) as h:
+        await h.closed()
+        h.later(hours=25)
+        assert left()
+        with closing(sqlite3.connect(h.services.config.database_location)) as reader:
+            reader.execute("BEGIN")
+            assert reader.execute("SELECT count(*) FROM battles").fetchall() == [(1,)]
+            assert await h.services.retention.sweep() == Swept(battles=1)
+            assert left()
+        assert await h.services.retention.sweep() == Swept()
+        assert not left()
+        await h.closed(message_id=2)
+        await h.services.retention.deleted({2})
+        assert not left()
+
+
+async def test_a_prompt_that_is_asked_again_and_again_is_kept_no_longer(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        store, battle = h.services.store.battles, await h.closed()
+        for number in (2, 3):
+            h.later(hours=10)
+            asked = sequels.again(await store.get(battle.id), by=ALICE, source_message_id=number)
+            battle = await h.services.battles.open(asked)
+            await store.open(battle.id, ANSWERS, at=h.time())
+        assert await h.services.retention.due() == ()
+        h.later(hours=5)
+        assert await h.services.retention.due() == (2, 3)
 
 
 async def test_a_message_that_goes_while_it_is_read_is_found_in_the_next_round(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -29,17 +30,21 @@ class Narrow(ScriptedEngine):
     room = 60
 
 
-def contexts(tokens: int, *, roster: Roster | None = None, agreed=()) -> ContextService:
+def contexts(tokens: int, *, roster: Roster | None = None, agreed=(), behind=()) -> ContextService:
     roster = roster or roster_with(ScriptedEngine)
 
     async def who_agreed(members, guild_id):
         assert guild_id == 5
         return set(members) & set(agreed)
 
+    async def whom_answered(message_ids):
+        return {number: people for number, people in behind if number in message_ids}
+
     return ContextService(
         roster=roster,
         templates=TEMPLATES,
         agreed=who_agreed,
+        behind=whom_answered,
         redactor=Redactor(),
         tokens=tokens,
     )
@@ -120,6 +125,21 @@ async def test_nothing_is_left_of_others_who_have_not_agreed() -> None:
     omitted = left.turns[1]
     assert (omitted.author_id, omitted.name, omitted.message_id) == (NOBODY, NEUTRAL_NAME, None)
     assert await service.without_others(left, guild_id=5, asked_by=1) == left
+
+
+async def test_what_the_bot_answered_others_goes_with_them() -> None:
+    answered = [replace(bot_said(f"to {who}"), message_id=who) for who in (1, 2, 3)]
+    service = contexts(1000, agreed={3}, behind=[(1, {1}), (2, {1, 2}), (3, {3})])
+    left = await service.without_others(
+        talk(*answered, said("and now?", by=1)), guild_id=5, asked_by=1
+    )
+    assert [(t.text, t.message_id) for t in left.turns] == [
+        ("to 1", 1),
+        (PLACEHOLDER, None),
+        ("to 3", 3),
+        ("and now?", None),
+    ]
+    assert left.turns[1].is_bot
 
 
 async def test_who_asks_about_anothers_message_agrees_for_themselves_alone() -> None:

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.dataset.anonymity import Anonymity, without_ids
 from bot.dataset.formats import dpo
 from bot.dataset.pseudonyms import Pseudonyms
-from bot.dataset.select import LeftOut, Preference, judge, without_ids
+from bot.dataset.select import LeftOut, Preference, judge
 from bot.guilds import Moderation
 from bot.moderation import concealed
-from storage.records import BattleState, Outcome, Purpose
+from storage.records import NOBODY, BattleState, Outcome, Purpose
 from tests.unit.records import battle, bot_said, said, talk, voted
 
 TIE, BAD = Outcome.TIE, Outcome.BOTH_BAD
@@ -40,11 +41,19 @@ def test_the_outcome_that_most_voters_gave_decides(votes: list[object], verdict:
     assert (judged.chosen.id if isinstance(judged, Preference) else judged) == verdict
 
 
+def test_votes_after_the_reveal_are_counted_and_decide_nothing() -> None:
+    both = voted(battle(), 1, 2, 2, 2)
+    told = tuple(replace(vote, blind=vote.winner_answer_id == 1) for vote in both.votes)
+    row = dpo(judge(replace(both, votes=told), {1: 0.5}), NAMES)
+    assert (row["votes_chosen"], row["votes_rejected"], row["votes_not_blind"]) == (1, 0, 3)
+    assert (row["chosen"][0]["content"], row["weight"]) == ("answer 1", 0.5)
+    assert judge(replace(both, votes=told[1:]), {}) is LeftOut.NOT_BLIND
+
+
 def test_what_does_not_count_is_left_out_with_its_reason() -> None:
     assert judge(voted(battle(purpose=Purpose.CONTROL), 1), {}) is LeftOut.NOT_LIVE
     assert judge(voted(battle(state=BattleState.CANCELLED), 1), {}) is LeftOut.NOT_SHOWN
     assert judge(voted(battle(texts=("Same  text", "same text")), 1), {}) is LeftOut.SAME_TEXT
-    assert judge(replace(voted(battle(), 1), continued=True), {}) is LeftOut.CONTINUED
     assert judge(voted(battle(texts=("ask <@1>", "ask <@22>")), 1), {}) is LeftOut.SAME_TEXT
 
 
@@ -85,6 +94,49 @@ def test_a_row_names_no_person_and_no_id() -> None:
         {"role": "assistant", "content": "I did"},
         {"role": "user", "content": "Member 2: in #someone or @&someone?"},
     ]
+
+
+def test_names_in_texts_are_those_of_members_and_the_bot_keeps_its_own() -> None:
+    log = talk(
+        said("I am Ann", name="Ann"),
+        bot_said("Hello Ann, I am Twofold"),
+        said("and I? bob?", by=2, name="Bob"),
+    )
+    of = battle(texts=("Twofold greets BOB", "Ann's *Bob*"), conversation=log)
+    row = dpo(judge(voted(of, 1), {}), NAMES)
+    assert [message["content"] for message in row["prompt"]] == [
+        "Member 1: I am Member 1",
+        "Hello Member 1, I am Twofold",
+        "Member 2: and I? Member 2?",
+    ]
+    assert row["chosen"][0]["content"] == "Twofold greets Member 2"
+    assert row["rejected"][0]["content"] == "Member 1's *Member 2*"
+
+
+@pytest.mark.parametrize(
+    ("text", "leaves_as"),
+    [
+        ("Ann Lee and Ann", "Member 2 and Member 1"),
+        ("Annie, Joann, Ann1, Ann_e", "Annie, Joann, Ann1, Member 1_e"),
+        ("_Ann_ (ANN)", "_Member 1_ (Member 1)"),
+        ("x <3 | y x 3 y", "Member 3 | y Member 3 y"),
+        ("someone, X, Twofold 2", "someone, X, Member 5"),
+        ("Ann 2", "Member 6"),
+        ("Ann Twofold", "Member 1 Twofold"),
+    ],
+)
+def test_whole_names_are_found_the_longest_first(text: str, leaves_as: str) -> None:
+    people = ("Ann", "Ann Lee", "x <3", "X", "Twofold", "Ann")
+    turns = [said("hi", by=number, name=name) for number, name in enumerate(people, start=1)]
+    log = talk(*turns, said("<message omitted>", by=NOBODY, name="someone"))
+    assert Anonymity(log).of(text) == leaves_as
+
+
+def test_texts_that_differ_by_a_members_name_alone_are_the_same() -> None:
+    log = talk(said("I am Ann", name="Ann"), said("Lee", name="Ann Lee"))
+    assert judge(voted(battle(texts=("Hi Ann", "Hi Ann Lee"), conversation=log), 1), {}) is (
+        LeftOut.SAME_TEXT
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -80,6 +82,17 @@ async def test_a_member_is_erased_while_the_bot_runs(home: Path) -> None:
     async with alone(database_url(home / "twofold.db")):
         done = await asyncio.to_thread(twofold, home, "erase", "--member", str(AUTHOR), "--yes")
     assert "Twofold is running" in done.stdout
+    assert SECRET.encode() not in kept(home)
+
+
+def test_the_operator_is_told_of_a_reader_who_keeps_what_was_erased(home: Path) -> None:
+    with closing(sqlite3.connect(home / "twofold.db")) as reader:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM battles").fetchall() == [(1,)]
+        first = twofold(home, "erase", "--member", str(AUTHOR), "--yes")
+    assert "still in its log" in first.stdout
+    second = twofold(home, "erase", "--member", str(AUTHOR), "--yes")
+    assert "still in its log" not in second.stdout
     assert SECRET.encode() not in kept(home)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TIE, BAD = Outcome.TIE, Outcome.BOTH_BAD
-NONE, EVALUATE, TRAIN, _ = Consent
+NONE, EVALUATE, TRAIN, PUBLISH = Consent
 VOTERS = tuple(2**60 + number for number in range(100, 104))
 
 
@@ -69,7 +69,7 @@ async def home(tmp_path: Path) -> Path:
         await t.agree(AUTHOR, *VOTERS)
         spoken = talk(
             said("what is <@123456789012345678>?", by=AUTHOR, name="Alice"),
-            bot_said("a member"),
+            bot_said("a member named Alice", message=1),
             said("question \ud83d", by=AUTHOR, name="Alice"),
         )
         await fought(t, 0, 0, 1, conversation=spoken)
@@ -112,6 +112,7 @@ async def test_datasets_loads_it(home: Path) -> None:
     await export(home)
     loaded = datasets.load_dataset(str(home / "out"), cache_dir=str(home / "cache"))
     (row,) = loaded["train"]
+    assert row["prompt"][-2]["content"] == "a member named Member 1"
     assert row["prompt"][-1] == {"role": "user", "content": "question ?"}
     assert [m["role"] for m in row["chosen"] + row["rejected"]] == ["assistant", "assistant"]
     assert row["chosen"] != row["rejected"]
@@ -138,10 +139,11 @@ async def test_the_same_database_gives_the_same_bytes(home: Path) -> None:
 
 
 async def test_training_is_off_until_the_operator_turns_it_on(home: Path) -> None:
-    refused = twofold(home, "export", "--out", str(home / "out"))
-    assert refused.returncode == 1
-    assert "Exports for training are off" in refused.stderr
-    assert "without Discord's express permission" in refused.stderr
+    for purpose in ("train", "publish"):
+        refused = twofold(home, "export", "--purpose", purpose, "--out", str(home / "out"))
+        assert refused.returncode == 1
+        assert "Exports for training and publishing are off" in refused.stderr
+        assert "without Discord's express permission" in refused.stderr
     assert not (home / "out").exists()
     assert twofold(home, "export", "--purpose", "evaluate", "--out", str(home / "out")).stderr == ""
 
@@ -159,6 +161,20 @@ async def test_a_row_follows_the_consent_of_who_speaks_in_it(home: Path) -> None
         assert (training["rows"], evaluating["rows"]) == (trains, evaluates)
         assert (len(rows(home)), len(rows(home, "evaluated"))) == (trains, evaluates)
         assert (training["left_out"]["no_consent"] > 0) is (trains == 0)
+
+
+async def test_publishing_takes_the_word_of_everybody_and_of_the_server(home: Path) -> None:
+    for member in (AUTHOR, *VOTERS):
+        await said_now(home, member, PUBLISH)
+    assert (await export(home, purpose=PUBLISH))["rows"] == 0
+    async with Database.open(database_url(home / "twofold.db")) as store:
+        await store.guilds.update(GUILD, "consent_cap", "publish", by=1, at=NOON)
+    arguments = ("export", "--purpose", "publish", "--out", str(home / "out"))
+    done = twofold(home, *arguments, TWOFOLD_TRAINING_EXPORT="true")
+    assert "→ 1 rows" in done.stdout
+    assert "without Discord's express permission" in done.stderr
+    await said_now(home, AUTHOR, TRAIN)
+    assert (await export(home, purpose=PUBLISH))["rows"] == 0
 
 
 async def test_the_votes_of_who_did_not_agree_do_not_count(home: Path) -> None:
@@ -188,6 +204,8 @@ async def test_an_admin_may_keep_a_server_out(home: Path) -> None:
         ("UPDATE battles SET edited_at = created_at WHERE id = 1", "prompt_edited"),
         (f"UPDATE members SET consent = 'none' WHERE member_id = {AUTHOR}", "no_consent"),
         ("DELETE FROM votes WHERE battle_id = 1", "votes_withdrawn"),
+        ("UPDATE votes SET blind = 0 WHERE battle_id = 1", "no_blind_vote"),
+        ("INSERT INTO turns (battle_id, author_id) VALUES (1, 77)", "no_consent"),
         ("UPDATE votes SET voter_id = -id WHERE battle_id = 1", "no_vote_of_who_agreed"),
         (
             "UPDATE votes SET outcome = 'tie', winner_answer_id = NULL WHERE battle_id = 1",
@@ -239,6 +257,16 @@ async def test_unlinkable_exports_have_nothing_in_common_but_texts(home: Path) -
     assert manifest["gone"] == {"prompt_edited": 1}
 
 
+async def test_the_leaderboard_counts_battles_that_have_closed(home: Path) -> None:
+    empty = twofold(home, "leaderboard")
+    assert empty.stdout == "No vote is counted yet: blind ones are once their battle closes.\n"
+    sql(home, "UPDATE battles SET state = 'closed' WHERE id = 1")
+    sql(home, "UPDATE votes SET blind = 0 WHERE winner_answer_id = 2")
+    told = twofold(home, "leaderboard").stdout
+    assert re.search("base +base +2 +0 +0 +0 +100%", told)
+    assert "given after the reveal and not counted: 1" in told
+
+
 async def test_integrity_is_told_by_hash_and_only_of_who_agreed(home: Path) -> None:
     await said_now(home, VOTERS[0], NONE)
     told = json.loads(twofold(home, "integrity", "--json").stdout)
@@ -248,7 +276,7 @@ async def test_integrity_is_told_by_hash_and_only_of_who_agreed(home: Path) -> N
     assert told[0]["mirrors"] == {"share": None, "n": 0}
     table = twofold(home, "integrity").stdout
     assert told[0]["voter"] in table
-    assert "hasty: votes sooner than both answers can be skimmed" in table
+    assert "hasty: votes on new answers sooner than both can be skimmed" in table
     assert not re.search("[0-9]{17}", json.dumps(told) + table)
 
 
@@ -259,7 +287,26 @@ async def test_a_hurried_voter_weighs_less(tmp_path: Path) -> None:
             battle = await t.battle(tokens=(200, 200))
             await t.vote(battle, VOTERS[number % 2], number // 2 % 2, after=1 + 90 * (number % 2))
     await export(tmp_path)
-    assert [row["weight"] for row in rows(tmp_path)] == [0.6, 1.0] * 10
+    assert [row["weight"] for row in rows(tmp_path)] == [1.0, 0.6] * 10
+
+
+async def test_only_the_longest_of_answers_that_went_on_has_a_row(tmp_path: Path) -> None:
+    """Where it has none, as nobody who voted on it agreed, the shorter one has."""
+    async with town(tmp_path) as t:
+        await t.agree(AUTHOR, *VOTERS)
+        short = await t.battle("one", "two")
+        long = await t.battle("one, more", "two, more", parent=short)
+        longest = await t.battle("one, more and more", "two, more and more", parent=long)
+        for battle, voter in ((short, VOTERS[0]), (long, VOTERS[1]), (longest, 7)):
+            await t.vote(battle, voter, 0)
+    for agreed, chosen, continued in ((None, "one, more", 1), (7, "one, more and more", 2)):
+        if agreed:
+            await said_now(tmp_path, agreed, TRAIN)
+        manifest = await export(tmp_path)
+        (row,) = rows(tmp_path)
+        assert row["chosen"][0]["content"] == chosen
+        assert manifest["left_out"]["continued"] == continued
+    assert len(manifest["gone"]["continued"]) == 1
 
 
 async def test_a_backup_with_its_key_gives_the_same_hashes(home: Path) -> None:
@@ -275,7 +322,10 @@ async def test_a_backup_with_its_key_gives_the_same_hashes(home: Path) -> None:
     ("arguments", "says"),
     [
         (["--format", "parquet", "--out", "x"], "There is no format parquet. Choose one of: dpo"),
-        (["--purpose", "fun", "--out", "x"], "no purpose fun. Choose one of: train, evaluate"),
+        (
+            ["--purpose", "fun", "--out", "x"],
+            "no purpose fun. Choose one of: train, evaluate, publish",
+        ),
         (["--purpose", "evaluate", "--out", "/dev/null/x"], "cannot be written"),
     ],
 )

@@ -61,13 +61,22 @@ def test_a_guild_caps_what_its_members_said_and_asks_for_training_at_most_by_its
 
 
 def test_one_speaker_who_did_not_agree_keeps_the_battle_in() -> None:
-    words = talk(said("mine", by=BOB), bot_said("ours"), said("and mine", by=3))
+    words = talk(said("mine", by=BOB), bot_said("ours", message=9), said("and mine", by=3))
     inside = replace(case(), battle=battle(conversation=words))
     assert admit(inside, TRAIN) is LeftOut.NO_CONSENT
     assert admit(replace(inside, said={**inside.said, 3: (TRAIN, None)}), TRAIN) != inside
     only_for_statistics = replace(inside, said={**inside.said, 3: (EVALUATE, None)})
     assert admit(only_for_statistics, TRAIN) is LeftOut.NO_CONSENT
     assert isinstance(admit(only_for_statistics, EVALUATE), VotedBattle)
+
+
+def test_those_whom_the_bot_had_answered_speak_in_its_turns() -> None:
+    words = talk(bot_said("Carol is ill", message=9), said("who is?", by=BOB))
+    inside = case(battle=battle(conversation=words), speakers=frozenset({BOB, 3}))
+    assert admit(inside, TRAIN) is LeftOut.NO_CONSENT
+    assert admit(replace(inside, said={**inside.said, 3: (TRAIN, None)}), TRAIN) != inside
+    unknown = talk(bot_said("Carol is ill"), said("who is?", by=BOB))
+    assert admit(case(battle=battle(conversation=unknown)), TRAIN) is LeftOut.NO_CONSENT
 
 
 def test_a_placeholder_is_nobodys_words_and_needs_no_consent() -> None:
@@ -102,7 +111,8 @@ def test_texts_that_are_not_what_was_answered_stay(changes: dict, reason: LeftOu
 def test_training_needs_the_operators_word_and_statistics_do_not() -> None:
     require_permission(EVALUATE, training_export=False)
     require_permission(TRAIN, training_export=True)
-    with pytest.raises(ConfigError, match="express permission") as refused:
-        require_permission(TRAIN, training_export=False)
+    for scope in (TRAIN, PUBLISH):
+        with pytest.raises(ConfigError, match="express permission") as refused:
+            require_permission(scope, training_export=False)
     assert "TWOFOLD_TRAINING_EXPORT=true" in refused.value.user_message
     assert "--purpose evaluate" in refused.value.user_message

@@ -79,6 +79,13 @@ def test_haste_costs_half_at_most_and_what_is_not_timed_nothing() -> None:
     assert integrity([replace(SEEN, seconds=None)]).hasty == Counted(0, 0)
 
 
+def test_only_live_votes_are_timed() -> None:
+    """A mirror was read before, and a control is not asked in earnest."""
+    fast = [replace(SEEN, seconds=1, purpose=p) for p in (Purpose.MIRROR, Purpose.CONTROL)]
+    assert integrity(fast * 20).hasty == Counted(0, 0)
+    assert integrity([*fast, replace(SEEN, seconds=1)]).hasty == Counted(1, 1)
+
+
 def test_agreement_is_with_others_on_live_battles() -> None:
     shared = replace(TIE, others=4, agreeing=1)
     alone, control = TIE, replace(shared, purpose=Purpose.CONTROL)

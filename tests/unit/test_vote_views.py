@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.answers import TRUNCATED
 from bot.voting import OwnView, as_seen
+from cogs import _views
 from cogs._render import votes as vote_views
 from storage.records import BattleState, Kind, Outcome, Purpose, Side, Wiped
 from tests.unit.records import NOON, battle, vote
@@ -61,12 +63,12 @@ def test_who_saw_the_sides_swapped_is_told_as_they_saw_them() -> None:
     assert "You chose **B**." in text(told)
     assert "**B** was the base model" in text(told)
     assert "You guessed **B**: right." in text(told)
-    assert buttons(told)["Fix it"] == "twofold:1:fix:1:a"
+    assert buttons(told)["Fix it"] == "twofold:1:fix:1:b:ba"
     question = vote_views.page(replace(own(battle(), swapped=True), told=False))
     assert buttons(question) == {
-        "A": "twofold:1:guess:1:b",
-        "B": "twofold:1:guess:1:a",
-        "Not sure": "twofold:1:guess:1:unsure",
+        "A": "twofold:1:guess:1:a:ba",
+        "B": "twofold:1:guess:1:b:ba",
+        "Not sure": "twofold:1:guess:1:unsure:ba",
     }
 
 
@@ -79,3 +81,35 @@ def test_a_closed_battle_whose_texts_are_gone_still_tells_who_was_who(said: Vote
     assert vote_views.CLOSED in text(told)
     assert f"**{Side.A.upper()}** was the base model" in text(told)
     assert buttons(told) == {}
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_every_button_that_follows_a_ballot_says_how_its_sides_lie(*, swapped: bool) -> None:
+    cut = tuple(replace(a, tags=(TRUNCATED,)) for a in battle().answers)
+    seen = own(replace(battle(), answers=cut), swapped=swapped)
+    pages = (replace(seen, told=False), seen)
+    views = [*map(vote_views.page, pages), vote_views.reasons(seen)]
+    ids = [custom_id for view in views for custom_id in buttons(view).values()]
+    assert len(ids) == 15
+    known = [_views.meant(custom_id) for custom_id in ids]
+    assert {each.swapped for each in known} == {swapped}
+    assert {each.action for each in known} == _views.ORIENTED - {"rate"}
+    assert all(_views.id_of(*each[:3], swapped=each.swapped) in ids for each in known)
+    assert max(map(len, ids)) <= 40
+
+
+@pytest.mark.parametrize(
+    "custom_id",
+    [
+        "twofold:1:guess:1:a",
+        "twofold:1:undo:1",
+        "twofold:1:rate:1:a",
+        "twofold:1:rate:1:ab",
+        "twofold:1:look:1:a:ab",
+        "twofold:1:look:1:ab:ab",
+        "twofold:1:vote:1:a:ba",
+        "twofold:1:guess:1:a:bb",
+    ],
+)
+def test_an_id_with_too_little_or_too_much_about_sides_is_strange(custom_id: str) -> None:
+    assert _views.meant(custom_id) is None

@@ -51,6 +51,7 @@ class Town:
         guild: int | None = GUILD,
         purpose: Purpose = Purpose.LIVE,
         mirrored: Battle | None = None,
+        parent: Battle | None = None,
         tokens: tuple[int, int] = (20, 20),
     ) -> Battle:
         """An open battle. Its first answer is the base model's, on A but where flipped."""
@@ -63,6 +64,7 @@ class Town:
             conversation=conversation or talk(said(f"question {number}", by=author, name="Alice")),
             purpose=purpose,
             mirror_of_id=mirrored and mirrored.id,
+            parent_id=parent and parent.id,
             at=NOON,
         )
         sides = sorted(Side, reverse=self._flipped != (mirrored is not None))

@@ -38,7 +38,8 @@ QUESTION = re.compile(r"Which one is the base model[^?]*\?")
 SNOWFLAKE = re.compile(r"\d{15,}")
 BATTLE = re.compile(r"(twofold:1:[a-z]+:|#|battle-)\d{1,14}")
 
-STORED = re.compile(r"(twofold:1:(?:guess|read):<battle>:)([ab])\b")
+# How a rater's sides lie to those in the channel, which were drawn by a coin of their own.
+LIE = re.compile(r"(twofold:1:[a-z]+:<battle>(?::[a-z_]+)?):(?:ab|ba)\b")
 
 SWAPPED = "SELECT swapped FROM sightings WHERE battle_id = ? AND member_id = ?"
 SIDES = "SELECT side, kind, shown FROM answers WHERE battle_id = ? ORDER BY side"
@@ -56,7 +57,7 @@ class Watched:
 
     `base` is the side on which the voter saw the base model, None where the same model had
     both; `swapped` whether that is not the side that is stored. `reveal` is what the voter
-    read after a guess.
+    read after a guess, if there was one.
     """
 
     battle: int
@@ -131,14 +132,17 @@ class Watch:
         return await self._in_public(start, lambda: next(iter(asked.public), None))
 
     async def rated(self, voter: Person) -> Watched | None:
-        """Rate what is dealt to a voter in private; None where there is nothing more."""
+        """Rate what is dealt to a voter in private; None where there is nothing more.
+
+        Without a guess: who was told the sides of a battle knows those of its mirror.
+        """
         start = self._now()
         dealt = await voter.slash(self.at.channel, "rate")
         message = await _answer(dealt)
         if not buttons(message):
             return None
         await self._read(message, voter)
-        return await self._voted(start, message, voter)
+        return await self._voted(start, message, voter, guess=False)
 
     async def failed(self) -> tuple[str, ...]:
         """Ask for what comes to nothing; what was sent of that."""
@@ -168,7 +172,9 @@ class Watch:
             if button["label"].startswith("Full text"):
                 await _answer(await voter.press(message, button["label"]))
 
-    async def _voted(self, start: tuple[int, int], ballot: Message, voter: Person) -> Watched:
+    async def _voted(
+        self, start: tuple[int, int], ballot: Message, voter: Person, *, guess: bool = True
+    ) -> Watched:
         battle = battle_of(ballot)
         asking = await _answer(await voter.press(ballot, "A is better"))
         await self.quiet()
@@ -181,14 +187,14 @@ class Watch:
             for side, kind, shown in rows(SIDES, battle)
         ]
         bases = [side for side, kind, _ in sides if kind == "base"]
-        revealed = await _answer(await voter.press(asking, "A"))
+        revealed = (await _answer(await voter.press(asking, "A"))).text if guess else ""
         return Watched(
             battle=battle or 0,
             purpose=rows("SELECT purpose FROM battles WHERE id = ?", battle)[0][0],
             base=bases[0] if len(bases) == 1 else None,
             swapped=swapped,
-            sent=tuple(_as_seen(line) if swapped else line for line in written(sent, sides)),
-            reveal=BATTLE.sub(r"\1<battle>", revealed.text),
+            sent=written(sent, sides),
+            reveal=BATTLE.sub(r"\1<battle>", revealed),
         )
 
     async def quiet(self) -> None:
@@ -220,7 +226,7 @@ def written(
     for item in sent:
         line = _line(item, texts)
         line = SNOWFLAKE.sub(lambda m: ids.setdefault(m[0], f"<id {len(ids)}>"), line)
-        line = BATTLE.sub(r"\1<battle>", line)
+        line = LIE.sub(r"\1", BATTLE.sub(r"\1<battle>", line))
         if line and line not in lines[-1:]:
             lines.append(line)
     return tuple(lines)
@@ -302,11 +308,6 @@ def buttons_in_body(body: Json) -> list[Json]:
 
 def _other(side: str) -> str:
     return "b" if side == "a" else "a"
-
-
-def _as_seen(line: str) -> str:
-    """Name the side as the voter sees it: ids of what comes after the buttons are as stored."""
-    return STORED.sub(lambda found: found[1] + _other(found[2]), line)
 
 
 def _turned(text: str) -> str:

@@ -65,13 +65,18 @@ class Round:
         return sorted(wait for wait in found if wait is not None)
 
     @property
+    def told(self) -> list[float]:
+        """From sending a press to telling the voter that it is stored, shortest first."""
+        return sorted(p.confirmed_at - p.sent_at for p in self.presses if p.confirmed)
+
+    @property
     def late(self) -> int:
         """Presses that were not acknowledged within the time that Discord gives."""
         waits = (press.acknowledged_after for press in self.presses if not press.cut_off)
         return sum(wait is None or wait > ACK_SECONDS for wait in waits)
 
     @property
-    def refused(self) -> list[str]:
+    def untold(self) -> list[str]:
         """What those read who were answered, but not told that their vote is stored."""
         answered = (p for p in self.presses if p.acknowledged_after is not None)
         return [p.interaction.text for p in answered if not p.confirmed and not p.cut_off]
@@ -201,7 +206,7 @@ class Crowd:
         await asyncio.sleep(start + until - time.monotonic())
 
     async def _settled(self) -> None:
-        while any(press.pending for press in self.ledger.presses):
+        while any(press.pending for press in self.ledger.presses):  # noqa: ASYNC110 - no one tells
             await asyncio.sleep(0.05)
 
     @asynccontextmanager

@@ -13,28 +13,32 @@ from .components import TEXT_DISPLAY, containers, walk
 from .interactions import ACK_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from .interactions import Interaction
     from .program import Program
     from .world import Message
 
-CONFIRM_SECONDS = 15.0
+CONFIRM_SECONDS = 60.0
 """For a press that was acknowledged by a "thinking"."""
 PARTS = ("a", "b", "tie", "both_bad")
-CAST = re.compile(r"twofold:1:(?:vote|rate):(?P<battle>[0-9]+):(?P<part>a|b|tie|both_bad)")
+CAST = re.compile(
+    r"twofold:1:(?:vote|rate):(?P<battle>[0-9]+):(?P<part>a|b|tie|both_bad)(?::ab|:ba)?"
+)
 TOLD = re.compile(r"\*\*(A|B|tie|both bad)\*\*", re.IGNORECASE)
 
 STANDING = """
-SELECT v.battle_id, v.voter_id, v.outcome, a.shown FROM votes v
-LEFT JOIN answers a ON a.id = v.winner_answer_id AND a.battle_id = v.battle_id
+WITH last AS (SELECT max(id) AS id FROM vote_events GROUP BY battle_id, voter_id),
+said AS (
+    SELECT 'vote' AS what, battle_id, voter_id, outcome, winner_answer_id FROM votes
+    UNION ALL
+    SELECT 'event', battle_id, voter_id, outcome, winner_answer_id FROM vote_events
+    WHERE id IN (SELECT id FROM last) AND event != 'withdraw'
+)
+SELECT said.what, said.battle_id, said.voter_id, said.outcome, answers.shown
+FROM said LEFT JOIN answers ON answers.id = said.winner_answer_id
 """
-LAST_EVENTS = """
-SELECT e.battle_id, e.voter_id, e.outcome, a.shown FROM vote_events e
-LEFT JOIN answers a ON a.id = e.winner_answer_id AND a.battle_id = e.battle_id
-WHERE e.id IN (SELECT max(id) FROM vote_events GROUP BY battle_id, voter_id)
-AND e.event != 'withdraw'
-"""
+"""The votes and what the log says of them, as of one moment."""
 
 Ballot = tuple[int, int]
 """A battle's id and a voter's."""
@@ -145,8 +149,8 @@ class Ledger:
         """
         found = [f"the file: {row}" for row in program.rows("PRAGMA integrity_check")[0]]
         found.remove("the file: ok")
-        standing = dict(self._choices(program, STANDING))
-        if standing != dict(self._choices(program, LAST_EVENTS)):
+        standing, logged = self._choices(program)
+        if standing != logged:
             found.append("the events do not add up to the votes")
         by_ballot: dict[Ballot, list[Press]] = defaultdict(list)
         for press in self.presses:
@@ -158,12 +162,15 @@ class Ledger:
                 found.append(f"battle {ballot[0]}, voter {ballot[1]}: {told}")
         return found + [f"{ballot}: a vote that nobody cast" for ballot in standing]
 
-    def _choices(self, program: Program, query: str) -> Iterator[tuple[Ballot, str | None]]:
-        """What stands in the battles that are noted, as the side whose text won."""
-        for battle, voter, outcome, shown in program.rows(query):
+    def _choices(self, program: Program) -> tuple[dict[Ballot, str | None], ...]:
+        """What stands in the battles that are noted, as the side whose text won; by the log too."""
+        found: dict[str, dict[Ballot, str | None]] = {"vote": {}, "event": {}}
+        for what, battle, voter, outcome, shown in program.rows(STANDING):
             if battle in self.texts:
                 sides = [side for side, text in self.texts[battle].items() if text == shown]
-                yield (battle, voter), (sides or [None])[0] if outcome == "win" else outcome
+                choice = (sides or [None])[0] if outcome == "win" else outcome
+                found[what][battle, voter] = choice
+        return found["vote"], found["event"]
 
 
 def possible(presses: Iterable[Press]) -> set[str | None]:

@@ -24,7 +24,7 @@ async def test_what_was_acknowledged_is_on_the_disk_after_a_kill(tmp_path: Path)
         async with program:
             played = await crowd.play(seconds=4.0)
         assert played.flaws == []
-        assert played.refused == []
+        assert played.untold == []
         assert played.late == 0
         assert played.answered > 0
         assert len({press.ballot for press in played.presses if press.confirmed}) == 60

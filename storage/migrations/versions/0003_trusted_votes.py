@@ -1,6 +1,7 @@
 """What a vote was given under, what was added to it, and whose words a battle holds."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,6 +41,7 @@ def _battles() -> None:
     op.add_column("battles", sa.Column("edited_at", MOMENT))
     wipings = sa.CheckConstraint(WIPINGS, name=op.f("ck_battles_wiped_because"))
     op.add_column("battles", sa.Column("wiped_because", sa.Text(), wipings))
+    op.add_column("battles", sa.Column("texts_since", MOMENT))
     index = op.f("ix_battles_state_revealed_at")
     op.create_index(index, "battles", ["state", "revealed_at"])
 
@@ -70,18 +72,28 @@ def _turns() -> None:
     )
     for name in ("battle_id", "author_id", "message_id"):
         op.create_index(op.f(f"ix_turns_{name}"), "turns", [name])
-    battles = op.get_bind().execute(sa.text("SELECT id, conversation FROM battles"))
-    rows = [
-        {
-            "battle_id": battle,
-            "author_id": int(turn["author_id"]),
-            "message_id": turn["message_id"] and int(turn["message_id"]),
-        }
-        for battle, said in battles
-        for turn in (json.loads(said) if isinstance(said, str) else said)["turns"]
-        if not turn["is_bot"] and turn["author_id"] != "0"
-    ]
-    op.bulk_insert(turns, rows)
+    op.bulk_insert(turns, list(_words()))
+
+
+def _words() -> Iterator[dict[str, int | None]]:
+    """Whose words each battle holds, in what people said and in what the bot had answered."""
+    battles = "SELECT id, shown_message_id, conversation FROM battles ORDER BY id"
+    shown: dict[int, list[tuple[int, int | None]]] = {}
+    for battle, message, stored in op.get_bind().execute(sa.text(battles)):
+        conversation = json.loads(stored) if isinstance(stored, str) else stored
+        words: list[tuple[int, int | None]] = []
+        answered: list[tuple[int, int | None]] = []
+        for turn in conversation["turns"]:
+            where = turn["message_id"] and int(turn["message_id"])
+            if turn["is_bot"]:
+                answered += shown.get(where, ())
+            elif turn["author_id"] != "0":
+                words.append((int(turn["author_id"]), where))
+        words += dict.fromkeys(pair for pair in answered if pair not in words)
+        if message is not None:
+            shown[message] = words
+        for author, where in words:
+            yield {"battle_id": battle, "author_id": author, "message_id": where}
 
 
 def _remarks() -> None:
