@@ -43,6 +43,12 @@ class Town:
         """How to mention the bot."""
         return f"<@{self.env.bot.user.id}>"
 
+    async def wait(self, *, hours: int) -> None:
+        """Let hours go by, in each of which the bot sweeps sixty times."""
+        usual, self.env.settle_timeout = self.env.settle_timeout, 30.0
+        await self.env.advance_time(hours * 3600)
+        self.env.settle_timeout = usual
+
     def ballot(self, channel: simcord.ChannelHandle | None = None) -> discord.Message:
         """The newest message of the bot."""
         return self.mine(channel)[-1]
@@ -65,7 +71,7 @@ def texts(message: discord.Message | simcord.ResponseMessage) -> str:
 @asynccontextmanager
 async def _simulation(client: TwofoldClient) -> AsyncIterator[simcord.Env]:
     """Like `simcord.run`, but fit for fixtures, which end in another context than they began."""
-    env = simcord.Env(client, settle_timeout=30)  # hours of sweeps, a minute each, take some
+    env = simcord.Env(client)
     await env.start()
     try:
         yield env

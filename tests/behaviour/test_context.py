@@ -99,7 +99,7 @@ async def test_a_thread_goes_on_from_the_message_it_was_started_from(town: Town,
     await town.bob.send(town.hall, "this is about something else")
     thread = await thread_from(town, start)
     await town.bob.send(thread, "on friday")
-    await town.env.advance_time(7200)
+    await town.wait(hours=2)
     memory()
     prompt = await town.alice.send(thread, f"{town.me} which day was that?")
     assert await said(town, prompt) == [

@@ -191,7 +191,7 @@ async def test_a_prompt_deleted_while_it_is_answered_again_cancels_that(
 async def test_the_buttons_work_after_a_restart_and_when_an_hour_has_passed(town: Town) -> None:
     await asked(town)
     await dots(town.alice, town)
-    await town.env.advance_time(3600)
+    await town.wait(hours=1)
     assert "shown in full" in texts(await dots(town.alice, town))
     await town.env.restart_bot(TwofoldClient(town.services))
     assert "shown in full" in texts(await dots(town.alice, town))

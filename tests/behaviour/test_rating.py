@@ -158,6 +158,35 @@ async def test_a_prompt_that_is_cut_leads_to_the_whole(open_town: OpenTown) -> N
         assert utf16_length(shown) <= 4000
 
 
+async def test_who_has_both_ballots_is_told_by_each_as_it_shows_the_sides(town: Town) -> None:
+    ways = set()
+    for number in range(10):
+        battle = await asked(town, f"message {number}")
+        alone, public = await rate(town.bob, town), town.ballot()
+        (base,) = [a.shown for a in battle.answers if a.kind is Kind.BASE]
+        mine = await town.bob.click(alone, label="A is better")
+        ours = await town.bob.click(public, label="B is better")
+        for ballot, question in ((public, ours.response), (alone, mine.response.message)):
+            told = await town.bob.click(question, label="Not sure")
+            assert f"**{'AB'[boxes(ballot).index(base)]}** was the base model" in texts(
+                told.response
+            )
+        ways.add(boxes(alone) == boxes(public))
+    assert ways == {True, False}
+
+
+async def test_an_old_ballot_with_other_sides_stores_nothing(town: Town) -> None:
+    battle = await asked(town)
+    old = await rate(town.bob, town)
+    sides = town.services.store.sightings
+    swapped = (await sides.get(battle.id, town.bob.id)).swapped
+    await town.services.mydata.erase(town.bob.id)
+    await sides.shown(battle.id, town.bob.id, swapped=not swapped, at=battle.created_at)
+    refused = await town.bob.click(old, label="A is better")
+    assert "This ballot is an old one. Type /rate for a new one." in texts(refused.response)
+    assert not await town.services.store.votes.for_battle(battle.id)
+
+
 async def test_a_vote_can_be_changed_and_taken_back_in_its_place(town: Town) -> None:
     battle = await asked(town)
     shown = await rate(town.bob, town)
@@ -311,6 +340,7 @@ async def test_a_mirror_shows_what_was_preferred_on_the_other_sides(
     assert (closed.state, closed.closed_because) == (BattleState.CLOSED, Closing.VOTES)
     assert closed.revealed_at is not None
     await town.services.closing.close(original.id, Closing.TIME)
+    await town.services.store.battles.close(original.id, because=Closing.TIME, at=clock.now)
     wins = {s.contender: s.wins for s in await town.services.store.votes.standings(town.guild.id)}
     assert sum(wins.values()) == 1
 
