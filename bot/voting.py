@@ -34,6 +34,7 @@ _UNKNOWN = "This ballot is not known here. Vote on a newer one."
 _OLD = "This ballot is an old one. Type /rate for a new one."
 _CLOSED = "This battle is closed and takes no votes any more."
 _NO_VOTE = "You have no vote on this battle. Press a button under its answers first."
+_GONE = "This battle is over and its texts are not kept any more, so there is nothing to add."
 _WIPED = "The texts of this battle are not kept any more."
 _STAYS = "This battle is closed, so its votes stay as they are."
 _EMPTY = "There was no text in it, so nothing was stored."
@@ -227,18 +228,26 @@ class VotingService:
         return await self._add(own, voter_id, reason=reason, comment=kept)
 
     async def improve(
-        self, battle_id: int, voter_id: int, side: Side, text: str, *, swapped: bool = False
+        self,
+        battle_id: int,
+        voter_id: int,
+        side: Side,
+        text: str,
+        *,
+        was: str | None = None,
+        swapped: bool = False,
     ) -> OwnView:
         """Store the answer on a side the way a voter would have it.
 
-        Raises NothingWritten where it is empty or as it was, VoteRefused where there is
-        no vote or the texts are gone.
+        `was` is what they were given to improve, if not what is shown. Raises NothingWritten
+        where it is empty or as it was, VoteRefused where there is no vote or the texts are
+        gone.
         """
         own = await self.open_to_remarks(battle_id, voter_id, swapped=swapped)
         answer, text = own.battle.answer(side), text.strip()
         if not text:
             raise NothingWritten(_EMPTY)
-        if text == answer.shown.strip():
+        if text in {answer.shown.strip(), (was or "").strip()}:
             raise NothingWritten(_UNCHANGED)
         kept = await self._fit_to_keep(text, own.battle)
         return await self._add(own, voter_id, edited_answer_id=answer.id, edit=kept)
@@ -289,6 +298,8 @@ class VotingService:
     async def _voted(self, battle_id: int, voter_id: int) -> tuple[Battle, OwnWord]:
         battle = await self._battles.get(battle_id)
         word = await self._votes.word(battle_id, voter_id)
+        if battle is not None and battle.wiped_because is not None and word.vote is None:
+            raise VoteRefused(_GONE)
         if battle is None or word.vote is None:
             raise VoteRefused(_NO_VOTE)
         return battle, word

@@ -27,10 +27,10 @@ TEXT_LIMIT = 4000
 """Characters: what Discord takes in one field, and more than any answer that is shown."""
 
 
-def fix(own: OwnView, side: Side) -> ui.Modal:
-    """The answer on a side, to be written better."""
+def fix(own: OwnView, side: Side, text: str) -> ui.Modal:
+    """The answer on a side, to be written better: its `text`, or what was made of it before."""
     answer = own.battle.answer(side)
-    seen, remark, text, other = side.upper(), own.remark, answer.shown, None
+    seen, remark, other = side.upper(), own.remark, None
     if remark is not None and remark.edit is not None:
         if remark.edited_answer_id == answer.id:
             text = remark.edit

@@ -10,6 +10,8 @@ from discord.ext import commands
 
 from bot import __version__
 from cogs._render import insight as insight_views
+from cogs._render.layout import message
+from cogs._responding import Response, respond
 from cogs.errors import tell
 
 if TYPE_CHECKING:
@@ -27,9 +29,12 @@ class InsightCog(commands.Cog):
     @app_commands.guild_only()
     async def leaderboard(self, interaction: discord.Interaction) -> None:
         """The standings of this guild, for the asker alone."""
-        standings = await self._votes.standings(interaction.guild_id)
-        not_blind = await self._votes.count_not_blind(interaction.guild_id)
-        await tell(interaction, insight_views.leaderboard(standings, not_blind=not_blind))
+        await respond(interaction, self._standings(interaction.guild_id))
+
+    async def _standings(self, guild_id: int | None) -> Response:
+        standings = await self._votes.standings(guild_id)
+        not_blind = await self._votes.count_not_blind(guild_id)
+        return Response(message(insight_views.leaderboard(standings, not_blind=not_blind)))
 
     @app_commands.command(description="What this bot does and what it keeps.")
     async def about(self, interaction: discord.Interaction) -> None:

@@ -10,6 +10,7 @@ import structlog
 from discord.ext import commands
 
 from bot.errors import VoteRefused
+from bot.moderation import moderated, plain
 from bot.voting import NothingWritten
 from cogs import _modals
 from cogs._pressing import take
@@ -170,14 +171,23 @@ class VotingCog(commands.Cog):
     ) -> None:
         member_id = interaction.user.id
         own = await self._voting.open_to_remarks(battle_id, member_id, swapped=swapped)
-        await interaction.response.send_modal(_modals.fix(own, side))
+        await interaction.response.send_modal(_modals.fix(own, side, self._whole(own, side)))
 
     async def _add(self, form: Meant, voter_id: int, text: str) -> OwnView:
         where, swapped = form.battle_id, bool(form.swapped)
         if form.action == "why":
             return await self._voting.comment(where, voter_id, text, swapped=swapped)
         side = Side(form.part or "")
-        return await self._voting.improve(where, voter_id, side, text, swapped=swapped)
+        own = await self._voting.open_to_remarks(where, voter_id, swapped=swapped)
+        was = self._whole(own, side)
+        return await self._voting.improve(where, voter_id, side, text, was=was, swapped=swapped)
+
+    def _whole(self, own: OwnView, side: Side) -> str:
+        """All of an answer, as it is given to a voter to write better."""
+        if (text := plain(own.battle.answer(side))) is None:
+            raise VoteRefused(vote_views.HIDDEN_ANSWER)
+        whole = self._battles.full_text(own.battle, side)
+        return text if moderated(own.battle.answer(side)) else whole
 
     async def _undo(
         self, interaction: discord.Interaction, battle_id: int, *, swapped: bool

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from storage.records import Standing
 
+MOST = 14
+"""Contenders: a line each of at most 64 characters of name, and two of numbers."""
 
 EMPTY = (
     "No battle with votes has closed yet. Press a button under the answers: votes count here "
@@ -23,11 +25,13 @@ BLIND = "No vote is counted yet: counted are those that were given before the re
 
 
 def leaderboard(standings: Sequence[Standing], *, not_blind: int) -> str:
-    """Counts and intervals, in words."""
+    """Counts and intervals, in words; the first ones, where a message does not hold all."""
     if not standings:
         return "\n".join((BLIND if not_blind else EMPTY, *_not_counted(not_blind)))
     ranked = sorted(standings, key=_win_share, reverse=True)
-    lines = ["### Leaderboard", *(_standing(standing) for standing in ranked)]
+    lines = ["### Leaderboard", *(_standing(standing) for standing in ranked[:MOST])]
+    if len(ranked) > MOST:
+        lines.append(f"-# And {count(len(ranked) - MOST, 'contender')} behind these.")
     lines.append("-# A likely range is right 19 times out of 20.")
     return "\n".join((*lines, *_not_counted(not_blind)))
 

@@ -50,6 +50,7 @@ IN_OWN_WORDS = "In my words…"
 STRANGE_BUTTON = "This button is from another version of me and does nothing any more."
 CLOSED = "This battle is closed and takes no votes any more."
 GUESSED_LATE = "It closed before you guessed, so the guess does not count."
+HIDDEN_ANSWER = "This answer is hidden here, so there is nothing to write better."
 STORED = "Your vote is stored. Press another button under the answers to change it."
 STAYS = "The battle is closed, so your vote stays as it is."
 

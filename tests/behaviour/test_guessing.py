@@ -291,3 +291,17 @@ async def test_the_full_texts_are_offered_where_a_message_could_not_hold_them(
         assert full.response.id != reveal.id
         assert f"**{side}** in full" in texts(full.response)
         assert "word-399" in texts(full.response)
+
+
+async def test_what_is_cut_on_the_ballot_is_fixed_whole(open_town: OpenTown) -> None:
+    long = {"base": "scripted:tokens=500", "instruct": "scripted:tokens=480"}
+    async with open_town(**long, max_tokens=1000) as town:
+        battle = await asked(town)
+        reveal = await told(town, town.bob)
+        form = await town.bob.click(reveal, label="Fix it")
+        offered = form.modal["components"][0]["component"]["value"]
+        assert offered == town.services.battles.full_text(battle, Side.A)
+        assert len(offered) > len(battle.answer(Side.A).shown)
+        same = await town.bob.submit_modal(form, {"text": offered})
+        assert "as it was" in texts(same.response)
+        assert await remark(town, battle) is None

@@ -177,3 +177,13 @@ async def test_what_voters_add_is_redacted_too(town: Town) -> None:
     await voting.improve(battle.id, town.bob.id, Side.A, "write to jo@example.org")
     remark = (await voting.own(battle.id, town.bob.id)).remark
     assert (remark.comment, remark.edit) == ("she told me: <EMAIL>", "write to <EMAIL>")
+
+
+async def test_what_is_hidden_cannot_be_written_better(open_town: OpenTown, words: Path) -> None:
+    settings = {"moderator": "words", "moderation_words": words}
+    async with open_town(base=DARN, **settings) as town:
+        unfit, _ = of_base(await asked(town, moderation="hide"))
+        question = await town.bob.click(town.ballot(), label=f"{unfit.side.upper()} is better")
+        reveal = await town.bob.click(question.response, label="Not sure")
+        refused = await town.bob.click(reveal.response, label="Fix it")
+        assert "nothing to write better" in texts(refused.response)
