@@ -9,14 +9,20 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Locator,
+    Page,
+    TimeoutError,  # noqa: A004 - Playwright's own
+    expect,
+    sync_playwright,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 CHROMIUM = (
@@ -33,6 +39,8 @@ FLAGS = [
 ]
 PATIENCE = 60_000
 """Milliseconds until something that should come counts as missing."""
+SOON, ATTEMPTS = 6_000, 10
+"""Milliseconds until something that was done counts as turned away, and how often to do it."""
 
 
 @dataclass
@@ -43,18 +51,22 @@ class Chat:
 
     def say(self, text: str) -> None:
         """Write a message and send it."""
-        self.page.get_by_placeholder("Message #lounge").fill(text)
-        self.page.get_by_role("button", name="Send", exact=True).click()
+
+        def send() -> None:
+            box = self.page.get_by_placeholder("Message #lounge")
+            box.fill(text, timeout=SOON)
+            self.page.get_by_role("button", name="Send", exact=True).click(timeout=SOON)
+
+        self._insist(send, text)
 
     def ballots(self) -> Locator:
         """The `A is better` buttons, one a ballot."""
         return self.page.get_by_role("button", name="A is better")
 
-    def press(self, label: str) -> str:
-        """Press a button of the newest ballot; return what only the voter sees."""
-        self.page.get_by_role("button", name=label, exact=True).last.click()
-        told = self.page.get_by_text("Your vote is stored").last
-        expect(told).to_be_visible(timeout=PATIENCE)
+    def press(self, label: str, *, then: str = "Your vote is stored") -> str:
+        """Press the newest button of that name; return the page with what that brings."""
+        button = self.page.get_by_role("button", name=label, exact=True).last
+        self._insist(lambda: button.click(timeout=SOON), then)
         return self.page.locator("main").inner_text()
 
     def become(self, member: str) -> None:
@@ -62,15 +74,34 @@ class Chat:
         self.page.get_by_label("Viewing as").select_option(label=member)
         expect(self.page.get_by_text("Your vote is stored")).to_have_count(0, timeout=PATIENCE)
 
-    def command(self, name: str) -> None:
-        """Run a slash command, none of whose options are needed."""
-        box = self.page.get_by_placeholder("Message #lounge")
-        box.fill(f"/{name}")
-        self.page.get_by_role("option", name=f"/{name}").first.click()
+    def command(self, name: str, *, then: str) -> None:
+        """Run a slash command, none of whose options are needed, for what it tells."""
+        self._insist(lambda: self._command(name), then)
+
+    def _command(self, name: str) -> None:
         mode = self.page.get_by_role("button", name="Exit command mode")
-        expect(mode).to_be_visible(timeout=PATIENCE)
-        self.page.get_by_role("button", name="Send", exact=True).click()
-        expect(mode).to_be_hidden(timeout=PATIENCE)
+        if mode.is_visible():  # from the attempt before
+            mode.click(timeout=SOON)
+        box = self.page.get_by_placeholder("Message #lounge")
+        box.fill(f"/{name}", timeout=SOON)
+        self.page.get_by_role("option", name=f"/{name}").first.click(timeout=SOON)
+        mode.wait_for(timeout=SOON)
+        self.page.get_by_role("button", name="Send", exact=True).click(timeout=SOON)
+        mode.wait_for(state="hidden", timeout=SOON)
+
+    def _insist(self, act: Callable[[], None], then: str) -> None:
+        """Do it until its words are there.
+
+        What is done in the moment in which the page shows something new is turned away.
+        """
+        told = self.page.get_by_text(then).last
+        for _ in range(ATTEMPTS):
+            with suppress(TimeoutError):
+                act()
+            with suppress(TimeoutError):
+                told.wait_for(timeout=SOON)
+                return
+        raise AssertionError(f"there is no “{then}” on the page")
 
 
 @contextmanager

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from playwright.sync_api import TimeoutError, expect  # noqa: A004 - Playwright's own name
+from playwright.sync_api import expect
 
 from tests.browser.page import PATIENCE, demo, opened
 
@@ -34,7 +33,7 @@ def main() -> None:
             ("mydata show", "stored"),
             ("settings", "Where I answer"),
         ):
-            chat.command(command)
+            chat.command(command, then=words)
             take(chat, command.split()[0], words)
 
 
@@ -47,35 +46,21 @@ def _a_vote(chat: Chat) -> None:
     chat.press("A is better")
     take(chat, "guess", "Which one is the base model")
     take(chat, "consent", "Voting needs none of this")
-    press(chat, "A", then="So far,")
+    chat.press("A", then="So far,")
     take(chat, "reveal", "So far,")
-    press(chat, "Why?", then="One tap will do")
+    chat.press("Why?", then="One tap will do")
     take(chat, "why", "One tap will do")
-    press(chat, "More helpful", then="Why: more helpful")
+    chat.press("More helpful", then="Why: more helpful")
 
 
 def _its_end(chat: Chat) -> None:
     chat.become("alice")
     chat.press("B is better")
-    press(chat, "Not sure", then="You were not sure")
-    press(chat, "⋯", then="Close and reveal: no more votes")
+    chat.press("Not sure", then="You were not sure")
+    chat.press("⋯", then="Close and reveal: no more votes")
     take(chat, "more", "Close and reveal: no more votes")
-    press(chat, "Close and reveal", then="Closed by the one who asked")
+    chat.press("Close and reveal", then="Closed by the one who asked")
     take(chat, "closed", "Closed by the one who asked")
-
-
-def press(chat: Chat, label: str, *, then: str) -> None:
-    """Press the newest button of that name and wait for what it brings.
-
-    A press in the moment when the page shows something new is turned away, and done again.
-    """
-    told = chat.page.get_by_text(then).last
-    for _ in range(5):
-        chat.page.get_by_role("button", name=label, exact=True).last.click()
-        with suppress(TimeoutError):
-            told.wait_for(timeout=5000)
-            return
-    raise AssertionError(f"{label} did nothing")
 
 
 def take(chat: Chat, name: str, words: str) -> None:

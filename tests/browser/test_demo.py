@@ -13,7 +13,6 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.page import CHROMIUM, PATIENCE, demo, opened
-from tests.browser.pictures import press
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,22 +46,18 @@ def test_chat_vote_as_two_members_leaderboard_export(tmp_path: Path, config: Pat
         expect(chat.ballots()).to_have_count(1, timeout=PATIENCE)
         assert "plain-writer" not in chat.page.locator("main").inner_text()
         assert "You chose A." in chat.press("A is better")
-        press(chat, "Help training", then="for statistics and training")
+        chat.press("Help training", then="for statistics and training")
         chat.become("bob")
         assert "plain-writer" not in chat.page.locator("main").inner_text()
         chat.press("A is better")
-        press(chat, "Help training", then="for statistics and training")
-        press(chat, "Not sure", then="was the instruct model: polite-helper")
-        chat.command("leaderboard")
-        empty = chat.page.get_by_text("No battle with votes has closed yet")
-        expect(empty.first).to_be_visible(timeout=PATIENCE)
+        chat.press("Help training", then="for statistics and training")
+        chat.press("Not sure", then="was the instruct model: polite-helper")
+        chat.command("leaderboard", then="No battle with votes has closed yet")
         chat.become("alice")
-        press(chat, "⋯", then="Close and reveal: no more votes")
-        press(chat, "Close and reveal", then="Closed by the one who asked")
+        chat.press("⋯", then="Close and reveal: no more votes")
+        chat.press("Close and reveal", then="Closed by the one who asked")
         expect(chat.ballots()).to_have_count(0, timeout=PATIENCE)
-        chat.command("leaderboard")
-        board = chat.page.get_by_text("A likely range is right")
-        expect(board.first).to_be_visible(timeout=PATIENCE)
+        chat.command("leaderboard", then="A likely range is right")
 
     with closing(sqlite3.connect(tmp_path / "twofold.db")) as database:
         assert database.execute("SELECT count(*) FROM votes").fetchone() == (2,)
@@ -103,9 +98,7 @@ def test_three_dots_and_once_again(tmp_path: Path, config: Path) -> None:
     with demo(tmp_path, config=config) as address, opened(address) as chat:
         chat.say("hello")
         expect(chat.ballots()).to_have_count(1, timeout=PATIENCE)
-        chat.page.get_by_role("button", name="⋯").click()
-        told = chat.page.get_by_text("Both answers are shown in full.")
-        expect(told.last).to_be_visible(timeout=PATIENCE)
+        chat.press("⋯", then="Both answers are shown in full.")
         chat.page.get_by_role("button", name="Again", exact=True).click()
         expect(chat.ballots()).to_have_count(2, timeout=PATIENCE)
 

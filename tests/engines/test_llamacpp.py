@@ -87,17 +87,17 @@ def test_a_file_that_is_no_model_is_told_in_a_sentence(tmp_path):
 
 
 async def test_who_is_alone_goes_to_it_and_all_others_to_the_batch(engine):
-    async def answer(seed):
-        request = CompletionRequest(
-            prompt=PROMPT, sampling=Sampling(max_tokens=8, temperature=0.0), seed=seed
-        )
+    async def answer(seed, *, max_tokens=8):
+        sampling = Sampling(max_tokens=max_tokens, temperature=0.0)
+        request = CompletionRequest(prompt=PROMPT, sampling=sampling, seed=seed)
         chunks = [chunk async for chunk in engine.stream(request)]
         assert "Rome" in text(chunks)
         return chunks[-1].made_by
 
     assert await answer(0) == "llama.cpp"
     assert set(await asyncio.gather(*(answer(n) for n in range(5)))) == {"transformers"}
-    alone = asyncio.create_task(answer(6))
-    await asyncio.sleep(0.02)
+    alone = asyncio.create_task(answer(6, max_tokens=256))
+    while engine._llama.has_room(1):  # noqa: ASYNC110 - it is in another thread
+        await asyncio.sleep(0.001)
     assert [await answer(7), await alone] == ["transformers", "llama.cpp"]
     assert engine.revision.endswith(("bfloat16+gguf", "float32+gguf"))
