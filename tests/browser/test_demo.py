@@ -105,7 +105,8 @@ def test_three_dots_and_once_again(tmp_path: Path, config: Path) -> None:
 
 def test_lockstep_and_waiting_in_line(tmp_path: Path, config: Path) -> None:
     words = "+".join(f"word-{number}" for number in range(40))
-    slow = config.read_text().replace("scripted:delay=0.02", f"scripted:text={words}&delay=0.1")
+    slow = config.read_text().replace("scripted:delay=0.02", f"scripted:text={words}&delay=0.1", 1)
+    slow = slow.replace("scripted:delay=0.02", f"scripted:text=well+{words}&delay=0.1")
     config.write_text(f'showing = "lockstep"\nbattles_at_once = 1\n{slow}')
     with demo(tmp_path, config=config) as address, opened(address) as chat:
         chat.say("first")
