@@ -101,7 +101,7 @@ class LlamaCpp:
             finally:
                 loop.call_soon_threadsafe(events.put_nowait, None)
 
-        self._last = self._thread.submit(run)
+        self._last = running = self._thread.submit(run)
         pieces = 0
         try:
             while (event := await events.get()) is not None:
@@ -110,6 +110,8 @@ class LlamaCpp:
                 choice, usage = event["choices"][0], event.get("usage", {})
                 pieces += 1
                 reason = choice["finish_reason"]
+                if reason:  # whoever asks next shall find it idle
+                    await asyncio.wrap_future(running)
                 yield Piece(
                     text=choice["text"],
                     finish_reason=FinishReason(reason) if reason else None,
