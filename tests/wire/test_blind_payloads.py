@@ -23,7 +23,7 @@ OFTEN = "member_battles_per_minute = 1000\nguild_battles_per_minute = 1000\n"
 # The base model is slow and runs on into somebody else's turn.
 SLOW, QUICK = script("base", 40, delay=0.01, tail="%0Aalice:+and+then"), script("instruct", 40)
 
-
+LINK = "The whole conversation"
 BATTLES = 12
 
 
@@ -98,7 +98,11 @@ async def test_a_private_ballot_reads_the_same_and_so_does_a_mirror(tmp_path: Pa
         found += await watch.many(rated, both_ways)
         assert {watched.purpose for watched in found} == {"live", "mirror"}
         assert {watched.swapped for watched in found} == {True, False}
-        check(at, found)
+        # The first prompt has no conversation before it to link to; that tells no sides.
+        first = [watched for watched in found if LINK not in "".join(watched.sent)]
+        check(at, [watched for watched in found if watched not in first])
+        if first:
+            check(at, first)
 
 
 def _make_old(at: Table) -> None:
