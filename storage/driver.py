@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import aiosqlite
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Iterable
 
 AHEAD = 100
@@ -59,6 +60,13 @@ class Connection(aiosqlite.Connection):
         if self._begun:
             await super().rollback()
             self._begun = False
+
+    def stop(self) -> asyncio.Future[Any] | None:
+        """End the thread; None where it is ending already, as nothing would answer then.
+
+        What is cancelled while it closes is stopped by SQLAlchemy, and then stops itself.
+        """
+        return super().stop() if self._running else None
 
     async def turn(self, work: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
         """Do something in the thread, after what is still to begin."""

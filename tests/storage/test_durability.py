@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from storage.database import Database, database_url
+from storage.driver import connect
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -21,6 +22,7 @@ PRESSES = """
 import asyncio, sys
 from datetime import UTC, datetime
 from storage.database import Database, database_url
+from storage.driver import connect
 from storage.records import Outcome
 
 async def main(path, battle_id, first, count):
@@ -41,6 +43,7 @@ asyncio.run(main(sys.argv[1], *map(int, sys.argv[2:])))
 OPENS = """
 import asyncio, sys
 from storage.database import Database, database_url
+from storage.driver import connect
 
 async def main():
     async with Database.open(database_url(sys.argv[1])) as database:
@@ -110,3 +113,12 @@ async def test_processes_that_start_at_once_make_one_database(path: Path) -> Non
     children = [await start(OPENS, path) for _ in range(4)]
     results = [await child.communicate() for child in children]
     assert [out for out, _ in results] == [b"0003\n"] * 4
+
+
+async def test_a_connection_that_is_stopped_and_closed_at_once_ends(tmp_path: Path) -> None:
+    """SQLAlchemy does both to one whose work is cancelled; the program then ended never."""
+    connection = await connect(str(tmp_path / "votes.db"))
+    closing = asyncio.create_task(connection.close())
+    await asyncio.sleep(0)
+    connection.stop()
+    await asyncio.wait_for(closing, timeout=10)
