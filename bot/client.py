@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -84,6 +85,9 @@ class TwofoldClient(commands.Bot):
         for extension in EXTENSIONS:
             await self.load_extension(extension)
         await self.tree.sync()
+        # What is there by now stays; to go through it again and again held the loop for 0.1 s.
+        gc.collect()
+        gc.freeze()
 
     async def on_message(self, message: discord.Message, /) -> None:
         """There are no prefix commands to look for; the cogs hear messages themselves."""

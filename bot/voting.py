@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bot.eligibility import check_may_vote
 from bot.errors import VoteRefused
-from storage.records import BattleState, Choice, Kind, Outcome, Reason, Side
+from storage.records import BattleState, Choice, Kind, Outcome, Purpose, Reason, Side
 from storage.votes import OwnWord
 
 if TYPE_CHECKING:
@@ -99,13 +99,15 @@ class Cast:
     """A vote on disk: what stands now, whether it replaced an earlier one, and how many stand.
 
     `own` has what was added to it once the voter is told. `unsaid` is whether a reason was
-    given for the earlier one, which went with it.
+    given for the earlier one, which went with it, `enough` whether so many votes may
+    close the battle.
     """
 
     own: OwnView
     changed: bool
     unsaid: bool
     votes: int
+    enough: bool
 
 
 class BattleClosed(VoteRefused):
@@ -174,7 +176,13 @@ class VotingService:
         if cast.told:
             word = replace(await self._votes.word(battle.id, press.voter_id), vote=cast.vote)
         own = _view(battle, word, swapped=press.swapped)
-        return Cast(own=own, changed=cast.changed, unsaid=cast.unsaid, votes=cast.votes)
+        return Cast(
+            own=own,
+            changed=cast.changed,
+            unsaid=cast.unsaid,
+            votes=cast.votes,
+            enough=battle.purpose is Purpose.MIRROR or cast.votes >= settings.closing_votes,
+        )
 
     async def own(self, battle_id: int, voter_id: int, *, swapped: bool = False) -> OwnView:
         """A member's own vote on a battle; raises VoteRefused where there is none."""

@@ -28,8 +28,8 @@ async def take(
 ) -> None:
     """Store a press and tell the one who pressed; what was acknowledged is on disk.
 
-    Others hear of the vote as `on_vote_cast`, with how many stand on the battle now, and
-    as `on_press_answered`, with the interaction.
+    Others hear of the vote as `on_vote_cast`, with how many stand on the battle now, as
+    `on_votes_enough` where that may close it, and as `on_press_answered`, with the interaction.
     """
     user = interaction.user
     press = Press(
@@ -66,4 +66,6 @@ async def take(
         await report(interaction, error)
     if cast is not None:
         interaction.client.dispatch("vote_cast", battle_id, cast.votes)
+        if cast.enough:
+            interaction.client.dispatch("votes_enough", battle_id)
         interaction.client.dispatch("press_answered", interaction)

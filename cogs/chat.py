@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from storage.records import Battle
 
 
+MENDING_PAUSE = 0.1
+"""Seconds between two messages: Discord takes fifty requests a second, and others want some."""
+
+
 class ChatCog(commands.Cog):
     """Turns messages into battles."""
 
@@ -190,6 +194,7 @@ class ChatCog(commands.Cog):
         message = channel.get_partial_message(battle.shown_message_id or 0)
         with suppress(*FAULTS):
             await message.edit(view=view, allowed_mentions=NO_PINGS)
+        await asyncio.sleep(MENDING_PAUSE)
 
 
 async def setup(client: TwofoldClient) -> None:

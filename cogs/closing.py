@@ -92,8 +92,8 @@ class ClosingCog(commands.Cog):
         await self._mended()
 
     @commands.Cog.listener()
-    async def on_vote_cast(self, battle_id: int, _votes: int) -> None:
-        """A vote was stored; it may have been the last that a battle needs."""
+    async def on_votes_enough(self, battle_id: int) -> None:
+        """A vote was stored that may have been the last that a battle needs."""
         if await self._closing.close_due(battle_id):
             await asyncio.wait({self._reveal(battle_id)})
 

@@ -42,9 +42,11 @@ log = structlog.get_logger(__name__)
 
 ASKING_COMMAND = "ask"
 
-BURST = 20
-WINDOW = 2.0
-"""So many members are asked in so many seconds; interactions can be answered for 15 minutes."""
+BURST = 2
+WINDOW = 0.2
+"""So many members are asked in so many seconds."""
+MOST_WAITING = 20
+"""Who waits for that keeps all in memory that came with a press; others are asked at the next."""
 
 
 class PrivacyCog(commands.Cog):
@@ -69,6 +71,7 @@ class PrivacyCog(commands.Cog):
         self._hosts = hosts
         self._time = time
         self._asking = asyncio.Lock()
+        self._waiting = 0
         self._asked_at: deque[float] = deque(maxlen=BURST)
 
     @commands.Cog.listener()
@@ -127,6 +130,9 @@ class PrivacyCog(commands.Cog):
     async def _first_contact(self, interaction: discord.Interaction) -> None:
         """Ask a member who was not asked before; what they did is done and told already."""
         member, here = interaction.user.id, _place(interaction)
+        if self._waiting == MOST_WAITING:
+            return
+        self._waiting += 1
         try:
             if await self._consent.asked(member, here):
                 return
@@ -142,6 +148,8 @@ class PrivacyCog(commands.Cog):
             await interaction.followup.send(view=view, ephemeral=True, allowed_mentions=NO_PINGS)
         except (StorageError, *FAULTS) as error:
             log.warning("could not ask for consent", error=repr(error))
+        finally:
+            self._waiting -= 1
 
     async def _turn(self) -> None:
         """Wait where many are asked just now: presses go first, a question can come later."""

@@ -52,8 +52,11 @@ class PromptsCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
-        """An edited prompt is not what was answered. Previews and pins are updates too."""
-        if event.message.edited_at is None:
+        """An edited prompt is not what was answered. Previews and pins are updates too.
+
+        The bot edits its own messages all the time; none of them is a prompt.
+        """
+        if event.message.edited_at is None or event.message.author == self._client.user:
             return
         before = event.cached_message
         if before is None or before.content != event.message.content:

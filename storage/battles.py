@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from storage.errors import StorageError
 from storage.records import (
@@ -200,8 +200,13 @@ class BattleStore:
 
     async def get(self, battle_id: int) -> Battle | None:
         """Find the battle with this id."""
+        which = {"battle_id": battle_id}
         async with self._transactions.read() as connection:
-            return await _one(connection, battles.c.id == battle_id)
+            row = (await connection.execute(_BY_ID, which)).mappings().one_or_none()
+            if row is None:
+                return None
+            given = (await connection.execute(_ITS_ANSWERS, which)).mappings()
+            return battle_of(row, list(map(answer_of, given)))
 
     async def by_source(self, message_id: int) -> Battle | None:
         """Find the battle that answers this message."""
@@ -315,6 +320,16 @@ async def _contender_ids(connection: AsyncConnection, slugs: Collection[str]) ->
             "A contender is not in the database; start the program again to register the roster."
         )
     return ids
+
+
+# Made once, as every press reads a battle.
+_BY_ID = select(battles).where(battles.c.id == bindparam("battle_id"))
+_ITS_ANSWERS = (
+    select(answer_rows, contenders.c.slug)
+    .join(contenders, contenders.c.id == answer_rows.c.contender_id)
+    .where(answer_rows.c.battle_id == bindparam("battle_id"))
+    .order_by(answer_rows.c.side)
+)
 
 
 async def _one(connection: AsyncConnection, condition: ColumnElement[bool]) -> Battle | None:

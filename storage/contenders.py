@@ -30,7 +30,9 @@ class ContenderStore:
         async with self._transactions.write() as connection:
             for contender in contenders:
                 values = asdict(contender) | {"updated_at": at}
-                await connection.execute(upsert(connection, contender_rows, values, key=["slug"]))
+                await connection.execute(
+                    upsert(connection, contender_rows, values, key=["slug"]), values
+                )
 
     async def all(self) -> tuple[Contender, ...]:
         """Every contender that was ever registered, by slug."""

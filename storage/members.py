@@ -127,6 +127,6 @@ class MemberStore:
                 await connection.execute(unanswered)
                 lowered = (await connection.execute(beyond.values(**said))).rowcount
             await connection.execute(
-                upsert(connection, members, values, key=["member_id", "guild_id"])
+                upsert(connection, members, values, key=["member_id", "guild_id"]), values
             )
         return lowered > 0

@@ -150,7 +150,7 @@ def answer_of(row: RowMapping) -> Answer:
     )
 
 
-def vote_of(row: RowMapping) -> Vote:
+def vote_of(row: Mapping[Any, Any]) -> Vote:
     """Make a record of a row of `votes`."""
     values = {field.name: row[field.name] for field in fields(Vote)}
     return Vote(**values | {"outcome": Outcome(row["outcome"])})

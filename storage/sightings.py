@@ -58,4 +58,6 @@ async def find(connection: AsyncConnection, battle_id: int, member_id: int) -> S
 
 async def note(connection: AsyncConnection, seen: Mapping[str, object]) -> None:
     """Store what was seen; what is not named stays as it is."""
-    await connection.execute(upsert(connection, sightings, seen, key=("battle_id", "member_id")))
+    await connection.execute(
+        upsert(connection, sightings, seen, key=("battle_id", "member_id")), seen
+    )

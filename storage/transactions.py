@@ -9,10 +9,10 @@ import asyncio
 import json
 import sqlite3
 from contextlib import asynccontextmanager, contextmanager, nullcontext
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import event, literal_column
+from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -23,7 +23,7 @@ from storage.errors import DatabaseBusy, StorageError
 from storage.schema import clean
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+    from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from sqlalchemy import URL, Connection, Table
@@ -72,6 +72,8 @@ class Transactions:
 
     def __init__(self, engine: AsyncEngine, *, place: str) -> None:
         self.place = place
+        self.alone = engine.dialect.name == "sqlite"
+        """Whether no other bot works on this database."""
         self._engine = engine
         self._reader = engine.execution_options(begin=_BEGIN["read"])
         self._writer = engine.execution_options(begin=_BEGIN["write"])
@@ -173,28 +175,51 @@ def insert_if_new(
     connection: AsyncConnection, table: Table, values: Mapping[str, Any], *, key: Collection[str]
 ) -> sqlite.Insert:
     """INSERT that leaves an existing row with the same `key` alone, and then returns no row."""
-    return _insert(connection, table).values(values).on_conflict_do_nothing(index_elements=key)
+    return (
+        _insert(connection.dialect.name, table)
+        .values(values)
+        .on_conflict_do_nothing(index_elements=key)
+    )
 
 
 def upsert(
     connection: AsyncConnection,
     table: Table,
-    values: Mapping[str, Any],
+    names: Iterable[str],
     *,
     key: Collection[str],
     keep: Collection[str] = (),
+    returning: bool = False,
 ) -> sqlite.Insert:
-    """INSERT that otherwise updates the row with the same `key`, but for the columns `keep`."""
-    insert = _insert(connection, table).values(values)
-    # `insert.excluded` has the same, made of the whole table anew each time.
-    changes: dict[str, Any] = {
-        name: literal_column(f"excluded.{name}") for name in values if name not in {*key, *keep}
-    }
-    return insert.on_conflict_do_update(index_elements=key, set_=changes)
+    """INSERT of the columns `names`, or UPDATE of the row that has the same `key` already.
+
+    The columns `keep` stay then as they are. To be executed with the values by name;
+    `returning` gives the row that there is now.
+    """
+    return _upsert(
+        connection.dialect.name, table, tuple(names), tuple(key), tuple(keep), returning=returning
+    )
 
 
-def _insert(connection: AsyncConnection, table: Table) -> sqlite.Insert:
-    if connection.dialect.name == "postgresql":
+@cache
+def _upsert(
+    dialect: str,
+    table: Table,
+    names: tuple[str, ...],
+    key: tuple[str, ...],
+    keep: tuple[str, ...],
+    *,
+    returning: bool,
+) -> sqlite.Insert:
+    # Made once for each way to call it: that takes longer than to run it.
+    insert = _insert(dialect, table)
+    changes = {name: insert.excluded[name] for name in names if name not in {*key, *keep}}
+    insert = insert.on_conflict_do_update(index_elements=key, set_=changes)
+    return cast("sqlite.Insert", insert.returning(table)) if returning else insert
+
+
+def _insert(dialect: str, table: Table) -> sqlite.Insert:
+    if dialect == "postgresql":
         # Another class with the same methods; SQLAlchemy has no common one for upserts.
         return cast("sqlite.Insert", postgresql.insert(table))
     return sqlite.insert(table)

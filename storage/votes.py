@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, case, delete, func, insert, select, update
+from sqlalchemy import BigInteger, and_, bindparam, case, delete, func, insert, select, update
 
 from storage.records import (
     BattleState,
@@ -18,8 +18,7 @@ from storage.records import (
     VoteEventKind,
 )
 from storage.rows import remark_of, vote_event_of, vote_of
-from storage.schema import answers, battles, contenders, remarks, vote_events, votes
-from storage.sightings import find as find_sighting
+from storage.schema import answers, battles, contenders, remarks, sightings, vote_events, votes
 from storage.sightings import note
 from storage.telling import IS_TOLD, guesses, is_told
 from storage.transactions import upsert
@@ -27,7 +26,7 @@ from storage.transactions import upsert
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, RowMapping, Select
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from storage.records import Remark
@@ -37,7 +36,39 @@ if TYPE_CHECKING:
 _OTHERS = select(func.count()).where(
     votes.c.battle_id == bindparam("battle_id"), votes.c.voter_id != bindparam("member_id")
 )
-_OTHERS_AND_TOLD = select(_OTHERS.scalar_subquery(), IS_TOLD)
+_OPEN_SINCE = (
+    select(battles.c.opened_at)
+    .where(battles.c.id == bindparam("battle_id"), battles.c.state == BattleState.OPEN)
+    # SQLite knows no such lock and needs none: there a writer has the whole file.
+    .with_for_update()
+)
+
+
+def _before() -> Select[Any]:
+    """What a press depends on, at once: a statement takes longer to send than to answer."""
+    battle, member = (
+        bindparam("battle_id", type_=BigInteger),
+        bindparam("member_id", type_=BigInteger),
+    )
+    # By names of their own, or the counts and conditions inside would be about these rows.
+    vote, seen = votes.alias("vote"), sightings.alias("seen")
+    mine = and_(vote.c.battle_id == battle, vote.c.voter_id == member)
+    shown = and_(seen.c.battle_id == battle, seen.c.member_id == member)
+    return (
+        select(
+            _OTHERS.scalar_subquery().label("others"),
+            IS_TOLD.label("told"),
+            seen.c.shown_at,
+            seen.c.full_text_at,
+            seen.c.swapped,
+            *(column.label(f"vote_{column.name}") for column in vote.c),
+        )
+        .select_from(battles.outerjoin(vote, mine).outerjoin(seen, shown))
+        .where(battles.c.id == battle)
+    )
+
+
+_BEFORE = _before()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,32 +136,28 @@ class VoteStore:
             if opened_at is None:
                 return None
             known = {"battle_id": battle_id, "member_id": voter_id}
-            others, told = (await connection.execute(_OTHERS_AND_TOLD, known)).one()
-            earlier = await _find(connection, battle_id, voter_id)
+            before = (await connection.execute(_BEFORE, known)).mappings().one()
+            others, told, earlier = before["others"], bool(before["told"]), _earlier(before)
             if earlier is not None and _choice(earlier) == (outcome, winner_answer_id):
                 return CastVote(earlier, changed=False, votes=others + 1, told=told)
-            seen = await find_sighting(connection, battle_id, voter_id)
-            since = (seen.shown_at if private else None) or opened_at
+            since = (before["shown_at"] if private else None) or opened_at
             what = {"outcome": outcome, "winner_answer_id": winner_answer_id, "blind": not told}
             marks = {
                 "by_author": by_author,
                 "seconds": (at - since).total_seconds(),
-                "full_text": seen.full_text_at is not None,
-                "swapped": private and seen.swapped,
+                "full_text": before["full_text_at"] is not None,
+                "swapped": private and bool(before["swapped"]),
                 "votes_before": others,
                 "created_at": at,
                 "updated_at": at,
             }
+            values = whose | what | marks
             statement = upsert(
-                connection,
-                votes,
-                whose | what | marks,
-                key=("battle_id", "voter_id"),
-                keep=("created_at",),
+                connection, votes, values, key=whose, keep=("created_at",), returning=True
             )
-            row = (await connection.execute(statement.returning(votes))).mappings().one()
+            row = (await connection.execute(statement, values)).mappings().one()
             kind = VoteEventKind.CAST if earlier is None else VoteEventKind.CHANGE
-            await connection.execute(insert(vote_events).values(**whose, **what, event=kind, at=at))
+            await connection.execute(insert(vote_events), whose | what | {"event": kind, "at": at})
             return CastVote(
                 vote_of(row),
                 changed=earlier is not None,
@@ -211,7 +238,7 @@ class VoteStore:
             if await _find(connection, battle_id, voter_id) is None:
                 return False
             statement = upsert(connection, remarks, values, key=("battle_id", "voter_id"))
-            await connection.execute(statement)
+            await connection.execute(statement, values)
             return True
 
     async def for_battle(self, battle_id: int) -> tuple[Vote, ...]:
@@ -278,11 +305,13 @@ class VoteStore:
 
 async def _open_since(connection: AsyncConnection, battle_id: int) -> datetime | None:
     """When a battle was opened, if it still is; voters on it wait for each other from here on."""
-    statement = select(battles.c.opened_at).where(
-        battles.c.id == battle_id, battles.c.state == BattleState.OPEN
-    )
-    # SQLite knows no such lock and needs none: there a writer has the whole file.
-    return await connection.scalar(statement.with_for_update())
+    return await connection.scalar(_OPEN_SINCE, {"battle_id": battle_id})
+
+
+def _earlier(before: RowMapping) -> Vote | None:
+    if before["vote_id"] is None:
+        return None
+    return vote_of({column.name: before[f"vote_{column.name}"] for column in votes.c})
 
 
 async def _find(connection: AsyncConnection, battle_id: int, voter_id: int) -> Vote | None:
