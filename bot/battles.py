@@ -328,11 +328,6 @@ class BattleService:
             if battle.answers
         }
 
-    @property
-    def running(self) -> int:
-        """How many battles wait or are being answered now."""
-        return sum(afoot.task is not None for afoot in self._afoot.values())
-
 
 def _prompts(battle: Battle) -> set[int | None]:
     """The messages that a battle answers: what opened it, and where its prompt stands."""

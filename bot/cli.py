@@ -383,6 +383,8 @@ async def _export(
 ) -> dict[str, Any]:
     from bot.dataset.export import export
     from bot.dataset.pseudonyms import Pseudonyms
+    from bot.redaction import Redactor
+    from bot.redaction.presidio import presidio
     from storage.database import Database, database_url
 
     names = Pseudonyms.unlinkable() if unlinkable else Pseudonyms.kept_in(config.home)
@@ -393,6 +395,7 @@ async def _export(
                 format=format_name,
                 purpose=purpose,
                 pseudonyms=names,
+                redactor=Redactor(more=presidio()),
                 out=folder,
                 at=datetime.now(UTC),
                 progress=lambda n: status.update(f"{n} battles read"),

@@ -11,23 +11,29 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.guilds import GuildSettings
+    from bot.rating import Rater
     from bot.voting import Press
     from storage.records import Battle
 
 
 def check_may_vote(press: Press, battle: Battle, settings: GuildSettings, *, now: datetime) -> None:
-    """Raise VoteRefused unless the one who pressed may vote under these settings.
-
-    An age that is not known is too young wherever one is asked for.
-    """
+    """Raise VoteRefused unless the one who pressed may vote under these settings."""
     if press.voter_is_bot:
         raise VoteRefused("Bots cannot vote.")
     if press.voter_id == battle.author_id and not settings.authors_vote:
         raise VoteRefused("Here, whoever asked does not vote on the answers.")
-    if _younger(press.account_created_at, settings.account_days, now):
+    check_old_enough(press, settings, now=now)
+
+
+def check_old_enough(voter: Press | Rater, settings: GuildSettings, *, now: datetime) -> None:
+    """Raise VoteRefused where the account or the membership is younger than a server asks for.
+
+    An age that is not known is too young wherever one is asked for.
+    """
+    if _younger(voter.account_created_at, settings.account_days, now):
         days = _days(settings.account_days)
         raise VoteRefused(f"Here, only accounts that are at least {days} old can vote.")
-    if _younger(press.joined_at, settings.membership_days, now):
+    if _younger(voter.joined_at, settings.membership_days, now):
         days = _days(settings.membership_days)
         raise VoteRefused(f"Here, only members who joined at least {days} ago can vote.")
 

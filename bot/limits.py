@@ -8,6 +8,7 @@ from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
 from bot.errors import LimitReached
+from bot.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,11 +54,6 @@ class BattleLimits:
         for _, key, _ in windows:
             self._times[key].append(now)
 
-    @property
-    def remembered(self) -> int:
-        """How many windows are held."""
-        return len(self._times)
-
     def _last_minute(self, key: Key, now: float) -> deque[float]:
         times = self._times[key]
         while times and times[0] <= now - MINUTE:
@@ -76,16 +72,12 @@ class BattleLimits:
     def _reached(self, number: int, key: Key, who: str, now: float) -> LimitReached:
         # The limit may have been lowered since: as many as are too many have to grow old.
         free_at = self._times[key][-number] + MINUTE
-        wait = _count(max(1, math.ceil(free_at - now)), "second")
+        wait = count(max(1, math.ceil(free_at - now)), "second")
         told = self._last_minute(("told", *key[1:]), now)
         news = not told
         if news:
             told.append(now)
         return LimitReached(
-            f"{who} asked {_count(number, 'time')} within a minute. Try again in {wait}.",
+            f"{who} asked {count(number, 'time')} within a minute. Try again in {wait}.",
             news=news,
         )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from bot.wording import count
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
@@ -72,7 +74,7 @@ def in_words(counts: Mapping[str, int]) -> Iterator[str]:
     """What there is, a line each, such as `2 votes`."""
     for table, (one, many) in WORDS.items():
         if number := counts.get(table, 0):
-            yield f"{number} {one if number == 1 else many}"
+            yield count(number, one, many)
 
 
 def report(erasure: Erasure) -> Iterator[str]:

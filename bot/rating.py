@@ -7,6 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from bot.eligibility import check_old_enough
 from bot.voting import as_seen, turned
 from storage.records import BattleState, Purpose
 
@@ -41,6 +42,8 @@ class Rater:
     guild_id: int
     member_id: int
     may_read: Callable[[int], bool]
+    account_created_at: datetime | None = None
+    joined_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,10 @@ class RatingService:
 
         What they were shown before and did not vote on comes last, and `skipping` only where
         there is nothing else. `number` becomes the source message id of a mirror battle, if
-        one is made.
+        one is made. Raises VoteRefused for who may not vote here yet.
         """
         settings = await self._guilds.settings(rater.guild_id)
+        check_old_enough(rater, settings, now=self._clock())
         mirror_due = settings.mirror_share and self._rng.random() * 100 < settings.mirror_share
         if mirror_due and (mirror := await self._mirror(rater, settings, number=number)):
             return mirror

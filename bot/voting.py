@@ -9,7 +9,7 @@ stored by answer.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from bot.eligibility import check_may_vote
 from bot.errors import VoteRefused
@@ -34,9 +34,9 @@ _UNKNOWN = "This ballot is not known here. Vote on a newer one."
 _OLD = "This ballot is an old one. Type /rate for a new one."
 _CLOSED = "This battle is closed and takes no votes any more."
 _NO_VOTE = "You have no vote on this battle. Press a button under its answers first."
-_GONE = "This battle is over and its texts are not kept any more, so there is nothing to add."
-_WIPED = "The texts of this battle are not kept any more."
-_STAYS = "This battle is closed, so its votes stay as they are."
+_CHANGED = "You have changed your vote since. Choose again."
+_OVER = "This battle is over, and its votes stay as they are."
+_WIPED = "The texts of this battle are not kept any more, and its votes stay as they are."
 _EMPTY = "There was no text in it, so nothing was stored."
 _UNCHANGED = "That is the answer as it was, so nothing was stored."
 
@@ -110,6 +110,16 @@ class Cast:
     enough: bool
 
 
+class Page(TypedDict, total=False):
+    """What a voter looks at: how the sides lie there, and the choice that it was made for.
+
+    Without a choice, whatever was said there is about the vote that stands.
+    """
+
+    swapped: bool
+    choice: Choice | None
+
+
 class BattleClosed(VoteRefused):
     """The battle takes no votes any more; `own` is what this member may see of it."""
 
@@ -118,14 +128,23 @@ class BattleClosed(VoteRefused):
         self.own = own
 
 
+class VoteChanged(VoteRefused):
+    """What was said is about another choice than the one that stands, which `own` has."""
+
+    def __init__(self, own: OwnView) -> None:
+        super().__init__(_CHANGED)
+        self.own = own
+
+
 class NothingWritten(VoteRefused):
     """What was handed in is empty, or what was there before."""
 
 
 class VotingService:
-    """Turns presses into votes.
+    """Turns presses into votes, and keeps what is added to them.
 
-    Where `swapped` is asked for, it is how the sides lie on the ballot that is meant.
+    What is said on a page that was made for another choice than the one that stands is not
+    stored: that raises VoteChanged.
     """
 
     def __init__(
@@ -156,6 +175,7 @@ class VotingService:
         battle = await self._ballot(press)
         if battle.state is BattleState.CLOSED:
             raise await self._closed(battle, press)
+        _check_kept(battle)
         if battle.state is not BattleState.OPEN:
             raise VoteRefused("This battle was given up and takes no votes any more.")
         settings = await self._guilds.settings(press.guild_id)
@@ -170,8 +190,8 @@ class VotingService:
             private=press.private,
             at=self._clock(),
         )
-        if cast is None:
-            raise await self._closed(replace(battle, state=BattleState.CLOSED), press)
+        if cast is None:  # it ended meanwhile, and will not be open again
+            return await self.cast(press)
         word = OwnWord(cast.vote)
         if cast.told:
             word = replace(await self._votes.word(battle.id, press.voter_id), vote=cast.vote)
@@ -184,44 +204,52 @@ class VotingService:
             enough=battle.purpose is Purpose.MIRROR or cast.votes >= settings.closing_votes,
         )
 
-    async def own(self, battle_id: int, voter_id: int, *, swapped: bool = False) -> OwnView:
+    async def own(
+        self,
+        battle_id: int,
+        voter_id: int,
+        *,
+        swapped: bool = False,
+        choice: Choice | None = None,
+    ) -> OwnView:
         """A member's own vote on a battle; raises VoteRefused where there is none."""
         battle, word = await self._voted(battle_id, voter_id)
-        return _view(battle, word, swapped=swapped)
+        own = _view(battle, word, swapped=swapped)
+        if choice not in {None, own.choice}:
+            raise VoteChanged(own)
+        return own
 
     async def guess(
-        self, battle_id: int, voter_id: int, side: Side | None, *, swapped: bool = False
+        self, battle_id: int, voter_id: int, side: Side | None, **page: Unpack[Page]
     ) -> OwnView:
         """Store which side a voter takes for the base model's, and tell them.
 
         None is "not sure". Only a first guess counts, and only before they were told.
         Raises VoteRefused where there is no vote.
         """
-        battle, _ = await self._voted(battle_id, voter_id)
-        answer_id = None if side is None else as_seen(battle, swapped=swapped).answer(side).id
-        await self._votes.guess(battle.id, voter_id, answer_id, at=self._clock())
-        return await self.own(battle_id, voter_id, swapped=swapped)
+        own = await self.own(battle_id, voter_id, **page)
+        answer_id = None if side is None else own.battle.answer(side).id
+        await self._votes.guess(battle_id, voter_id, answer_id, at=self._clock())
+        return await self.own(battle_id, voter_id, swapped=own.swapped)
 
-    async def open_to_remarks(
-        self, battle_id: int, voter_id: int, *, swapped: bool = False
-    ) -> OwnView:
+    async def open_to_remarks(self, battle_id: int, voter_id: int, **page: Unpack[Page]) -> OwnView:
         """As `own`; raises VoteRefused also where the texts are gone."""
-        own = await self.own(battle_id, voter_id, swapped=swapped)
+        own = await self.own(battle_id, voter_id, **page)
         _check_kept(own.battle)
         return own
 
     async def explain(
-        self, battle_id: int, voter_id: int, reason: Reason, *, swapped: bool = False
+        self, battle_id: int, voter_id: int, reason: Reason, **page: Unpack[Page]
     ) -> OwnView:
         """Add a reason to a vote.
 
         Raises VoteRefused where there is no vote or the texts are gone.
         """
-        own = await self.open_to_remarks(battle_id, voter_id, swapped=swapped)
+        own = await self.open_to_remarks(battle_id, voter_id, **page)
         return await self._add(own, voter_id, reason=reason)
 
     async def comment(
-        self, battle_id: int, voter_id: int, text: str, *, swapped: bool = False
+        self, battle_id: int, voter_id: int, text: str, **page: Unpack[Page]
     ) -> OwnView:
         """Add a reason in the voter's own words, which go with one that was chosen already.
 
@@ -230,7 +258,7 @@ class VotingService:
         text = text.strip()
         if not text:
             raise NothingWritten(_EMPTY)
-        own = await self.open_to_remarks(battle_id, voter_id, swapped=swapped)
+        own = await self.open_to_remarks(battle_id, voter_id, **page)
         reason = (own.remark and own.remark.reason) or Reason.OTHER
         kept = await self._fit_to_keep(text, own.battle)
         return await self._add(own, voter_id, reason=reason, comment=kept)
@@ -243,7 +271,7 @@ class VotingService:
         text: str,
         *,
         was: str | None = None,
-        swapped: bool = False,
+        **page: Unpack[Page],
     ) -> OwnView:
         """Store the answer on a side the way a voter would have it.
 
@@ -251,7 +279,7 @@ class VotingService:
         where it is empty or as it was, VoteRefused where there is no vote or the texts are
         gone.
         """
-        own = await self.open_to_remarks(battle_id, voter_id, swapped=swapped)
+        own = await self.open_to_remarks(battle_id, voter_id, **page)
         answer, text = own.battle.answer(side), text.strip()
         if not text:
             raise NothingWritten(_EMPTY)
@@ -264,7 +292,8 @@ class VotingService:
         """Take a vote back with all that was added; raises VoteRefused where that cannot be."""
         own = await self.own(battle_id, voter_id, swapped=swapped)
         if not await self._votes.withdraw(battle_id, voter_id, at=self._clock()):
-            raise VoteRefused(_STAYS)
+            await self.open_to_remarks(battle_id, voter_id)
+            raise VoteRefused(_OVER)
         return replace(own, vote=None, remark=None)
 
     async def readable(self, battle_id: int, member_id: int, *, swapped: bool = False) -> OwnView:
@@ -276,7 +305,7 @@ class VotingService:
         word = await self._votes.word(battle_id, member_id)
         seen = await self._sightings.get(battle_id, member_id)
         if battle is None or (word.vote is None and seen.shown_at is None):
-            raise VoteRefused(_NO_VOTE)
+            raise _no_vote(battle)
         _check_kept(battle)
         return _view(battle, word, swapped=swapped)
 
@@ -290,12 +319,12 @@ class VotingService:
         battle = await self._battles.get(press.battle_id)
         if battle is None or battle.guild_id != press.guild_id:
             raise VoteRefused(_UNKNOWN)
-        if press.private:
+        if press.private and battle.state is BattleState.OPEN:
             seen = await self._sightings.get(battle.id, press.voter_id)
             # It is forgotten with all else of a member, who may then get it the other way round.
             if seen.shown_at is None or seen.swapped != press.swapped:
                 raise VoteRefused(_OLD)
-        elif battle.channel_id != press.channel_id:
+        if not press.private and battle.channel_id != press.channel_id:
             raise VoteRefused(_UNKNOWN)
         return battle
 
@@ -306,10 +335,8 @@ class VotingService:
     async def _voted(self, battle_id: int, voter_id: int) -> tuple[Battle, OwnWord]:
         battle = await self._battles.get(battle_id)
         word = await self._votes.word(battle_id, voter_id)
-        if battle is not None and battle.wiped_because is not None and word.vote is None:
-            raise VoteRefused(_GONE)
         if battle is None or word.vote is None:
-            raise VoteRefused(_NO_VOTE)
+            raise _no_vote(battle)
         return battle, word
 
     async def _fit_to_keep(self, text: str, battle: Battle) -> str:
@@ -358,6 +385,13 @@ def _view(battle: Battle, word: OwnWord, *, swapped: bool) -> OwnView:
         right=word.right,
         guesses=word.guesses,
     )
+
+
+def _no_vote(battle: Battle | None) -> VoteRefused:
+    """Where a battle is over, its votes may have become nobody's, and no other can be cast."""
+    if battle is None or battle.state is BattleState.OPEN:
+        return VoteRefused(_NO_VOTE)
+    return VoteRefused(_OVER if battle.wiped_because is None else _WIPED)
 
 
 def _check_kept(battle: Battle) -> None:

@@ -13,7 +13,7 @@ from discord import ui
 
 from bot.voting import COMMENT_LIMIT
 from cogs._render.votes import IN_OWN_WORDS, why
-from cogs._views import id_of, meant
+from cogs._views import meant, own_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,7 +37,7 @@ def fix(own: OwnView, side: Side, text: str) -> ui.Modal:
         else:
             other = "It takes the place of your text for the other answer."
     return _form(
-        id_of("fix", own.battle.id, side.value, swapped=own.swapped),
+        own_id("fix", own, side.value),
         title=f"Fix {seen}",
         label=f"{seen}, as it should have been",
         description=other,
@@ -49,7 +49,7 @@ def fix(own: OwnView, side: Side, text: str) -> ui.Modal:
 def comment(own: OwnView) -> ui.Modal:
     """A reason in the voter's own words."""
     return _form(
-        id_of("why", own.battle.id, swapped=own.swapped),
+        own_id("why", own),
         title=IN_OWN_WORDS,
         label=why(own),
         text=(own.remark and own.remark.comment) or "",

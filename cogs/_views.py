@@ -1,10 +1,11 @@
 """Buttons that survive a restart: their custom id carries all they need.
 
-Ids are `twofold:VERSION:ACTION:BATTLE`, then the part that is meant and how the sides lie,
-where an action needs them. They name sides, never models: those that stand on the ballot, or
-on the one that a message followed. Somebody may have a ballot in the channel and one of their
-own with the sides the other way round, so each message says which it goes with: `ab` for sides
-as they are stored, `ba` for swapped ones.
+Ids are `twofold:VERSION:ACTION:BATTLE`, then the part that is meant, how the sides lie and the
+choice that was made, where an action needs them. They name sides, never models: those that
+stand on the ballot, or on the one that a message followed. Somebody may have a ballot in the
+channel and one of their own with the sides the other way round, so each message says which it
+goes with: `ab` for sides as they are stored, `ba` for swapped ones. Somebody may also have
+changed a vote, so what is added to one says to which choice.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from bot.client import TwofoldClient
+    from bot.voting import OwnView, Page
 
 LABELS = {
     Choice.A: "A is better",
@@ -55,22 +57,39 @@ ACTIONS: Mapping[str, Iterable[str]] = {
 ORIENTED = frozenset({"rate", "guess", "look", "why", "reason", "fix", "undo", "read"})
 """The actions that need to know how the sides lie."""
 
+ABOUT_A_CHOICE = frozenset({"guess", "why", "reason", "fix"})
+"""The actions that can say for which choice they are; those of an earlier version do not."""
+
 SIDES = {False: "ab", True: "ba"}
 """By whether they are swapped."""
 
 ID = re.compile(
     r"twofold:1:(?P<action>[a-z]+):(?P<battle>[0-9]{1,18})"
-    r"(?::(?P<part>[a-z_]+))??(?::(?P<sides>ab|ba))?"
+    r"(?::(?P<part>[a-z_]+))??(?::(?P<sides>ab|ba)(?::(?P<choice>[a-z_]+))?)?"
 )
 
 
 class Meant(NamedTuple):
-    """What a custom id says; `swapped` is None for what has no sides of its own."""
+    """What a custom id says; `swapped` is None for what has no sides of its own.
+
+    `choice` is the vote that it was made for, as on those sides.
+    """
 
     action: str
     battle_id: int
     part: str | None = None
     swapped: bool | None = None
+    choice: Choice | None = None
+
+    @property
+    def page(self) -> Page:
+        """Where it stands, as far as it says that."""
+        page: Page = {}
+        if self.swapped is not None:
+            page["swapped"] = self.swapped
+        if self.choice is not None:
+            page["choice"] = self.choice
+        return page
 
 
 def meant(custom_id: str) -> Meant | None:
@@ -82,16 +101,31 @@ def meant(custom_id: str) -> Meant | None:
     fits = read["part"] in parts if parts else read["part"] is None
     if not fits or (read["sides"] is not None) != (read["action"] in ORIENTED):
         return None
+    chosen = read["choice"]
+    if chosen is not None and (chosen not in set(Choice) or read["action"] not in ABOUT_A_CHOICE):
+        return None
     swapped = None if read["sides"] is None else read["sides"] == SIDES[True]
-    return Meant(read["action"], int(read["battle"]), read["part"], swapped)
+    choice = None if chosen is None else Choice(chosen)
+    return Meant(read["action"], int(read["battle"]), read["part"], swapped, choice)
 
 
 def id_of(
-    action: str, battle_id: int, part: str | None = None, *, swapped: bool | None = None
+    action: str,
+    battle_id: int,
+    part: str | None = None,
+    *,
+    swapped: bool | None = None,
+    choice: Choice | None = None,
 ) -> str:
     """Write the id of a button or a modal, such as `meant` reads."""
     sides = None if swapped is None else SIDES[swapped]
-    return ":".join(filter(None, ("twofold:1", action, str(battle_id), part, sides)))
+    return ":".join(filter(None, ("twofold:1", action, str(battle_id), part, sides, choice)))
+
+
+def own_id(action: str, own: OwnView, part: str | None = None) -> str:
+    """Write the id of what follows a vote, for the page that shows it."""
+    choice = own.choice if action in ABOUT_A_CHOICE else None
+    return id_of(action, own.battle.id, part, swapped=own.swapped, choice=choice)
 
 
 class BattleButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=r"twofold:.+"):
@@ -123,8 +157,8 @@ class BattleButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=r"twofold:
         if known is None:
             client.dispatch("strange_press", interaction)
             return
-        sides = {} if known.swapped is None else {"swapped": known.swapped}
-        client.dispatch(f"{known.action}_press", interaction, known.battle_id, known.part, **sides)
+        pressed = (known.battle_id, known.part)
+        client.dispatch(f"{known.action}_press", interaction, *pressed, **known.page)
 
 
 def vote(battle_id: int, choice: Choice) -> BattleButton:
@@ -172,40 +206,37 @@ def next_one(battle_id: int, order: Order) -> BattleButton:
     return BattleButton("Next", id_of("next", battle_id, order.value))
 
 
-def guess(battle_id: int, side: Side | None, *, swapped: bool) -> BattleButton:
+def guess(own: OwnView, side: Side | None) -> BattleButton:
     """Which side is the base model's; None is "not sure"."""
     part = UNSURE if side is None else side.value
     label = "Not sure" if side is None else side.upper()
-    return BattleButton(label, id_of("guess", battle_id, part, swapped=swapped))
+    return BattleButton(label, own_id("guess", own, part))
 
 
-def look(battle_id: int, *, swapped: bool) -> BattleButton:
+def look(own: OwnView) -> BattleButton:
     """Back to the reveal."""
-    return BattleButton("Back", id_of("look", battle_id, swapped=swapped))
+    return BattleButton("Back", own_id("look", own))
 
 
-def why(battle_id: int, *, swapped: bool) -> BattleButton:
+def why(own: OwnView) -> BattleButton:
     """The reasons to choose from."""
-    return BattleButton("Why?", id_of("why", battle_id, swapped=swapped))
+    return BattleButton("Why?", own_id("why", own))
 
 
-def reason(
-    battle_id: int, what: Reason, label: str, *, chosen: bool, swapped: bool
-) -> BattleButton:
+def reason(own: OwnView, what: Reason, label: str, *, chosen: bool) -> BattleButton:
     """One reason."""
     style = discord.ButtonStyle.success if chosen else discord.ButtonStyle.secondary
-    custom_id = id_of("reason", battle_id, what.value, swapped=swapped)
-    return BattleButton(label, custom_id, style=style)
+    return BattleButton(label, own_id("reason", own, what.value), style=style)
 
 
-def fix(battle_id: int, side: Side, label: str, *, swapped: bool) -> BattleButton:
+def fix(own: OwnView, side: Side, label: str) -> BattleButton:
     """The answer on a side, to be written better."""
-    return BattleButton(label, id_of("fix", battle_id, side.value, swapped=swapped))
+    return BattleButton(label, own_id("fix", own, side.value))
 
 
-def undo(battle_id: int, *, swapped: bool) -> BattleButton:
+def undo(own: OwnView) -> BattleButton:
     """The vote, taken back."""
-    return BattleButton("Undo", id_of("undo", battle_id, swapped=swapped))
+    return BattleButton("Undo", own_id("undo", own))
 
 
 def read(battle_id: int, side: Side, *, swapped: bool) -> BattleButton:

@@ -92,6 +92,8 @@ class RatingCog(commands.Cog):
             guild_id=guild.id,
             member_id=member.id,
             may_read=lambda channel_id: _may_read(member, channel_id, here=interaction.channel),
+            account_created_at=member.created_at,
+            joined_at=member.joined_at,
         )
         dealt = await self._rating.deal(
             rater, order=order, number=interaction.id, skipping=skipping

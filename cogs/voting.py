@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import discord
 import structlog
@@ -11,7 +11,7 @@ from discord.ext import commands
 
 from bot.errors import VoteRefused
 from bot.moderation import moderated, plain
-from bot.voting import NothingWritten
+from bot.voting import NothingWritten, VoteChanged
 from cogs import _modals
 from cogs._pressing import take
 from cogs._render import battles as battle_views
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bot.battles import BattleService
     from bot.client import TwofoldClient
     from bot.closing import ClosingService
-    from bot.voting import OwnView, VotingService
+    from bot.voting import OwnView, Page, VotingService
     from cogs._views import Meant
 
 log = structlog.get_logger(__name__)
@@ -53,11 +53,11 @@ class VotingCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_guess_press(
-        self, interaction: discord.Interaction, battle_id: int, part: str, *, swapped: bool
+        self, interaction: discord.Interaction, battle_id: int, part: str, **page: Unpack[Page]
     ) -> None:
         """Store the guess; tell who was who in the place of the question."""
         side = None if part == UNSURE else Side(part)
-        guessing = self._guess(interaction, battle_id, side, swapped=swapped)
+        guessing = self._guess(interaction, battle_id, side, **page)
         await _told(interaction, amend(interaction, guessing))
 
     @commands.Cog.listener()
@@ -70,31 +70,30 @@ class VotingCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_why_press(
-        self, interaction: discord.Interaction, battle_id: int, _part: None, *, swapped: bool
+        self, interaction: discord.Interaction, battle_id: int, _part: None, **page: Unpack[Page]
     ) -> None:
         """Offer the reasons."""
-        asking = self._reasons(interaction, battle_id, swapped=swapped)
+        asking = self._reasons(interaction, battle_id, **page)
         await _told(interaction, amend(interaction, asking))
 
     @commands.Cog.listener()
     async def on_reason_press(
-        self, interaction: discord.Interaction, battle_id: int, part: str, *, swapped: bool
+        self, interaction: discord.Interaction, battle_id: int, part: str, **page: Unpack[Page]
     ) -> None:
         """Store the reason, or open a form for another one."""
         reason = Reason(part)
         if reason is Reason.OTHER:
-            await _told(interaction, self._ask_why(interaction, battle_id, swapped=swapped))
+            await _told(interaction, self._ask_why(interaction, battle_id, **page))
             return
-        explaining = self._voting.explain(battle_id, interaction.user.id, reason, swapped=swapped)
+        explaining = self._voting.explain(battle_id, interaction.user.id, reason, **page)
         await _told(interaction, amend(interaction, _page(explaining)))
 
     @commands.Cog.listener()
     async def on_fix_press(
-        self, interaction: discord.Interaction, battle_id: int, part: str, *, swapped: bool
+        self, interaction: discord.Interaction, battle_id: int, part: str, **page: Unpack[Page]
     ) -> None:
         """Open a form with the answer."""
-        asking = self._ask_fix(interaction, battle_id, Side(part), swapped=swapped)
-        await _told(interaction, asking)
+        await _told(interaction, self._ask_fix(interaction, battle_id, Side(part), **page))
 
     @commands.Cog.listener()
     async def on_undo_press(
@@ -125,6 +124,9 @@ class VotingCog(commands.Cog):
             await amend(interaction, _page(self._add(form, interaction.user.id, text)))
         except NothingWritten as nothing:
             await report(interaction, nothing)
+        except VoteChanged as changed:
+            await _told(interaction, amend(interaction, _stale(changed)))
+            await _give_back(interaction, changed, text)
         except Exception as error:  # noqa: BLE001 - what was written must not be lost
             await _give_back(interaction, error, text)
 
@@ -138,49 +140,44 @@ class VotingCog(commands.Cog):
         interaction: discord.Interaction,
         battle_id: int,
         side: Side | None,
-        *,
-        swapped: bool,
+        **page: Unpack[Page],
     ) -> discord.ui.LayoutView:
         """A battle with enough votes waited for this, and closes before it is told of.
 
         Others hear of that as `on_battle_closed`.
         """
         voter_id = interaction.user.id
-        own = await self._voting.guess(battle_id, voter_id, side, swapped=swapped)
+        own = await self._voting.guess(battle_id, voter_id, side, **page)
         if await self._closing.close_due(battle_id):
             interaction.client.dispatch("battle_closed", battle_id)
-            own = await self._voting.own(battle_id, voter_id, swapped=swapped)
+            own = await self._voting.own(battle_id, voter_id, swapped=own.swapped)
         return vote_views.guessed(own)
 
     async def _reasons(
-        self, interaction: discord.Interaction, battle_id: int, *, swapped: bool
+        self, interaction: discord.Interaction, battle_id: int, **page: Unpack[Page]
     ) -> discord.ui.LayoutView:
-        member_id = interaction.user.id
-        own = await self._voting.open_to_remarks(battle_id, member_id, swapped=swapped)
+        own = await self._voting.open_to_remarks(battle_id, interaction.user.id, **page)
         return vote_views.reasons(own)
 
     async def _ask_why(
-        self, interaction: discord.Interaction, battle_id: int, *, swapped: bool
+        self, interaction: discord.Interaction, battle_id: int, **page: Unpack[Page]
     ) -> None:
-        member_id = interaction.user.id
-        own = await self._voting.open_to_remarks(battle_id, member_id, swapped=swapped)
+        own = await self._voting.open_to_remarks(battle_id, interaction.user.id, **page)
         await interaction.response.send_modal(_modals.comment(own))
 
     async def _ask_fix(
-        self, interaction: discord.Interaction, battle_id: int, side: Side, *, swapped: bool
+        self, interaction: discord.Interaction, battle_id: int, side: Side, **page: Unpack[Page]
     ) -> None:
-        member_id = interaction.user.id
-        own = await self._voting.open_to_remarks(battle_id, member_id, swapped=swapped)
+        own = await self._voting.open_to_remarks(battle_id, interaction.user.id, **page)
         await interaction.response.send_modal(_modals.fix(own, side, self._whole(own, side)))
 
     async def _add(self, form: Meant, voter_id: int, text: str) -> OwnView:
-        where, swapped = form.battle_id, bool(form.swapped)
+        where, page = form.battle_id, form.page
         if form.action == "why":
-            return await self._voting.comment(where, voter_id, text, swapped=swapped)
+            return await self._voting.comment(where, voter_id, text, **page)
         side = Side(form.part or "")
-        own = await self._voting.open_to_remarks(where, voter_id, swapped=swapped)
-        was = self._whole(own, side)
-        return await self._voting.improve(where, voter_id, side, text, was=was, swapped=swapped)
+        was = self._whole(await self._voting.open_to_remarks(where, voter_id, **page), side)
+        return await self._voting.improve(where, voter_id, side, text, was=was, **page)
 
     def _whole(self, own: OwnView, side: Side) -> str:
         """All of an answer, as it is given to a voter to write better."""
@@ -208,10 +205,16 @@ async def _page(work: Coroutine[Any, Any, OwnView]) -> discord.ui.LayoutView:
     return vote_views.page(await work)
 
 
+async def _stale(changed: VoteChanged) -> discord.ui.LayoutView:
+    return vote_views.stale(changed)
+
+
 async def _told(interaction: discord.Interaction, work: Coroutine[Any, Any, None]) -> None:
-    """Do it, or tell why not."""
+    """Do it, or tell why not; what was pressed on shows the vote that stands then."""
     try:
         await work
+    except VoteChanged as changed:
+        await _told(interaction, amend(interaction, _stale(changed)))
     except Exception as error:  # noqa: BLE001 - discord.py would drop it without a word
         await report(interaction, error)
 

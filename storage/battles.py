@@ -201,7 +201,7 @@ class BattleStore:
     async def get(self, battle_id: int) -> Battle | None:
         """Find the battle with this id."""
         which = {"battle_id": battle_id}
-        async with self._transactions.read() as connection:
+        async with self._transactions.read(brief=True) as connection:
             row = (await connection.execute(_BY_ID, which)).mappings().one_or_none()
             if row is None:
                 return None

@@ -35,7 +35,7 @@ class GuildStore:
         if guild_id in self._known:
             return dict(self._known[guild_id])
         changes = self._changes
-        async with self._transactions.read() as connection:
+        async with self._transactions.read(brief=True) as connection:
             settings = await _get(connection, guild_id)
         if self._transactions.alone and changes == self._changes:
             self._known[guild_id] = dict(settings)

@@ -45,7 +45,7 @@ class MemberStore:
         statement = select(members).where(
             members.c.member_id == member_id, members.c.consent_version != ASKED
         )
-        async with self._transactions.read() as connection:
+        async with self._transactions.read(brief=True) as connection:
             rows = (await connection.execute(statement)).all()
         return {
             row.guild_id: Word(
@@ -61,7 +61,7 @@ class MemberStore:
             members.c.guild_id.in_({guild_id, EVERYWHERE}),
             members.c.consent_version != ASKED,
         )
-        async with self._transactions.read() as connection:
+        async with self._transactions.read(brief=True) as connection:
             rows = (await connection.execute(statement)).all()
         said = {(row.member_id, row.guild_id): Consent(row.consent) for row in rows}
         return {
@@ -74,7 +74,7 @@ class MemberStore:
         statement = select(members.c.guild_id, members.c.consent_version).where(
             members.c.member_id == member_id, members.c.guild_id.in_({guild_id, EVERYWHERE})
         )
-        async with self._transactions.read() as connection:
+        async with self._transactions.read(brief=True) as connection:
             rows = (await connection.execute(statement)).all()
         return any(row.guild_id == guild_id or row.consent_version != ASKED for row in rows)
 
@@ -86,7 +86,7 @@ class MemberStore:
             "consent_version": ASKED,
             "updated_at": at,
         }
-        async with self._transactions.write() as connection:
+        async with self._transactions.write(brief=True) as connection:
             statement = insert_if_new(connection, members, values, key=["member_id", "guild_id"])
             done = await connection.execute(statement)
         return done.rowcount == 1

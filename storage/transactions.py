@@ -77,31 +77,36 @@ class Transactions:
         self._engine = engine
         self._reader = engine.execution_options(begin=_BEGIN["read"])
         self._writer = engine.execution_options(begin=_BEGIN["write"])
+        self._brief_reader = self._reader.execution_options(brief=True)
+        self._brief_writer = self._writer.execution_options(brief=True)
         # SQLite's own waiting is a lottery; within this process writers take turns.
         self._turn: AbstractAsyncContextManager[object] = asyncio.Lock()
         if engine.dialect.name != "sqlite":
             self._turn = nullcontext()
             self._reader = engine.execution_options(isolation_level="REPEATABLE READ")
+            self._brief_reader = self._reader
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    async def read(self, *, brief: bool = False) -> AsyncIterator[AsyncConnection]:
         """One unchanging view of the database, without the write lock.
 
-        Raises StorageError.
+        `brief` is for a few small statements that many wait for. Raises StorageError.
         """
         with told_plainly(self.place):
-            async with self._reader.begin() as connection:
+            reader = self._brief_reader if brief else self._reader
+            async with reader.begin() as connection:
                 yield connection
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self, *, brief: bool = False) -> AsyncIterator[AsyncConnection]:
         """All or nothing: committed, to the disk, once the block ends without an exception.
 
-        Never inside another transaction of the same task. Raises DatabaseBusy when
-        another process keeps the lock for over 5 seconds, else StorageError.
+        Never inside another transaction of the same task. `brief` is as for `read`. Raises
+        DatabaseBusy when another process keeps the lock for over 5 seconds, else StorageError.
         """
         with told_plainly(self.place):
-            async with self._turn, self._writer.begin() as connection:
+            writer = self._brief_writer if brief else self._writer
+            async with self._turn, writer.begin() as connection:
                 yield connection
 
     async def checkpoint(self) -> bool:
@@ -237,9 +242,11 @@ def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    if statement := connection.get_execution_options().get("begin", _BEGIN["read"]):
+    options = connection.get_execution_options()
+    if statement := options.get("begin", _BEGIN["read"]):
         # The driver does not begin transactions itself; this one comes with its first statement.
-        cast("Driver", connection.connection.driver_connection).begin(statement)
+        driver = cast("Driver", connection.connection.driver_connection)
+        driver.begin(statement, brief=options.get("brief", False))
 
 
 def _plainly(fault: Exception, place: str) -> StorageError:

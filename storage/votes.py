@@ -131,7 +131,7 @@ class VoteStore:
         battle, and one that does not go with the outcome.
         """
         whose = {"battle_id": battle_id, "voter_id": voter_id}
-        async with self._transactions.write() as connection:
+        async with self._transactions.write(brief=True) as connection:
             opened_at = await _open_since(connection, battle_id)
             if opened_at is None:
                 return None
@@ -194,7 +194,7 @@ class VoteStore:
         None as `answer_id` is "not sure". Only the first word counts, and only from who was
         not told before. Returns the vote as it stands; None where there is none.
         """
-        async with self._transactions.write() as connection:
+        async with self._transactions.write(brief=True) as connection:
             vote = await _find(connection, battle_id, voter_id)
             if vote is None or await is_told(connection, battle_id, voter_id):
                 return vote
@@ -213,7 +213,7 @@ class VoteStore:
 
     async def word(self, battle_id: int, member_id: int) -> OwnWord:
         """All that concerns a member who looks at their vote, at one moment."""
-        async with self._transactions.read() as connection:
+        async with self._transactions.read(brief=True) as connection:
             told = await is_told(connection, battle_id, member_id)
             right, guessed = await guesses(connection, member_id) if told else (0, 0)
             return OwnWord(

@@ -7,23 +7,27 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.context import NEUTRAL_NAME
+from bot.moderation import plain
 from bot.prompting import label, speaker_labels
 from storage.records import NOBODY
 
 if TYPE_CHECKING:
-    from storage.records import Conversation
+    from collections.abc import Callable, Iterator
+
+    from storage.records import Answer, Battle, Conversation
 
 MENTION = re.compile(r"<(@[!&]?|#)[0-9]{1,20}>")
 EMOJI = re.compile(r"<a?(:\w{1,32}:)[0-9]{1,20}>")
 SNOWFLAKE = re.compile(r"(?<![0-9])(?<![0-9][.,])[0-9]{17,20}(?![0-9])")
 """A bare number that may be an id, as in links to messages. Not a long fraction's digits."""
 
+_PLACEHOLDERS = re.compile(r"(?:[\W_]*<[A-Z]+>)+[\W_]*")
 _SHORTEST = 2
 """A character alone is nearly always something else than a name."""
 
 
 class Anonymity:
-    """Texts of one conversation without ids, and with `Member n` in the place of names.
+    """Texts of one conversation as `redact` leaves them, without ids, `Member n` for names.
 
     Members are counted in the order of their first words. Found are display names, as
     Discord has them and as the models were given them, whole and whatever their capitals.
@@ -32,7 +36,8 @@ class Anonymity:
     that happens to be somebody's name is replaced as well. The bot keeps its name.
     """
 
-    def __init__(self, conversation: Conversation) -> None:
+    def __init__(self, conversation: Conversation, *, redact: Callable[[str], str] = str) -> None:
+        self._redact = redact
         people = [turn for turn in conversation.turns if not turn.is_bot]
         authors = dict.fromkeys(turn.author_id for turn in people)
         self._members = {who: f"Member {number}" for number, who in enumerate(authors, start=1)}
@@ -43,7 +48,7 @@ class Anonymity:
         }
         for turn in people:
             if turn.author_id != NOBODY:
-                for name in (turn.name.strip(), labels[turn.author_id]):
+                for name in self._forms(turn.name.strip(), labels[turn.author_id]):
                     found = (name, self._members[turn.author_id])
                     stands_for.setdefault(name.casefold(), found)
         known = [found for found in stands_for.values() if len(found[0]) >= _SHORTEST]
@@ -55,7 +60,15 @@ class Anonymity:
 
     def of(self, text: str) -> str:
         """A text as it may leave."""
-        return self._names.sub(self._member, without_ids(text))
+        return self._names.sub(self._member, without_ids(self._redact(text)))
+
+    def battle(self, battle: Battle) -> Battle:
+        """The battle as it may leave: of its answers only what people saw, without spoiler bars."""
+        return replace(
+            battle,
+            conversation=self.conversation(battle.conversation),
+            answers=tuple(map(self._answer, battle.answers)),
+        )
 
     def conversation(self, conversation: Conversation) -> Conversation:
         """The same turns, under nobody's name."""
@@ -68,6 +81,16 @@ class Anonymity:
             for turn in conversation.turns
         )
         return replace(conversation, turns=tuple(turns))
+
+    def _answer(self, answer: Answer) -> Answer:
+        return replace(answer, shown=self.of(plain(answer) or ""), raw="", rendered="")
+
+    def _forms(self, *names: str) -> Iterator[str]:
+        """The names, and what redaction leaves of them in a text, unless that is nobody's."""
+        yield from names
+        for name in map(self._redact, names):
+            if not _PLACEHOLDERS.fullmatch(name):
+                yield name
 
     def _member(self, found: re.Match[str]) -> str:
         member = self._instead[found.lastindex - 1] if found.lastindex else None

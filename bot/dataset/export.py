@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.dataset.pseudonyms import Pseudonyms
+    from bot.redaction import Redactor
     from storage.database import Database
     from storage.records import Consent
 
@@ -28,6 +29,7 @@ async def export(
     format: str,  # noqa: A002 - the option's own name
     purpose: Consent,
     pseudonyms: Pseudonyms,
+    redactor: Redactor,
     out: Path,
     at: datetime,
     progress: Callable[[int], None] = lambda _: None,
@@ -45,6 +47,7 @@ async def export(
         purpose=purpose,
         pseudonyms=pseudonyms,
         weights=weights,
+        redact=redactor.redact,
         schema=await store.revision(),
     )
     async with aclosing(store.voted.all(format=format, purpose=purpose)) as battles:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bot import prompting
-from bot.dataset.anonymity import Anonymity
-from bot.dataset.select import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,16 +19,14 @@ def dpo(preference: Preference, pseudonyms: Pseudonyms) -> Row:
     """A row of TRL's conversational preference form, with what is known beside it.
 
     Every row has every key, because loaders infer the columns from the first ones.
-    No id of Discord's is in it, and no name that `Anonymity` finds. Source of the shape: TRL's
-    documentation of dataset formats, "preference", "conversational".
+    Source of the shape: TRL's documentation of dataset formats, "preference", "conversational".
     """
     chosen, rejected = preference.chosen, preference.rejected
-    anonymity = Anonymity(preference.battle.conversation)
-    messages = prompting.chat(anonymity.conversation(preference.battle.conversation))
+    messages = prompting.chat(preference.battle.conversation)
     return {
         "prompt": [{"role": m.role, "content": m.content} for m in messages],
-        "chosen": [{"role": "assistant", "content": said(chosen, anonymity)}],
-        "rejected": [{"role": "assistant", "content": said(rejected, anonymity)}],
+        "chosen": [{"role": "assistant", "content": chosen.shown}],
+        "rejected": [{"role": "assistant", "content": rejected.shown}],
         "battle": pseudonyms.of("battle", preference.battle.id),
         "chosen_contender": chosen.contender,
         "rejected_contender": rejected.contender,

@@ -14,7 +14,7 @@ from bot.moderation import plain
 from storage.records import BattleState, Outcome, Purpose
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from storage.records import Answer, Battle, VotedBattle
 
@@ -44,8 +44,8 @@ class LeftOut(StrEnum):
 class Preference:
     """A battle that its voters decided blind: the better answer, the other, and the count.
 
-    `votes_not_blind` were given after the reveal and decided nothing. `weight` is the mean
-    weight, from 0 to 1, of those who chose the better answer.
+    Its texts are as they may leave. `votes_not_blind` were given after the reveal and decided
+    nothing. `weight` is the mean weight, from 0 to 1, of those who chose the better answer.
     """
 
     battle: Battle
@@ -59,12 +59,15 @@ class Preference:
     weight: float
 
 
-def judge(voted: VotedBattle, weights: Mapping[int, float]) -> Preference | LeftOut:
+def judge(
+    voted: VotedBattle, weights: Mapping[int, float], *, redact: Callable[[str], str] = str
+) -> Preference | LeftOut:
     """The preference in a battle's blind votes: the outcome that most of their voters gave.
 
-    `weights` are those of voters by id; one that is not there weighs 1. There is no
-    preference where that is a tie or both bad, where two outcomes share the lead, where
-    an answer was hidden, or where both say the same.
+    `weights` are those of voters by id; one that is not there weighs 1. Texts go through
+    `redact` where the guild wants that now, whatever it wanted when they were stored. There
+    is no preference where that is a tie or both bad, where two outcomes share the lead,
+    where an answer was hidden, or where both say the same.
     """
     battle = voted.battle
     if reason := _does_not_count(battle):
@@ -81,13 +84,14 @@ def judge(voted: VotedBattle, weights: Mapping[int, float]) -> Preference | Left
         return LeftOut.TIE
     if outcome is Outcome.BOTH_BAD:
         return LeftOut.BOTH_BAD
-    chosen = next(answer for answer in battle.answers if answer.id == winner_id)
-    rejected = next(answer for answer in battle.answers if answer.id != winner_id)
-    anonymity = Anonymity(battle.conversation)
-    if len({normalised(said(answer, anonymity)) for answer in battle.answers}) == 1:
+    redact = redact if voted.settings.get("redaction") else str
+    leaving = Anonymity(battle.conversation, redact=redact).battle(battle)
+    if len({normalised(answer.shown) for answer in leaving.answers}) == 1:
         return LeftOut.SAME_TEXT
+    chosen = next(answer for answer in leaving.answers if answer.id == winner_id)
+    rejected = next(answer for answer in leaving.answers if answer.id != winner_id)
     return Preference(
-        battle=battle,
+        battle=leaving,
         chosen=chosen,
         rejected=rejected,
         votes_chosen=most,
@@ -110,8 +114,3 @@ def _does_not_count(battle: Battle) -> LeftOut | None:
     if any(plain(answer) is None for answer in battle.answers):
         return LeftOut.HIDDEN
     return None
-
-
-def said(answer: Answer, anonymity: Anonymity) -> str:
-    """What people saw of an answer, as it may leave and without spoiler bars; nothing if hidden."""
-    return anonymity.of(plain(answer) or "")

@@ -34,13 +34,15 @@ MANIFEST = "manifest.json"
 class Plan:
     """What an export is to be: its format, what for, how ids are hashed, what voters weigh.
 
-    `schema` names the database's last migration.
+    `redact` takes personal data out of a text, for guilds that want that. `schema` names the
+    database's last migration.
     """
 
     format: str
     purpose: Consent
     pseudonyms: Pseudonyms
     weights: Mapping[int, float]
+    redact: Callable[[str], str]
     schema: str
 
 
@@ -110,7 +112,11 @@ async def _lines(
         tally.votes += len(voted.votes)
         progress(tally.battles)
         admitted = admit(voted, plan.purpose)
-        verdict = admitted if isinstance(admitted, LeftOut) else judge(admitted, plan.weights)
+        verdict = (
+            admitted
+            if isinstance(admitted, LeftOut)
+            else judge(admitted, plan.weights, redact=plan.redact)
+        )
         covered = voted.battle.id in tally.went_on
         if voted.battle.parent_id and (covered or isinstance(verdict, Preference)):
             tally.went_on.add(voted.battle.parent_id)

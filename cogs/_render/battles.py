@@ -18,13 +18,13 @@ from discord import ui
 from bot import answers
 from bot.answers import TRUNCATED, shorten, utf16_length
 from bot.sequels import can_go_on
+from bot.wording import count
 from cogs import _views
 from cogs._render.layout import (
     KIND_COLOURS,
     KIND_NAMES,
     MESSAGE_LIMIT,
     container,
-    count,
     layout,
     row,
 )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import discord
 
 from bot.ranking import wilson
-from cogs._render.layout import KIND_NAMES, count
+from bot.wording import count
+from cogs._render.layout import KIND_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

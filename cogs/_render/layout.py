@@ -46,8 +46,3 @@ def layout(*items: ui.Item[Any]) -> ui.LayoutView:
     for item in items:
         view.add_item(item)
     return view
-
-
-def count(number: int, noun: str) -> str:
-    """`1 vote`, `2 votes`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -8,8 +8,9 @@ import discord
 from discord import ui
 
 from bot.mydata import in_words
+from bot.wording import count
 from cogs import _choices
-from cogs._render.layout import count, layout
+from cogs._render.layout import layout
 from storage.records import Consent
 
 if TYPE_CHECKING:

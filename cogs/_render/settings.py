@@ -15,6 +15,7 @@ from discord import ui
 
 from bot.guilds import SETTINGS
 from bot.settings import Control, Group, Source
+from bot.wording import count
 from cogs._render import layout
 from storage.records import NOBODY
 
@@ -226,7 +227,7 @@ def _word(key: str, value: object, *, most: int = 10) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if setting and isinstance(value, int):
-        return f"{value} %" if setting.unit == "%" else layout.count(value, setting.unit)
+        return f"{value} %" if setting.unit == "%" else count(value, setting.unit)
     if setting and setting.options:
         return _plain(str(value))
     return "none" if value is None else f"`{str(value)[:100]}`"

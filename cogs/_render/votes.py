@@ -13,7 +13,7 @@ from cogs._render.layout import KIND_NAMES, layout, message, row
 from storage.records import BattleState, Choice, Kind, Outcome, Reason, Side
 
 if TYPE_CHECKING:
-    from bot.voting import Cast, OwnView
+    from bot.voting import Cast, OwnView, VoteChanged
     from cogs._views import BattleButton
     from storage.records import Answer, Battle, Vote
 
@@ -52,7 +52,8 @@ CLOSED = "This battle is closed and takes no votes any more."
 GUESSED_LATE = "It closed before you guessed, so the guess does not count."
 HIDDEN_ANSWER = "This answer is hidden here, so there is nothing to write better."
 STORED = "Your vote is stored. Press another button under the answers to change it."
-STAYS = "The battle is closed, so your vote stays as it is."
+STAYS = "The battle is over, so your vote stays as it is."
+WIPED = "Its texts are not kept any more, and its votes stay as they are."
 
 
 def after_press(cast: Cast) -> ui.LayoutView:
@@ -68,6 +69,11 @@ def after_press(cast: Cast) -> ui.LayoutView:
 def page(own: OwnView, *, note: str = "") -> ui.LayoutView:
     """The question which side is the base model's, or the reveal."""
     return _reveal(own, note) if own.told else _question(own, note)
+
+
+def stale(changed: VoteChanged) -> ui.LayoutView:
+    """The current page, in the place of one that was made for another choice."""
+    return layout(ui.TextDisplay(changed.user_message), *page(changed.own).children)
 
 
 def guessed(own: OwnView) -> ui.LayoutView:
@@ -86,15 +92,15 @@ def reasons(own: OwnView) -> ui.LayoutView:
     """Why? Whoever has said so already sees it, and may change it."""
     if own.vote is None:
         return page(own)
-    number, labels = own.battle.id, REASONS[own.vote.outcome]
+    labels = REASONS[own.vote.outcome]
     chosen = own.remark.reason if own.remark else None
     lines = [why(own), *_added(own), _small("One tap will do.", own.battle)]
     *buttons, in_own_words = (
-        _views.reason(number, what, label, chosen=chosen is what, swapped=own.swapped)
+        _views.reason(own, what, label, chosen=chosen is what)
         for what, label in (*labels.items(), (Reason.OTHER, IN_OWN_WORDS))
     )
-    back = _views.look(number, swapped=own.swapped)
-    return layout(ui.TextDisplay("\n".join(lines)), row(*buttons), row(in_own_words, back))
+    last = row(in_own_words, _views.look(own))
+    return layout(ui.TextDisplay("\n".join(lines)), row(*buttons), last)
 
 
 def why(own: OwnView) -> str:
@@ -120,26 +126,32 @@ def undone(own: OwnView) -> ui.LayoutView:
 def _question(own: OwnView, note: str) -> ui.LayoutView:
     ask = "Which one is the base model, the one that only continues text?"
     said = " ".join(filter(None, (_chosen(own), note, ask)))
-    guesses = (_views.guess(own.battle.id, side, swapped=own.swapped) for side in (*Side, None))
-    return layout(ui.TextDisplay(f"{said}\n{_small(STORED, own.battle)}"), row(*guesses))
+    guesses = (_views.guess(own, side) for side in (*Side, None))
+    return layout(ui.TextDisplay(f"{said}\n{_small(_lasting(own), own.battle)}"), row(*guesses))
 
 
 def _reveal(own: OwnView, note: str) -> ui.LayoutView:
     battle, vote = own.battle, own.vote
-    is_open = battle.state is BattleState.OPEN
     lines = [" ".join(filter(None, (_chosen(own), note))), *_who(battle)]
     if vote is not None:
-        lines += [*_guess(own, vote), *_added(own), _small(STORED if is_open else STAYS, battle)]
-    else:
-        lines.append(_small("", battle))
+        lines += [*_guess(own, vote), *_added(own)]
+    lines.append(_small(_lasting(own), battle))
     rows = []
     if vote is not None and battle.wiped_because is None:
-        why = _views.why(battle.id, swapped=own.swapped)
-        undo = [_views.undo(battle.id, swapped=own.swapped)] if is_open else []
-        rows.append(row(why, *_fixes(own, vote), *undo))
+        undo = [_views.undo(own)] if battle.state is BattleState.OPEN else []
+        rows.append(row(_views.why(own), *_fixes(own, vote), *undo))
     if battle.wiped_because is None and any(TRUNCATED in a.tags for a in battle.answers):
         rows.append(row(*(_views.read(battle.id, s, swapped=own.swapped) for s in Side)))
     return layout(ui.TextDisplay("\n".join(filter(None, lines))), *rows)
+
+
+def _lasting(own: OwnView) -> str:
+    """Whether the vote can still be changed."""
+    if own.battle.wiped_because is not None:
+        return WIPED
+    if own.vote is None:
+        return ""
+    return STORED if own.battle.state is BattleState.OPEN else STAYS
 
 
 def _chosen(own: OwnView) -> str:
@@ -200,12 +212,7 @@ def _fixes(own: OwnView, vote: Vote) -> list[BattleButton]:
     """The answer that won is the one to make better; without a winner it is either."""
     fixable = [a for a in own.battle.answers if vote.winner_answer_id in {None, a.id}]
     return [
-        _views.fix(
-            own.battle.id,
-            a.side,
-            "Fix it" if len(fixable) == 1 else f"Fix {a.side.upper()}",
-            swapped=own.swapped,
-        )
+        _views.fix(own, a.side, "Fix it" if len(fixable) == 1 else f"Fix {a.side.upper()}")
         for a in fixable
     ]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.client import TwofoldClient
-from storage.records import Closing, Reason, Side
+from storage.records import Closing, Reason, Side, Wiped
 from tests.behaviour.conftest import BASE, INSTRUCT, Town, texts
 from tests.behaviour.test_chat import TELLTALES, buttons
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tests.behaviour.conftest import OpenTown
 
 REVEALED = ["Why?", "Fix it", "Undo"]
+CHANGED = "You have changed your vote since. Choose again."
+GONE = "The texts of this battle are not kept any more, and its votes stay as they are."
 
 
 async def asked(town: Town, text: str = "hello there") -> Battle:
@@ -97,15 +99,15 @@ async def test_a_vote_changed_before_the_reveal_is_blind_and_after_it_is_not(
 
 
 @pytest.mark.parametrize(
-    ("label", "asks", "reason"),
+    ("label", "choice", "asks", "reason"),
     [
-        ("A is better", "What was better about A?", "Funnier"),
-        ("Tie", "What made it a tie?", "Equally funny"),
-        ("Both bad", "What was bad about both?", "Not funny"),
+        ("A is better", "a", "What was better about A?", "Funnier"),
+        ("Tie", "tie", "What made it a tie?", "Equally funny"),
+        ("Both bad", "both_bad", "What was bad about both?", "Not funny"),
     ],
 )
 async def test_a_reason_is_one_tap_and_can_be_changed(
-    town: Town, battle: Battle, label: str, asks: str, reason: str
+    town: Town, battle: Battle, label: str, choice: str, asks: str, reason: str
 ) -> None:
     reveal = await told(town, town.bob, label)
     reasons = (await town.bob.click(reveal, label="Why?")).response
@@ -119,7 +121,7 @@ async def test_a_reason_is_one_tap_and_can_be_changed(
     back = (await town.bob.click(reasons, label="Back")).response
     assert texts(back) == texts(explained)
     reasons = (await town.bob.click(back, label="Why?")).response
-    await town.bob.click(reasons, custom_id=f"twofold:1:reason:{battle.id}:shorter:ab")
+    await town.bob.click(reasons, custom_id=f"twofold:1:reason:{battle.id}:shorter:ab:{choice}")
     assert (await remark(town, battle)).reason is Reason.SHORT
 
 
@@ -242,6 +244,108 @@ async def test_old_buttons_of_a_vote_that_was_taken_back_say_so(town: Town, batt
     assert BASE not in texts(late.response)
 
 
+@pytest.mark.parametrize("path", ["Why?", "Fix it", "Why? Funnier", "Why? In my words…"])
+async def test_what_is_added_to_an_earlier_choice_is_not_stored(
+    town: Town, battle: Battle, path: str
+) -> None:
+    page = await told(town, town.bob)
+    first, _, press = path.partition("? ")
+    if press:
+        page = (await town.bob.click(page, label=f"{first}?")).response
+    await voted(town, town.bob, "B is better")
+    await town.bob.click(page, label=press or path)
+    assert texts(page).startswith(f"{CHANGED}\nYou chose **B**.")
+    assert buttons(page.message) == [REVEALED]
+    assert await remark(town, battle) is None
+    form = await town.bob.click(page, label="Fix it")
+    assert form.modal["components"][0]["component"]["value"] == battle.answer(Side.B).shown
+
+
+async def test_a_guess_with_an_earlier_choice_is_asked_again(town: Town, battle: Battle) -> None:
+    question = await voted(town, town.bob)
+    await voted(town, town.bob, "B is better")
+    await town.bob.click(question, label="A")
+    assert texts(question).startswith(f"{CHANGED}\nYou chose **B**.")
+    (vote,) = await town.services.store.votes.for_battle(battle.id)
+    assert vote.guessed_at is None
+    await town.bob.click(question, label="A")
+    assert "You guessed **A**" in texts(question)
+
+
+@pytest.mark.parametrize("field", ["Fix it", "In my words…"])
+async def test_a_form_for_an_earlier_choice_gives_its_text_back(
+    town: Town, battle: Battle, field: str
+) -> None:
+    page = await told(town, town.bob)
+    if field != "Fix it":
+        page = (await town.bob.click(page, label="Why?")).response
+    form = await town.bob.click(page, label=field)
+    await voted(town, town.bob, "Tie")
+    late = await town.bob.submit_modal(form, {"text": "hours of work"})
+    assert texts(page).startswith(f"{CHANGED}\nYou called it a **tie**.")
+    (given_back,) = late.followups
+    assert given_back.content.startswith(f"{CHANGED} Nothing was stored")
+    assert await given_back.attachments[0].read() == b"hours of work"
+    assert await remark(town, battle) is None
+
+
+async def test_a_choice_made_anew_is_the_one_that_its_first_page_was_for(
+    town: Town, battle: Battle
+) -> None:
+    reasons = (await town.bob.click(await told(town, town.bob), label="Why?")).response
+    await voted(town, town.bob, "Tie")
+    await voted(town, town.bob)
+    await town.bob.click(reasons, label="Safer")
+    assert (await remark(town, battle)).reason is Reason.SAFE
+
+
+async def wiped(town: Town, battle: Battle, because: Wiped) -> None:
+    if because is Wiped.DELETED:
+        await town.alice.delete(town.lounge.history()[0])
+    else:
+        store = town.services.store
+        await store.retention.wipe([battle.id], because, at=datetime.now(UTC))
+
+
+@pytest.mark.parametrize("because", [Wiped.DELETED, Wiped.RETENTION])
+async def test_once_the_texts_are_gone_every_press_says_so_and_votes_stay(
+    town: Town, battle: Battle, because: Wiped
+) -> None:
+    alone = (await town.admin.slash(town.hall, "rate")).response
+    question, reveal = await voted(town, town.bob), await told(town, town.alice)
+    reasons = (await town.alice.click(await voted(town, town.alice), label="Why?")).response
+    fix = await town.alice.click(reveal, label="Fix it")
+    own_words = await town.alice.click(reasons, label="In my words…")
+    votes = await town.services.store.votes.for_battle(battle.id)
+    await wiped(town, battle, because)
+    for page, label in ((reveal, "Why?"), (reveal, "Fix it"), (reveal, "Undo"), (reasons, "Safer")):
+        assert texts((await town.alice.click(page, label=label)).response) == GONE
+    for form in (fix, own_words):
+        refused = await town.alice.submit_modal(form, {"text": "hours of work"})
+        assert refused.response.content.startswith(GONE)
+        assert await refused.response.attachments[0].read() == b"hours of work"
+    assert await town.services.store.votes.for_battle(battle.id) == votes
+    pressed = texts((await town.admin.click(alone, label="Tie")).response)
+    answered = texts((await town.bob.click(question, label="A")).response)
+    back = texts((await town.alice.click(reasons, label="Back")).response)
+    for said in (pressed, answered, back):
+        assert "texts" in said
+        assert "not kept any more, and its votes stay as they are." in said
+    assert "Press another button" not in answered + back
+    assert len(await town.services.store.votes.for_battle(battle.id)) == len(votes)
+
+
+async def test_who_has_no_vote_any_more_is_not_sent_to_a_battle_that_is_over(
+    town: Town, battle: Battle
+) -> None:
+    question = await voted(town, town.bob)
+    await town.services.voting.undo(battle.id, town.bob.id)
+    at = datetime.now(UTC)
+    await town.services.store.battles.close(battle.id, because=Closing.TIME, at=at)
+    late = await town.bob.click(question, label="A")
+    assert texts(late.response) == "This battle is over, and its votes stay as they are."
+
+
 async def test_after_the_closing_the_guess_is_too_late_and_reasons_are_not(
     town: Town, battle: Battle
 ) -> None:
@@ -254,7 +358,7 @@ async def test_after_the_closing_the_guess_is_too_late_and_reasons_are_not(
     assert "You guessed" not in texts(late)
     assert buttons(late.message) == [["Why?", "Fix it"]]
     refused = await town.alice.click(reveal, label="Undo")
-    assert "closed" in texts(refused.response)
+    assert texts(refused.response) == "This battle is over, and its votes stay as they are."
     reasons = (await town.bob.click(late, label="Why?")).response
     await town.bob.click(reasons, label="Funnier")
     assert (await remark(town, battle)).reason is Reason.FUNNY

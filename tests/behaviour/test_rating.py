@@ -185,6 +185,9 @@ async def test_an_old_ballot_with_other_sides_stores_nothing(town: Town) -> None
     refused = await town.bob.click(old, label="A is better")
     assert "This ballot is an old one. Type /rate for a new one." in texts(refused.response)
     assert not await town.services.store.votes.for_battle(battle.id)
+    await town.services.mydata.erase(town.alice.id)
+    gone = texts((await town.bob.click(old, label="A is better")).response)
+    assert gone == "The texts of this battle are not kept any more, and its votes stay as they are."
 
 
 async def test_a_vote_can_be_changed_and_taken_back_in_its_place(town: Town) -> None:
@@ -223,6 +226,22 @@ async def test_nothing_comes_twice_that_was_voted_on_or_withdrawn_from(town: Tow
     revealed = await town.bob.click(voted.response.message, label="Not sure")
     await town.bob.click(revealed.response.message, label="Undo")
     assert "nothing for you" in texts(await rate(town.bob, town))
+
+
+@pytest.mark.parametrize("setting", ["account_days", "membership_days"])
+async def test_who_may_not_vote_yet_is_told_before_anything_is_shown(
+    town: Town, setting: str
+) -> None:
+    battle = await asked(town)
+    shown = await rate(town.bob, town)
+    await town.services.guilds.set(town.guild.id, setting, 365, by=NOBODY)
+    refused = texts((await town.bob.click(shown, label="Tie")).response)
+    assert "at least 365 days" in refused
+    assert texts((await town.bob.slash(town.hall, "rate")).response) == refused
+    assert texts((await town.bob.click(shown, label="Skip")).response) == refused
+    await rate(town.alice, town)
+    seen = await town.services.store.sightings.get(battle.id, town.alice.id)
+    assert seen.shown_at is None
 
 
 async def test_channels_that_a_member_cannot_read_are_left_out(town: Town) -> None:

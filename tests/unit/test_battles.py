@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.growth import Growth
+    from storage.records import Battle
 
 
 @asynccontextmanager
@@ -48,9 +49,25 @@ def ask(number: int = 1) -> Ask:
     )
 
 
-async def _until_at_work(s: Services) -> None:
-    while not s.battles.running:  # noqa: ASYNC110 - it has no event, and needs none elsewhere
-        await asyncio.sleep(0)
+class Watching:
+    """An audience that notes when there is text on show."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+
+    def waits(self, place: object) -> None: ...
+
+    def grows(self, growth: Growth) -> None:
+        growth.texts()
+        self.begun.set()
+
+
+async def at_work(s: Services, battle: Battle) -> asyncio.Task[Battle]:
+    """The answering of a battle, from when one of its models has said something."""
+    audience = Watching()
+    task = asyncio.ensure_future(s.battles.answer(battle, audience))
+    await audience.begun.wait()
+    return task
 
 
 async def test_one_message_has_one_battle(tmp_path: Path) -> None:
@@ -68,10 +85,9 @@ async def test_a_side_that_hangs_fails_the_battle_at_its_deadline(tmp_path: Path
 
 
 async def test_a_deleted_prompt_stops_the_work(tmp_path: Path) -> None:
-    async with services(tmp_path, "scripted:hang=1") as s:
+    async with services(tmp_path, "scripted:hang=1", showing="lockstep") as s:
         opened = await s.battles.open(ask())
-        answering = asyncio.ensure_future(s.battles.answer(opened))
-        await _until_at_work(s)
+        answering = await at_work(s, opened)
         await s.battles.cancel(1)
         with pytest.raises(BattleCancelled):
             await answering
@@ -81,10 +97,9 @@ async def test_a_deleted_prompt_stops_the_work(tmp_path: Path) -> None:
 async def test_what_a_stopping_process_cannot_tell_of_is_left_to_the_next_start(
     tmp_path: Path,
 ) -> None:
-    async with services(tmp_path, "scripted:hang=1") as s:
+    async with services(tmp_path, "scripted:hang=1", showing="lockstep") as s:
         opened = await s.battles.open(ask())
-        answering = asyncio.ensure_future(s.battles.answer(opened))
-        await _until_at_work(s)
+        answering = await at_work(s, opened)
         answering.cancel()
         with pytest.raises(asyncio.CancelledError):
             await answering
@@ -127,12 +142,6 @@ async def test_a_loop_is_drawn_again_and_shown_if_there_is_nothing_better(tmp_pa
 
 
 async def test_a_loop_that_is_on_show_is_not_drawn_again(tmp_path: Path) -> None:
-    class Watching:
-        def waits(self, place: object) -> None: ...
-
-        def grows(self, growth: Growth) -> None:
-            growth.texts()
-
     async with services(tmp_path, LOOP, showing="lockstep") as s:
         opened = await s.battles.answer(await s.battles.open(ask()), Watching())
     (plain,) = [a for a in opened.answers if a.contender == "plain"]
@@ -141,14 +150,12 @@ async def test_a_loop_that_is_on_show_is_not_drawn_again(tmp_path: Path) -> None
 
 
 async def test_a_message_that_goes_takes_all_its_battles_along(tmp_path: Path) -> None:
-    async with services(tmp_path, "scripted:hang=1") as s:
+    async with services(tmp_path, "scripted:hang=1", showing="lockstep") as s:
         prompt = talk(replace(said("hello"), message_id=1))
         battles = [
             await s.battles.open(replace(ask(number), conversation=prompt)) for number in (1, 2)
         ]
-        answering = [asyncio.ensure_future(s.battles.answer(battle)) for battle in battles]
-        while s.battles.running < 2:  # noqa: ASYNC110 - as above
-            await asyncio.sleep(0)
+        answering = [await at_work(s, battle) for battle in battles]
         await asyncio.gather(s.battles.cancel(1), s.battles.cancel(1))
         ended = await asyncio.gather(*answering, return_exceptions=True)
         assert [type(error) for error in ended] == [BattleCancelled, BattleCancelled]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import permutations
 
@@ -150,6 +151,30 @@ def test_texts_that_differ_by_a_members_name_alone_are_the_same() -> None:
 )
 def test_no_id_of_discords_leaves(text: str, leaves_as: str) -> None:
     assert without_ids(text) == leaves_as
+
+
+def test_names_are_found_in_what_redaction_left_of_them() -> None:
+    def redact(text: str) -> str:
+        return re.sub(r"\+\d+", "<PHONE>", text)
+
+    log = talk(said("hi", name="Ann (+4930901820)"), said("and hi", by=2, name="+4930901821"))
+    anonymity = Anonymity(log, redact=redact)
+    assert anonymity.of("Ann (+4930901820)? ring +4930901829") == "Member 1? ring <PHONE>"
+    assert anonymity.of("+4930901821 said so") == "<PHONE> said so"
+
+
+def test_a_guild_decides_whether_what_leaves_is_redacted() -> None:
+    log = talk(bot_said("my secret, your secret", message=9), said("what secret?"))
+    of = voted(battle(texts=("no secret", "a secret"), conversation=log), 1)
+    for settings, kept in (({}, True), ({"redaction": False}, True), ({"redaction": True}, False)):
+        judged = judge(
+            replace(of, settings=settings), {}, redact=lambda text: text.replace("secret", "<X>")
+        )
+        row = dpo(judged, NAMES)
+        assert ("secret" in str(row)) is kept
+        assert ("<X>" in str(row)) is not kept
+    hides_all = {"redaction": True}
+    assert judge(replace(of, settings=hides_all), {}, redact=lambda _: "<X>") is LeftOut.SAME_TEXT
 
 
 def test_a_row_weighs_what_those_weigh_who_chose_its_answer() -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from bot.dataset import export as dataset_export
 from bot.dataset.pseudonyms import Pseudonyms
+from bot.redaction import Redactor
 from storage.database import Database, database_url
 from storage.records import Consent, Outcome
 from tests.unit.records import NOON, bot_said, said, talk
@@ -47,7 +48,13 @@ async def export(
     names = Pseudonyms.unlinkable() if unlinkable else Pseudonyms.kept_in(home)
     async with Database.open(database_url(home / "twofold.db")) as store:
         return await dataset_export.export(
-            store, format="dpo", purpose=purpose, pseudonyms=names, out=home / out, at=NOON
+            store,
+            format="dpo",
+            purpose=purpose,
+            pseudonyms=names,
+            redactor=Redactor(),
+            out=home / out,
+            at=NOON,
         )
 
 
@@ -129,6 +136,32 @@ async def test_no_id_and_no_name_and_no_key_leaves(home: Path) -> None:
         assert key not in text
         assert key.hex().encode() not in text
     assert re.fullmatch("[0-9a-f]{16}", rows(home)[0]["battle"])
+
+
+async def test_redaction_covers_what_was_stored_before_it_was_turned_on(tmp_path: Path) -> None:
+    mail, name = "alice.b@example.com", "Alice (+49 30 901820)"
+    spoken = talk(
+        said(f"mine is {mail}", by=AUTHOR, name=name),
+        bot_said(f"{name}, that is {mail}", message=1),
+        said(f"{name} here, again {mail}", by=AUTHOR, name=name),
+    )
+    async with town(tmp_path) as t:
+        await t.agree(AUTHOR, *VOTERS)
+        battle = await t.battle(f"{mail}, {name}", f"not {mail}", conversation=spoken)
+        await t.vote(battle, VOTERS[0], 0)
+        await export(tmp_path, "before")
+        await t.store.guilds.update(GUILD, "redaction", True, by=1, at=NOON)
+    await export(tmp_path)
+    assert mail in json.dumps(rows(tmp_path, "before"))
+    (row,) = rows(tmp_path)
+    texts = [message["content"] for key in ("prompt", "chosen", "rejected") for message in row[key]]
+    assert texts == [
+        "mine is <EMAIL>",
+        "Member 1, that is <EMAIL>",
+        "Member 1 here, again <EMAIL>",
+        "<EMAIL>, Member 1",
+        "not <EMAIL>",
+    ]
 
 
 async def test_the_same_database_gives_the_same_bytes(home: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bot.dataset.export import export
 from bot.dataset.pseudonyms import Pseudonyms
+from bot.redaction import Redactor
 from storage.records import Consent, Outcome, Purpose
 from tests.unit.records import NOON
 from tests.unit.town import AUTHOR, GUILD, town
@@ -100,6 +101,7 @@ async def _exports(
                 format="dpo",
                 purpose=purpose,
                 pseudonyms=NAMES,
+                redactor=Redactor(),
                 out=home / purpose,
                 at=NOON,
             )

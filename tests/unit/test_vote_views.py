@@ -11,7 +11,7 @@ from bot.answers import TRUNCATED
 from bot.voting import OwnView, as_seen
 from cogs import _views
 from cogs._render import votes as vote_views
-from storage.records import BattleState, Kind, Outcome, Purpose, Side, Wiped
+from storage.records import BattleState, Choice, Kind, Outcome, Purpose, Side, Wiped
 from tests.unit.records import NOON, battle, vote
 
 if TYPE_CHECKING:
@@ -63,12 +63,12 @@ def test_who_saw_the_sides_swapped_is_told_as_they_saw_them() -> None:
     assert "You chose **B**." in text(told)
     assert "**B** was the base model" in text(told)
     assert "You guessed **B**: right." in text(told)
-    assert buttons(told)["Fix it"] == "twofold:1:fix:1:b:ba"
+    assert buttons(told)["Fix it"] == "twofold:1:fix:1:b:ba:b"
     question = vote_views.page(replace(own(battle(), swapped=True), told=False))
     assert buttons(question) == {
-        "A": "twofold:1:guess:1:a:ba",
-        "B": "twofold:1:guess:1:b:ba",
-        "Not sure": "twofold:1:guess:1:unsure:ba",
+        "A": "twofold:1:guess:1:a:ba:b",
+        "B": "twofold:1:guess:1:b:ba:b",
+        "Not sure": "twofold:1:guess:1:unsure:ba:b",
     }
 
 
@@ -79,6 +79,7 @@ def test_a_closed_battle_whose_texts_are_gone_still_tells_who_was_who(said: Vote
     gone = replace(whole, answers=silent, author_id=0, wiped_because=Wiped.RETENTION)
     told = vote_views.closed(own(gone, said))
     assert vote_views.CLOSED in text(told)
+    assert vote_views.WIPED in text(told)
     assert f"**{Side.A.upper()}** was the base model" in text(told)
     assert buttons(told) == {}
 
@@ -94,8 +95,20 @@ def test_every_button_that_follows_a_ballot_says_how_its_sides_lie(*, swapped: b
     known = [_views.meant(custom_id) for custom_id in ids]
     assert {each.swapped for each in known} == {swapped}
     assert {each.action for each in known} == _views.ORIENTED - {"rate"}
-    assert all(_views.id_of(*each[:3], swapped=each.swapped) in ids for each in known)
+    about = {each.action: each.choice for each in known}
+    assert about == {a: seen.choice if a in _views.ABOUT_A_CHOICE else None for a in about}
+    assert all(_views.id_of(*each[:3], **each.page) in ids for each in known)
     assert max(map(len, ids)) <= 40
+
+
+@pytest.mark.parametrize("said", ["guess:7:unsure", "why:7", "reason:7:safer", "fix:7:a"])
+@pytest.mark.parametrize("choice", [None, *Choice])
+def test_an_id_without_a_choice_is_of_before_and_still_works(
+    said: str, choice: Choice | None
+) -> None:
+    known = _views.meant(":".join(filter(None, ("twofold:1", said, "ba", choice))))
+    assert (known.battle_id, known.swapped, known.choice) == (7, True, choice)
+    assert known.page == ({"swapped": True} | ({"choice": choice} if choice else {}))
 
 
 @pytest.mark.parametrize(
@@ -109,6 +122,10 @@ def test_every_button_that_follows_a_ballot_says_how_its_sides_lie(*, swapped: b
         "twofold:1:look:1:ab:ab",
         "twofold:1:vote:1:a:ba",
         "twofold:1:guess:1:a:bb",
+        "twofold:1:guess:1:a:ba:c",
+        "twofold:1:why:1:a:ab",
+        "twofold:1:undo:1:ab:a",
+        "twofold:1:rate:1:a:ab:a",
     ],
 )
 def test_an_id_with_too_little_or_too_much_about_sides_is_strange(custom_id: str) -> None:
