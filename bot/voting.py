@@ -344,11 +344,11 @@ class VotingService:
         return await self._redactor.text(text) if settings.redaction else text
 
     async def _add(self, own: OwnView, voter_id: int, **said: object) -> OwnView:
-        """Store it, and look again; where the vote or the texts went meanwhile, that refuses."""
+        """Store it, and look again; where vote or texts are others meanwhile, that refuses."""
         where = own.battle.id
-        if await self._votes.remark(where, voter_id, at=self._clock(), **said):
+        if await self._votes.remark(where, voter_id, at=self._clock(), of=own.vote, **said):
             return await self.own(where, voter_id, swapped=own.swapped)
-        return await self.open_to_remarks(where, voter_id, swapped=own.swapped)
+        return await self.open_to_remarks(where, voter_id, swapped=own.swapped, choice=own.choice)
 
 
 def as_seen(battle: Battle, *, swapped: bool) -> Battle:

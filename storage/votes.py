@@ -224,18 +224,27 @@ class VoteStore:
                 guesses=guessed,
             )
 
-    async def remark(self, battle_id: int, voter_id: int, *, at: datetime, **said: object) -> bool:
+    async def remark(
+        self,
+        battle_id: int,
+        voter_id: int,
+        *,
+        at: datetime,
+        of: Vote | None = None,
+        **said: object,
+    ) -> bool:
         """Add to a vote: `reason`, `comment`, or `edit` with its `edited_answer_id`.
 
-        What is not named stays as it is. False where there is no vote to add to, and where
-        the battle's texts were wiped.
+        What is not named stays as it is. False where there is no vote to add to, where it is
+        another choice than `of` by now, and where the battle's texts were wiped.
         """
         values = {"battle_id": battle_id, "voter_id": voter_id, "at": at, **said}
         wiped = select(battles.c.wiped_because).where(battles.c.id == battle_id)
         async with self._transactions.write() as connection:
             if await connection.scalar(wiped) is not None:
                 return False
-            if await _find(connection, battle_id, voter_id) is None:
+            vote = await _find(connection, battle_id, voter_id)
+            if vote is None or (of is not None and _choice(vote) != _choice(of)):
                 return False
             statement = upsert(connection, remarks, values, key=("battle_id", "voter_id"))
             await connection.execute(statement, values)

@@ -186,6 +186,15 @@ async def test_what_is_taken_back_goes_with_all_that_was_added(arena: Arena) -> 
     assert events == [VoteEventKind.CAST, VoteEventKind.WITHDRAW, VoteEventKind.CAST]
 
 
+async def test_what_is_said_of_a_choice_is_not_stored_for_another(arena: Arena) -> None:
+    battle, votes = await arena.open(), arena.database.votes
+    first = (await press(arena, battle, "a")).vote
+    second = (await press(arena, battle, "b")).vote
+    assert not await votes.remark(battle.id, 5, reason=Reason.FUNNY, of=first, at=arena.at(6))
+    assert (await votes.word(battle.id, 5)).remark is None
+    assert await votes.remark(battle.id, 5, reason=Reason.FUNNY, of=second, at=arena.at(6))
+
+
 async def test_another_choice_takes_the_reason_away_and_leaves_the_edit(arena: Arena) -> None:
     battle, votes = await arena.open(), arena.database.votes
     await press(arena, battle, "a")
