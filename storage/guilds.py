@@ -19,27 +19,15 @@ if TYPE_CHECKING:
 
 
 class GuildStore:
-    """Settings by guild, as JSON. Every method raises StorageError.
-
-    Every press and every prompt asks for them, so what was read is kept where nobody else
-    can change it: a SQLite file belongs to one bot at a time.
-    """
+    """Settings by guild, as JSON. Every method raises StorageError."""
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
-        self._known: dict[int, dict[str, object]] = {}
-        self._changes = 0
 
     async def get(self, guild_id: int) -> dict[str, object]:
         """Read what was set for the guild; empty for an unknown one."""
-        if guild_id in self._known:
-            return dict(self._known[guild_id])
-        changes = self._changes
         async with self._transactions.read(brief=True) as connection:
-            settings = await _get(connection, guild_id)
-        if self._transactions.alone and changes == self._changes:
-            self._known[guild_id] = dict(settings)
-        return settings
+            return await _get(connection, guild_id)
 
     async def update(
         self, guild_id: int, key: str, value: object, *, by: int, at: datetime
@@ -49,15 +37,6 @@ class GuildStore:
         Two changes at once both last. `by` is the member whose change is written down with
         it; what changes nothing is not.
         """
-        try:
-            return await self._update(guild_id, key, value, by=by, at=at)
-        finally:
-            self._changes += 1
-            self._known.pop(guild_id, None)
-
-    async def _update(
-        self, guild_id: int, key: str, value: object, *, by: int, at: datetime
-    ) -> dict[str, object]:
         nothing = {"id": guild_id, "settings": {}, "updated_at": at}
         async with self._transactions.write() as connection:
             # A server locks rows, so there must be one; SQLite has locked the file already.

@@ -72,8 +72,6 @@ class Transactions:
 
     def __init__(self, engine: AsyncEngine, *, place: str) -> None:
         self.place = place
-        self.alone = engine.dialect.name == "sqlite"
-        """Whether no other bot works on this database."""
         self._engine = engine
         self._reader = engine.execution_options(begin=_BEGIN["read"])
         self._writer = engine.execution_options(begin=_BEGIN["write"])
