@@ -19,7 +19,7 @@ from bot.errors import ConfigError
 from storage.records import NOBODY
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
     from typing import Any
 
     import discord
@@ -197,19 +197,35 @@ async def _to_the_present(env: simcord.Env) -> None:
 
 
 async def _keep_fresh(env: simcord.Env, page: simcord.Preview) -> None:
-    """Show on the page what the bot posts by itself, between the members' actions.
-
-    Only then: an action that was begun on the page before a refresh is turned away.
-    """
+    """Show on the page what the bot posts by itself, between the members' actions."""
+    turn = _taking_turns(page)
     seen = _posted(env)
     while True:
         await asyncio.sleep(REFRESH_SECONDS)
         if _posted(env) == seen:
             continue
-        with suppress(simcord.SetupError, TimeoutError):
-            await _to_the_present(env)
-            await page.refresh()
-            seen = _posted(env)
+        async with turn:
+            with suppress(simcord.SetupError, TimeoutError):
+                await _to_the_present(env)
+                await page.refresh()
+                seen = _posted(env)
+
+
+def _taking_turns(page: simcord.Preview) -> asyncio.Lock:
+    """Have members' actions wait for the lock.
+
+    SimCord fails an action that comes during a refresh, and its page, which cannot tell
+    whether it was done, allows no other from then on.
+    """
+    turn = asyncio.Lock()
+    act = page._action  # noqa: SLF001 - SimCord has no other place to wait at
+
+    async def act_in_turn(context_id: str | None, body: Mapping[str, Any]) -> dict[str, Any]:
+        async with turn:
+            return await act(context_id, body)
+
+    page._action = act_in_turn  # type: ignore[method-assign]  # noqa: SLF001
+    return turn
 
 
 def _posted(env: simcord.Env) -> int:
