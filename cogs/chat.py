@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from storage.records import Battle
 
 
-MENDING_PAUSE = 0.1
-"""Seconds between two messages: Discord takes fifty requests a second, and others want some."""
+MENDING_PAUSE = 0.25
+"""Seconds between two messages: who presses a button just now comes first."""
 
 
 class ChatCog(commands.Cog):

@@ -21,7 +21,7 @@ from storage.members import MemberStore
 from storage.people import PeopleStore
 from storage.retention import RetentionStore
 from storage.sightings import SightingStore
-from storage.transactions import Transactions, create_engine, told_plainly
+from storage.transactions import Transactions, create_brief, create_engine, told_plainly
 from storage.upgrade import refuse_foreign_file, upgrade
 from storage.voted import VotedStore
 from storage.votes import VoteStore
@@ -66,14 +66,15 @@ class Database:
         if address.drivername == _SQLITE:
             place = _file(address)
             await asyncio.to_thread(_make_ready, Path(place))
-        engine = _engine(address, place)
+        transactions = Transactions(
+            _engine(address, place), place=place, brief=create_brief(address)
+        )
         try:
-            transactions = Transactions(engine, place=place)
             async with transactions.write() as connection:
                 await connection.run_sync(upgrade, place)
             yield cls(transactions)
         finally:
-            await engine.dispose()
+            await transactions.dispose()
 
     async def revision(self) -> str:
         """Name the last migration that the database went through, such as `0001`."""

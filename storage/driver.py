@@ -4,8 +4,7 @@ SQLAlchemy asks a driver for a cursor, the statement, its rows and the close, on
 aiosqlite gives each of them a turn of its thread. A turn costs a hundred times what SQLite
 needs for a small statement, and turns are the first thing to run out when many members press
 at once. So a statement brings its rows along, and a BEGIN comes with the first statement after
-it; of a brief transaction the statements after that take no turn at all. What is read or
-written, and when it is on the disk, stays the same.
+it. What is read or written, and when it is on the disk, stays the same.
 """
 
 from __future__ import annotations
@@ -27,7 +26,6 @@ AHEAD = 100
 async def connect(*arguments: Any, **options: Any) -> Connection:  # noqa: ANN401
     """Open a file, as `sqlite3.connect` does; a transaction begins by `Connection.begin` only."""
     options["isolation_level"] = None
-    options["check_same_thread"] = False  # one at a time uses it, whichever thread that is in
     connection = Connection(partial(sqlite3.connect, *arguments, **options), AHEAD)
     # As SQLAlchemy does for connections that it makes: one that is left open holds no exit up.
     connection._thread.daemon = True  # noqa: SLF001
@@ -40,15 +38,10 @@ class Connection(aiosqlite.Connection):
 
     _beginning = ""
     _begun = False
-    _brief = False
 
-    def begin(self, statement: str, *, brief: bool = False) -> None:
-        """Begin a transaction by `statement`, which comes with the next one.
-
-        `brief` promises that what follows is a few small statements: once the first has its
-        lock, each is done sooner than a thread could take it over.
-        """
-        self._beginning, self._brief = statement, brief
+    def begin(self, statement: str) -> None:
+        """Begin a transaction by `statement`, which comes with the next one."""
+        self._beginning = statement
 
     def cursor(self) -> Cursor:  # type: ignore[override]
         """Make a cursor, which takes no turn of the thread."""
@@ -80,8 +73,6 @@ class Connection(aiosqlite.Connection):
         if self._beginning:
             work, arguments = self._begin_and, (self._beginning, work, *arguments)
             self._beginning, self._begun = "", True
-        elif self._brief and self._begun:
-            return work(*arguments)
         return await self._execute(work, *arguments)  # type: ignore[no-untyped-call]
 
     def _begin_and(self, beginning: str, work: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -11,6 +12,7 @@ from storage.schema import guilds, setting_changes
 from storage.transactions import insert_if_new
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,16 +20,30 @@ if TYPE_CHECKING:
     from storage.transactions import Transactions
 
 
+FRESH = 1.0
+"""Seconds in which settings are not read again: every press and every prompt asks for them.
+So long does it take at most until another process's change is heard of here."""
+
+
 class GuildStore:
     """Settings by guild, as JSON. Every method raises StorageError."""
 
-    def __init__(self, transactions: Transactions) -> None:
+    def __init__(
+        self, transactions: Transactions, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._transactions = transactions
+        self._clock = clock
+        self._read: dict[int, tuple[float, dict[str, object]]] = {}
 
     async def get(self, guild_id: int) -> dict[str, object]:
         """Read what was set for the guild; empty for an unknown one."""
-        async with self._transactions.read(brief=True) as connection:
-            return await _get(connection, guild_id)
+        now = self._clock()
+        read_at, settings = self._read.get(guild_id, (-FRESH, {}))
+        if now - read_at >= FRESH:
+            async with self._transactions.read(brief=True) as connection:
+                settings = await _get(connection, guild_id)
+            self._read[guild_id] = now, settings
+        return dict(settings)
 
     async def update(
         self, guild_id: int, key: str, value: object, *, by: int, at: datetime
@@ -37,6 +53,14 @@ class GuildStore:
         Two changes at once both last. `by` is the member whose change is written down with
         it; what changes nothing is not.
         """
+        try:
+            return await self._update(guild_id, key, value, by=by, at=at)
+        finally:
+            self._read.pop(guild_id, None)
+
+    async def _update(
+        self, guild_id: int, key: str, value: object, *, by: int, at: datetime
+    ) -> dict[str, object]:
         nothing = {"id": guild_id, "settings": {}, "updated_at": at}
         async with self._transactions.write() as connection:
             # A server locks rows, so there must be one; SQLite has locked the file already.

@@ -8,16 +8,18 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
+import sqlalchemy
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from storage.brief import BriefTransactions, WouldWait
 from storage.driver import connect
 from storage.errors import DatabaseBusy, StorageError
 from storage.schema import clean
@@ -68,31 +70,35 @@ _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 class Transactions:
-    """The transactions of one database; `place` is how error sentences name it."""
+    """The transactions of one database; `place` is how error sentences name it.
 
-    def __init__(self, engine: AsyncEngine, *, place: str) -> None:
+    `brief`, where there are any, are those that need no thread.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, *, place: str, brief: BriefTransactions | None = None
+    ) -> None:
         self.place = place
         self._engine = engine
+        self._brief = brief
         self._reader = engine.execution_options(begin=_BEGIN["read"])
         self._writer = engine.execution_options(begin=_BEGIN["write"])
-        self._brief_reader = self._reader.execution_options(brief=True)
-        self._brief_writer = self._writer.execution_options(brief=True)
         # SQLite's own waiting is a lottery; within this process writers take turns.
         self._turn: AbstractAsyncContextManager[object] = asyncio.Lock()
         if engine.dialect.name != "sqlite":
             self._turn = nullcontext()
             self._reader = engine.execution_options(isolation_level="REPEATABLE READ")
-            self._brief_reader = self._reader
 
     @asynccontextmanager
     async def read(self, *, brief: bool = False) -> AsyncIterator[AsyncConnection]:
         """One unchanging view of the database, without the write lock.
 
-        `brief` is for a few small statements that many wait for. Raises StorageError.
+        `brief` is for a few small statements that many wait for, with nothing else awaited
+        in between. Raises StorageError.
         """
         with told_plainly(self.place):
-            reader = self._brief_reader if brief else self._reader
-            async with reader.begin() as connection:
+            reading = self._brief.reading() if brief and self._brief else self._reader.begin()
+            async with reading as connection:
                 yield connection
 
     @asynccontextmanager
@@ -103,9 +109,20 @@ class Transactions:
         DatabaseBusy when another process keeps the lock for over 5 seconds, else StorageError.
         """
         with told_plainly(self.place):
-            writer = self._brief_writer if brief else self._writer
-            async with self._turn, writer.begin() as connection:
+            async with self._turn, self._writing(brief=brief) as connection:
                 yield connection
+
+    def _writing(self, *, brief: bool) -> AbstractAsyncContextManager[AsyncConnection]:
+        if brief and self._brief:
+            with suppress(WouldWait):
+                return self._brief.writing()
+        return self._writer.begin()
+
+    async def dispose(self) -> None:
+        """Close what is open."""
+        if self._brief:
+            self._brief.dispose()
+        await self._engine.dispose()
 
     async def checkpoint(self) -> bool:
         """Empty SQLite's log of writes into its file, so that no wiped text is left there.
@@ -163,6 +180,22 @@ def create_engine(url: URL) -> AsyncEngine:
     event.listen(engine.sync_engine, "connect", _prepare)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
+
+
+def create_brief(url: URL) -> BriefTransactions | None:
+    """Make what needs no thread, which opens nothing yet; None where it is not SQLite."""
+    if url.get_backend_name() != "sqlite":
+        return None
+    engine = sqlalchemy.create_engine(
+        url.set(drivername="sqlite+pysqlite"),
+        json_serializer=_to_json,
+        hide_parameters=True,
+        connect_args={"isolation_level": None, "check_same_thread": False},
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "connect", _wait_for_nothing)
+    event.listen(engine, "begin", _begin_now)
+    return BriefTransactions(engine)
 
 
 @contextmanager
@@ -239,12 +272,19 @@ def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     cursor.close()
 
 
+def _wait_for_nothing(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    connection.cursor().execute("PRAGMA busy_timeout = 0")
+
+
 def _begin(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if statement := options.get("begin", _BEGIN["read"]):
+    if statement := connection.get_execution_options().get("begin", _BEGIN["read"]):
         # The driver does not begin transactions itself; this one comes with its first statement.
         driver = cast("Driver", connection.connection.driver_connection)
-        driver.begin(statement, brief=options.get("brief", False))
+        driver.begin(statement)
+
+
+def _begin_now(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options()["begin"])
 
 
 def _plainly(fault: Exception, place: str) -> StorageError:

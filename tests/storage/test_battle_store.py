@@ -183,7 +183,7 @@ async def test_cancelling_leaves_no_word_in_the_file(
     assert [turn.text for turn in cancelled.conversation.turns] == ["", ""]
     assert {(a.rendered, a.raw, a.shown) for a in cancelled.answers} == {("", "", "")}
     # With the last connection the log is folded into the file, and the log removed.
-    await arena.database._transactions._engine.dispose()
+    await arena.database._transactions.dispose()
     files = contents(path.parent)
     assert list(files) == [path.name]
     assert secret.encode() not in files[path.name]
