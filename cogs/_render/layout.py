@@ -45,4 +45,5 @@ def layout(*items: ui.Item[Any]) -> ui.LayoutView:
     view = ui.LayoutView(timeout=None)
     for item in items:
         view.add_item(item)
+    view.stop()  # a press finds its button by the id alone, so nobody needs to keep this
     return view
