@@ -31,7 +31,7 @@ def main() -> None:
             ("rate", "thrown for you alone"),
             ("privacy", "this server"),
             ("mydata show", "stored"),
-            ("settings", "Where I answer"),
+            ("settings", "Settings of this server"),
         ):
             chat.command(command, then=words)
             take(chat, command.split()[0], words)
