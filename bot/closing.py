@@ -31,7 +31,7 @@ POSTING = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """A battle that has closed: the votes by what was pressed, and the guesses.
+    """A battle that has ended: the votes by what was pressed, and the guesses.
 
     `guesses` are all that were made where there was one base model to find, `right` those
     that found it, `unsure` those that were "not sure".
@@ -102,13 +102,13 @@ class ClosingService:
             raise BattleError("This battle is closed already.")
 
     async def unrevealed(self) -> tuple[int, ...]:
-        """The closed battles whose message does not tell who was who yet."""
+        """The ended battles whose message does not tell so yet."""
         return await self._ballots.unrevealed()
 
     async def result(self, battle_id: int) -> Result | None:
-        """What came of a closed battle; None where it is not closed."""
+        """What came of a battle; None where it has neither closed nor been withdrawn."""
         battle = await self._battles.get(battle_id)
-        if battle is None or battle.state is not BattleState.CLOSED:
+        if battle is None or battle.state not in {BattleState.CLOSED, BattleState.CANCELLED}:
             return None
         return result_of(battle, await self._votes.for_battle(battle_id))
 
@@ -120,7 +120,7 @@ class ClosingService:
         return battle.purpose is Purpose.MIRROR or late
 
     async def revealed(self, battle_id: int) -> None:
-        """Note that the message tells who was who, or that there is none to do so."""
+        """Note that the message tells how it ended, or that there is none to do so."""
         await self._battles.revealed(battle_id, at=self._clock())
 
 

@@ -220,7 +220,5 @@ async def setup(client: TwofoldClient) -> None:
             mended=chat.mended,
         )
     )
-    await client.add_cog(
-        PromptsCog(client, battles=services.battles, retention=services.retention, edits=edits)
-    )
+    await client.add_cog(PromptsCog(client, battles=services.battles, retention=services.retention))
     await client.add_cog(MoreCog(battles=services.battles, voting=services.voting, runner=runner))

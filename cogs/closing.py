@@ -1,7 +1,7 @@
 """Battles that close: in time, with enough votes, or because their author says so.
 
-The message of each is edited once, to tell who was who. What a sudden end left undone is
-found in the database by the next sweep.
+The message of each is edited once, to tell who was who, or that its prompt is gone. What a
+sudden end left undone is found in the database by the next sweep.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from discord.ext import commands, tasks
 from cogs._edits import FAULTS
 from cogs._render import battles as battle_views
 from cogs._render import layout
+from cogs._render import privacy as privacy_views
 from cogs._responding import amend
 from cogs.errors import report
-from storage.records import Closing
+from storage.records import BattleState, Closing
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
     from typing import Any
 
     from discord.ui import LayoutView
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from bot.closing import ClosingService, Result
     from bot.retention import RetentionService
     from cogs._edits import Edits, Stream
+    from storage.retention import Withdrawn
 
 log = structlog.get_logger(__name__)
 
@@ -103,6 +105,15 @@ class ClosingCog(commands.Cog):
         await asyncio.wait({self._reveal(battle_id)})
 
     @commands.Cog.listener()
+    async def on_battles_withdrawn(self, withdrawn: Sequence[Withdrawn]) -> None:
+        """Battles were cancelled, as their prompt is gone or its author erased."""
+        for battle in withdrawn:
+            if battle.message_id is None:
+                await self._closing.revealed(battle.battle_id)
+        if edits := {self._reveal(one.battle_id) for one in withdrawn if one.message_id}:
+            await asyncio.wait(edits)
+
+    @commands.Cog.listener()
     async def on_close_press(
         self, interaction: discord.Interaction, battle_id: int, _part: str | None
     ) -> None:
@@ -157,13 +168,11 @@ class ClosingCog(commands.Cog):
         battle = result.battle
         if battle.shown_message_id is None:
             return False
-        prompt = battle.conversation.prompt
-        asked = prompt if prompt.text and prompt.message_id is None else None
         channel = self._client.get_partial_messageable(battle.channel_id, guild_id=battle.guild_id)
         lane = self._edits.lane(battle.channel_id)
         stream = lane.add(channel.get_partial_message(battle.shown_message_id), just_sent=False)
         try:
-            await self._finish(stream, battle_views.closed(result, asked=asked), battle.channel_id)
+            await self._finish(stream, _view(result), battle.channel_id)
         except discord.HTTPException as error:
             log.warning("could not reveal", battle=battle.id, status=error.status, code=error.code)
             return _will_never_do(error)
@@ -187,6 +196,14 @@ class ClosingCog(commands.Cog):
             finally:
                 with suppress(*FAULTS):
                     await thread.edit(archived=True)
+
+
+def _view(result: Result) -> LayoutView:
+    if result.battle.state is BattleState.CANCELLED:
+        return layout.message(privacy_views.PROMPT_DELETED)
+    prompt = result.battle.conversation.prompt
+    asked = prompt if prompt.text and prompt.message_id is None else None
+    return battle_views.closed(result, asked=asked)
 
 
 def _will_never_do(error: discord.HTTPException) -> bool:

@@ -7,9 +7,9 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, case, exists, func, select
+from sqlalchemy import and_, case, exists, func, or_, select
 
-from storage.records import BattleState, Outcome, Purpose
+from storage.records import BattleState, Outcome, Purpose, Wiped
 from storage.schema import battles, sightings, vote_events, votes
 
 if TYPE_CHECKING:
@@ -82,10 +82,19 @@ class BallotStore:
         return tuple(OpenBallot(**{**row, "purpose": Purpose(row["purpose"])}) for row in rows)
 
     async def unrevealed(self) -> tuple[int, ...]:
-        """The closed battles that were not told to be so, by id."""
+        """The battles whose message does not tell yet that they ended, by id.
+
+        Those have closed, or were withdrawn when they were on show already.
+        """
+        withdrawn = and_(
+            battles.c.state == BattleState.CANCELLED,
+            battles.c.shown_message_id.is_not(None),
+            battles.c.wiped_because.in_((Wiped.DELETED, Wiped.ERASED)),
+        )
         statement = (
             select(battles.c.id)
-            .where(battles.c.state == BattleState.CLOSED, battles.c.revealed_at.is_(None))
+            .where(or_(battles.c.state == BattleState.CLOSED, withdrawn))
+            .where(battles.c.revealed_at.is_(None))
             .order_by(battles.c.id)
         )
         async with self._transactions.read() as connection:

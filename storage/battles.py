@@ -161,10 +161,9 @@ class BattleStore:
             return await _close(connection, battle_id, because=because, at=at)
 
     async def revealed(self, battle_id: int, *, at: datetime) -> None:
-        """Note that the message of a closed battle tells who was who, or that there is none."""
-        statement = update(battles).where(
-            battles.c.id == battle_id, battles.c.state == BattleState.CLOSED
-        )
+        """Note that the message of an ended battle tells so, or that there is none."""
+        ended = battles.c.state.in_((BattleState.CLOSED, BattleState.CANCELLED))
+        statement = update(battles).where(battles.c.id == battle_id, ended)
         async with self._transactions.write() as connection:
             await connection.execute(statement.values(revealed_at=at))
 

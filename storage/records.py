@@ -243,7 +243,7 @@ class Battle:
     `closed_at` is when it was closed, failed or was cancelled; `failure` says why it failed.
     `parent_id` is the battle whose answers this one goes on with, on the same sides;
     `mirror_of_id` the one whose answers it has on the other sides. `revealed_at` is when
-    its message said who was who; `edited_at` when the prompt was edited after it was read.
+    its message said how it ended; `edited_at` when the prompt was edited after it was read.
     Where the texts were wiped, `wiped_because` says why, and `author_id` is NOBODY.
     `texts_since` is when they were first kept, in the battle that they were copied from.
     """

@@ -235,6 +235,21 @@ async def test_a_message_in_an_archived_thread_is_told_of_and_archived_again(
     assert (await town.env.bot.fetch_channel(thread.id)).archived
 
 
+async def test_a_battle_whose_author_was_erased_by_the_operator_says_so(
+    town: Town, clock: Clock
+) -> None:
+    battle = await asked(town)
+    await town.services.store.erasure.erase(town.alice.id, at=clock.now)
+    await later(town, clock, timedelta(0))
+    assert "was deleted, and both answers with it" in texts(town.ballot())
+    assert not buttons(town.ballot())
+    gone = await now(town, battle)
+    assert (gone.state, gone.revealed_at) == (BattleState.CANCELLED, clock.now)
+    message, edited = town.ballot().id, edits(town, town.ballot().id)
+    await later(town, clock, timedelta(hours=1))
+    assert edits(town, message) == edited
+
+
 async def test_a_message_that_is_gone_needs_no_edit(town: Town, clock: Clock) -> None:
     battle = await asked(town)
     await town.env.bot.remove_cog("PromptsCog")  # as if it went while the bot was away
