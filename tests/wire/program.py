@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from storage.database import Database, database_url
+from storage.guilds import FRESH
 
 from .clock import until
 
@@ -138,10 +139,11 @@ class Program:
         return self._process
 
     async def set(self, guild: Guild, setting: str, value: object) -> None:
-        """Set something for a server without asking who may."""
+        """Set something for a server without asking who may; the program knows it then."""
         async with Database.open(database_url(self.database)) as store:
             by, at = self.wire.world.owner.id, datetime.now(UTC)
             await store.guilds.update(guild.id, setting, value, by=by, at=at)
+        await asyncio.sleep(FRESH)
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Read the program's database without being able to change it."""

@@ -160,8 +160,9 @@ class TestEndings:
         self, tmp_path: Path
     ) -> None:
         async with table(tmp_path, BUSY + stories(20, 0.05)) as at:
-            texts = [f"{at.wire.mention} question {n}" for n in range(2)]
-            prompts = [await at.alice.send(at.channel, text) for text in texts]
+            first = await at.alice.send(at.channel, f"{at.wire.mention} first")
+            await at.state("answering")
+            waiting = await at.alice.send(at.channel, f"{at.wire.mention} second")
             at.wire.rest.held = ballot_edit
             await until(lambda: any(map(ballot_edit, at.wire.requests)), "an edit")
             await at.state("open")
@@ -169,9 +170,9 @@ class TestEndings:
             await until(lambda: not at.wire.gateway.online, "the end of the connection")
             await asyncio.sleep(0.1)
             at.wire.rest.held = lambda _: False
-            assert rows(await at.wire.wait_for_reply(prompts[1])) == []
+            assert rows(await at.wire.wait_for_reply(waiting)) == []
             await at.program.start()
-            await ballots(at, prompts)
+            await ballots(at, [first, waiting])
             assert len(at.said()) == 2
 
     async def test_a_long_line_is_told_of_a_stop(self, tmp_path: Path) -> None:
