@@ -8,12 +8,9 @@ once. Only a commit, which waits for the disk, is done in a thread.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
-
-from sqlalchemy.exc import OperationalError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,10 +19,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Executable
     from sqlalchemy.engine import CursorResult, ScalarResult
     from sqlalchemy.ext.asyncio import AsyncConnection
-
-
-class WouldWait(Exception):
-    """Another process has the lock, for which the event loop must not wait."""
 
 
 class BriefTransactions:
@@ -47,14 +40,12 @@ class BriefTransactions:
             yield _as_async(connection)
 
     def writing(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """All or nothing; the lock is taken by now. Raises WouldWait where it cannot be."""
+        """All or nothing; the lock is taken by now, or that it cannot be is raised at once."""
         connection = self._writer.connect()
         try:
             connection.begin()
-        except OperationalError as fault:
+        except BaseException:
             connection.close()
-            if getattr(fault.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
-                raise WouldWait from fault
             raise
         return self._written(connection)
 

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from storage.brief import BriefTransactions, WouldWait
+from storage.brief import BriefTransactions
 from storage.driver import connect
 from storage.errors import DatabaseBusy, StorageError
 from storage.schema import clean
@@ -114,7 +114,8 @@ class Transactions:
 
     def _writing(self, *, brief: bool) -> AbstractAsyncContextManager[AsyncConnection]:
         if brief and self._brief:
-            with suppress(WouldWait):
+            # Where another process has the lock, the event loop must not wait for it.
+            with suppress(DatabaseBusy), told_plainly(self.place):
                 return self._brief.writing()
         return self._writer.begin()
 
@@ -279,8 +280,7 @@ def _wait_for_nothing(connection: DBAPIConnection, _: ConnectionPoolEntry) -> No
 def _begin(connection: Connection) -> None:
     if statement := connection.get_execution_options().get("begin", _BEGIN["read"]):
         # The driver does not begin transactions itself; this one comes with its first statement.
-        driver = cast("Driver", connection.connection.driver_connection)
-        driver.begin(statement)
+        cast("Driver", connection.connection.driver_connection).begin(statement)
 
 
 def _begin_now(connection: Connection) -> None:

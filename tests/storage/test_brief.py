@@ -34,21 +34,6 @@ async def cast(arena: Arena, battle_id: int, voter_id: int = 1) -> CastVote | No
     )
 
 
-async def test_their_connections_are_as_durable_and_wait_for_nothing(database: Database) -> None:
-    expected = {
-        "journal_mode": "wal",
-        "foreign_keys": 1,
-        "busy_timeout": 0,
-        "synchronous": 2,
-        "secure_delete": 1,
-    }
-    room = database._transactions
-    async with room.read(brief=True) as first, room.write(brief=True) as second:
-        for connection in (first, second):
-            for pragma, value in expected.items():
-                assert await connection.scalar(text(f"PRAGMA {pragma}")) == value, pragma
-
-
 async def test_a_lock_held_elsewhere_holds_up_the_vote_but_not_the_loop(
     arena: Arena, raw: sqlite3.Connection
 ) -> None:

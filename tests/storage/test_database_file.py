@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from storage import transactions
 from storage.database import Database, database_url
@@ -61,20 +61,26 @@ async def test_folders_are_made_and_odd_names_are_kept(
     assert list(contents(path.parent)) == [path.name]
 
 
-async def test_every_connection_is_durable_and_checks_references(database: Database) -> None:
+@pytest.mark.parametrize(("brief", "waits"), [(False, 5000), (True, 0)])
+async def test_every_connection_is_durable_and_checks_references(
+    database: Database, *, brief: bool, waits: int
+) -> None:
     expected = {
         "journal_mode": "wal",
         "foreign_keys": 1,
-        "busy_timeout": 5000,
+        "busy_timeout": waits,
         "synchronous": 2,
         "secure_delete": 1,
     }
     rooms = database._transactions
-    async with rooms.read() as first, rooms.read() as second:
-        for connection in (first, second):
+    async with (
+        rooms.read(brief=brief) as first,
+        rooms.read(brief=brief) as second,
+        rooms.write(brief=brief) as third,
+    ):
+        for connection in (first, second, third):
             for pragma, value in expected.items():
-                result = await connection.exec_driver_sql(f"PRAGMA {pragma}")
-                assert result.scalar_one() == value, pragma
+                assert await connection.scalar(text(f"PRAGMA {pragma}")) == value, pragma
 
 
 async def test_readers_do_not_wait_for_a_writer(database: Database, arena: Arena) -> None:
