@@ -42,7 +42,9 @@ class Community:
     def __init__(self, *, battles: int, seed: int) -> None:
         self._battles = battles
         self._rng = random.Random(seed)  # noqa: S311 - no secret depends on it
-        words = ["".join(self._rng.choices(_SYLLABLES, k=self._rng.randint(1, 4))) for _ in range(5000)]
+        words = [
+            "".join(self._rng.choices(_SYLLABLES, k=self._rng.randint(1, 4))) for _ in range(5000)
+        ]
         # Slices of a few long texts: as good as new ones to every reader but a compressor.
         self._text = " ".join(self._rng.choices(words, k=400_000))
         self._vote_id = 0
@@ -55,7 +57,11 @@ class Community:
     def batch(self, first: int, last: int) -> dict[str, list[tuple[object, ...]]]:
         """The rows of the battles from `first` to `last`, by table."""
         rows: dict[str, list[tuple[object, ...]]] = {
-            "battles": [], "turns": [], "answers": [], "votes": [], "vote_events": []
+            "battles": [],
+            "turns": [],
+            "answers": [],
+            "votes": [],
+            "vote_events": [],
         }
         for number in range(first, last + 1):
             self._battle(number, rows)
@@ -80,8 +86,22 @@ class Community:
         }
         at = _at(number)
         rows["battles"].append(
-            (number, SNOWFLAKE * 2 + number, 1 + number % GUILDS, 6, author, prompt,
-             json.dumps(conversation), "closed", "live", at, at, at)
+            (
+                number,
+                SNOWFLAKE * 2 + number,
+                1 + number % GUILDS,
+                6,
+                author,
+                prompt,
+                json.dumps(conversation),
+                "closed",
+                "live",
+                at,
+                at,
+                at,
+                number,
+                rng.randrange(256),
+            )
         )
         rows["turns"].append((number, author, SNOWFLAKE * 2 + number))
         base, instruct = 2 * number - 1, 2 * number
@@ -93,16 +113,36 @@ class Community:
             text = self._words(CHARACTERS)
             rendered = f"member: {prompt}\nTwofold:" if kind == "base" else prompt
             rows["answers"].append(
-                (answer, number, side, contender, kind, "f" * 16, template, rendered, f" {text}",
-                 text, "stop", "[]", 60, 200, 0.2, 2.0, number, 0)
+                (
+                    answer,
+                    number,
+                    side,
+                    contender,
+                    kind,
+                    "f" * 16,
+                    template,
+                    rendered,
+                    f" {text}",
+                    text,
+                    "stop",
+                    "[]",
+                    60,
+                    200,
+                    0.2,
+                    2.0,
+                    number,
+                    0,
+                )
             )
         voters = rng.sample(range(MEMBERS), VOTES_PER_BATTLE)
         taste = rng.random()
         for voter in voters:
             draw = rng.random()
             outcome, winner = (
-                ("tie", None) if draw < 0.1
-                else ("both_bad", None) if draw < 0.15
+                ("tie", None)
+                if draw < 0.1
+                else ("both_bad", None)
+                if draw < 0.15
                 else ("win", base if rng.random() < taste else instruct)
             )
             self._vote_id += 1
@@ -117,7 +157,8 @@ class Community:
 
 _INSERTS = {
     "battles": "INSERT INTO battles (id, source_message_id, guild_id, channel_id, author_id, prompt,"
-    " conversation, state, purpose, created_at, opened_at, closed_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+    " conversation, state, purpose, created_at, opened_at, closed_at, prompt_key, bucket)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     "turns": "INSERT INTO turns (battle_id, author_id, message_id) VALUES (?,?,?)",
     "answers": "INSERT INTO answers (id, battle_id, side, contender_id, kind, fingerprint, template,"
     " rendered, raw, shown, finish_reason, tags, prompt_tokens, completion_tokens,"

@@ -7,6 +7,7 @@ import random
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,10 @@ from bot.consent import ConsentService
 from bot.contenders import OPENAI
 from bot.context import ContextService
 from bot.dataset.gate import TRAINING_NEEDS
+from bot.dataset.splits import prompt_key
 from bot.engines.factory import make_engine
 from bot.engines.moderation import RemoteModerator
-from bot.errors import StorageError
+from bot.errors import ConfigError, StorageError
 from bot.governing import GuildService
 from bot.languages import Languages
 from bot.limits import BattleLimits
@@ -162,6 +164,11 @@ async def open_services(
         url = database_url(config.database_location)
         await stack.enter_async_context(alone(url))
         store = await stack.enter_async_context(Database.open(url))
+        if await store.imports.all():
+            raise ConfigError(
+                "TWOFOLD_DATABASE names a collection of imported votes, which no bot may add to. "
+                "Set it to another path."
+            )
         for engine in engines.values():
             stack.push_async_callback(engine.close)
         if moderator is not None:
@@ -170,7 +177,7 @@ async def open_services(
         roster = Roster(config.contenders, engines=engines, clock=clock, rng=rng)
         templates = library(config.templates)
         chat = Chat(system=config.system_prompt)
-        prompting = {**templates, chat.name: chat}
+        prompting: dict[str, PromptTemplate] = {**templates, chat.name: chat}
         answering = Answering(
             roster=roster,
             templates=prompting,
@@ -210,6 +217,7 @@ async def open_services(
             ),
             default_template=config.template,
             default_showing=config.showing,
+            prompt_key=partial(prompt_key, redact=redactor.redact),
             clock=clock,
         )
         await battles.start()

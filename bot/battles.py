@@ -103,7 +103,10 @@ class _Afoot:
 
 
 class BattleService:
-    """Opens, answers and cancels battles."""
+    """Opens, answers and cancels battles.
+
+    `prompt_key` is the same for prompts that say the same; it may take milliseconds.
+    """
 
     def __init__(  # noqa: PLR0913 - collaborators, all by keyword
         self,
@@ -119,6 +122,7 @@ class BattleService:
         limits: BattleLimits,
         default_template: str,
         default_showing: Showing,
+        prompt_key: Callable[[Conversation], int],
         clock: Callable[[], datetime],
     ) -> None:
         self._battles = battles
@@ -132,6 +136,7 @@ class BattleService:
         self._limits = limits
         self._default_template = default_template
         self._default_showing = default_showing
+        self._prompt_key = prompt_key
         self._clock = clock
         self._deleted: deque[int] = deque(maxlen=DELETED_KEPT)
         self._afoot: dict[int, _Afoot] = {}
@@ -188,6 +193,7 @@ class BattleService:
             channel_id=ask.channel_id,
             author_id=ask.author_id,
             conversation=conversation,
+            prompt_key=await asyncio.to_thread(self._prompt_key, conversation),
             purpose=Purpose.CONTROL if sides[Side.A] == sides[Side.B] else Purpose.LIVE,
             parent_id=ask.parent.id if ask.parent else None,
             copy_of_id=ask.copy_of.id if ask.copy_of else None,

@@ -12,24 +12,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from bot import __version__
-from bot.config import Config, load
+from bot.config import Config
+from bot.dataset.commands import export
+from bot.dataset.importing.command import import_files
 from bot.errors import ConfigError, TwofoldError
-from bot.telemetry import configure
+from bot.terminal import configured as _config
+from bot.terminal import database_of, err, out
 
 if TYPE_CHECKING:
     from typing import Any
 
     from storage.erasure import Erasure
-    from storage.records import Consent, Standing
+    from storage.records import Standing
 
 log = structlog.get_logger(__name__)
-
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
 
 cli = typer.Typer(
     name="twofold",
@@ -45,6 +44,10 @@ models_cli = typer.Typer(no_args_is_help=True, help="Show, fetch and remove mode
 cli.add_typer(models_cli, name="models")
 
 Yes = Annotated[bool, typer.Option("--version", help="Print the version and leave.")]
+From = Annotated[
+    str | None,
+    typer.Option("--from", help="A collection that `twofold import` made, instead of the bot's."),
+]
 
 
 @cli.callback(invoke_without_command=True)
@@ -97,60 +100,17 @@ def check() -> None:
         raise typer.Exit(1)
 
 
-@cli.command()
-def export(
-    out_folder: Annotated[
-        Path,
-        typer.Option("--out", help="Folder for the files; made if needed.", show_default=False),
-    ],
-    format_name: Annotated[
-        str, typer.Option("--format", help="`dpo`: TRL's conversational preference rows.")
-    ] = "dpo",
-    purpose: Annotated[
-        str,
-        typer.Option(
-            help="`train` or `publish`, which the operator must have turned on, or `evaluate`, "
-            "for statistics."
-        ),
-    ] = "train",
-    *,
-    unlinkable: Annotated[
-        bool,
-        typer.Option("--unlinkable", help="Hash ids so that no other export can be joined."),
-    ] = False,
-) -> None:
-    """Write the votes as a preference dataset, of those who agreed to it.
+cli.command()(export)
 
-    One row for each battle whose voters agree on the better answer, as
-    `train.jsonl`, and a `manifest.json` that counts what was left out and why,
-    and names what earlier exports have and this one has not any more.
 
-    Example: `twofold export --purpose evaluate --format dpo --out exports/dpo`
-    """
-    from bot.dataset.export import told
-    from bot.dataset.formats import FORMATS
-    from bot.dataset.gate import PURPOSES, TRAINING_NEEDS, require_permission
-
-    for kind, name, known in (("format", format_name, FORMATS), ("purpose", purpose, PURPOSES)):
-        if name not in known:
-            raise ConfigError(f"There is no {kind} {name}. Choose one of: {', '.join(known)}.")
-    config = _config()
-    scope = PURPOSES[purpose]
-    require_permission(scope, training_export=config.training_export)
-    if purpose != "evaluate":
-        err.print(TRAINING_NEEDS, soft_wrap=True)
-    manifest = asyncio.run(_export(config, format_name, scope, out_folder, unlinkable=unlinkable))
-    for line in told(manifest):
-        out.print(line, soft_wrap=True)
-    if manifest["rows"]:
-        out.print(f"Written to {out_folder}", soft_wrap=True)
-    else:
-        out.print("There are no rows yet. Only the manifest is written, which says why.")
+cli.command("import")(import_files)
 
 
 @cli.command()
 def integrity(
-    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+    *,
+    collection: From = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print how much each voter's votes can be relied on. For the operator alone.
 
@@ -161,7 +121,7 @@ def integrity(
 
     from bot.integrity import MEANINGS
 
-    voters = asyncio.run(_integrity(_config()))
+    voters = asyncio.run(_integrity(_config(), collection))
     if as_json:
         typer.echo(orjson.dumps(voters, option=orjson.OPT_INDENT_2))
         return
@@ -176,14 +136,82 @@ def integrity(
 
 
 @cli.command()
-def leaderboard() -> None:
+def lint(  # noqa: PLR0913 - an option each
+    path: Annotated[Path, typer.Argument(help="A dataset's folder, or one of its files.")],
+    names: Annotated[
+        Path | None, typer.Option(help="A file of names that must not occur, one a line.")
+    ] = None,
+    max_tokens: Annotated[int, typer.Option(help="What the trainer takes of a row.", min=2)] = 1024,
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(
+            help="What counts tokens: a `tokenizer.json`, its folder, or a model as "
+            "`twofold models list` names it. Without it they are estimated."
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Where the report goes. Without it into the folder, if there is one."),
+    ] = None,
+    skip: Annotated[
+        list[str] | None, typer.Option(help="A rule to leave out; give it again for another.")
+    ] = None,
+    *,
+    near: Annotated[
+        bool | None,
+        typer.Option(
+            help="Look for near-duplicates in all rows, or in none. Without it in the first "
+            "50,000 of each table."
+        ),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check a dataset, Twofold's or another, against the rules of its format.
+
+    Looked for are rows that trainers fail on, personal data and names, duplicates, prompts
+    that are in two splits, and what the better answers have in common besides being
+    better. The exit code is 1 where there are errors.
+
+    Example: `twofold lint exports/dpo --strict`
+    """
+    import orjson
+
+    from bot.console import tokenizer_file
+    from bot.dataset.lint import Options, telling
+    from bot.dataset.lint import check as checked
+
+    options = Options(
+        names=telling.names_in(names) if names else (),
+        max_tokens=max_tokens,
+        tokenizer=tokenizer_file(tokenizer, _config()) if tokenizer else None,
+        near=near,
+        skip=frozenset(skip or ()),
+        strict=strict,
+    )
+    with telling.bar(err) as progress:
+        found = checked(path, options, progress)
+    if place := report or telling.beside(path):
+        telling.write(found, place)
+    if as_json:
+        typer.echo(orjson.dumps(found.as_dict(), option=orjson.OPT_INDENT_2))
+    else:
+        telling.tell(found, out)
+    if place:
+        err.print(f"Written to {place}", soft_wrap=True, markup=False)
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+@cli.command()
+def leaderboard(*, collection: From = None) -> None:
     """Print who is ahead over all servers, with 95 % intervals.
 
     Counted are the blind votes on battles that have closed.
     """
     from bot.ranking import wilson
 
-    standings, not_blind = asyncio.run(_standings(_config()))
+    standings, not_blind = asyncio.run(_standings(_config(), collection))
     table = Table(
         "Contender", "Kind", "Ahead", "Behind", "Ties", "Both bad", "Share", "95 %", box=None
     )
@@ -336,12 +364,6 @@ def main() -> None:
         sys.exit(1)
 
 
-def _config() -> Config:
-    config = load()
-    configure(level=config.log_level, secrets=config.secrets)
-    return config
-
-
 def _fetch_missing(config: Config) -> None:
     from bot.console import fetch
 
@@ -378,45 +400,23 @@ def _announce(url: str) -> None:
     out.print("Open it in a browser. Members: alice, bob, carol. Ctrl-C ends it.")
 
 
-async def _export(
-    config: Config, format_name: str, purpose: Consent, folder: Path, *, unlinkable: bool
-) -> dict[str, Any]:
-    from bot.dataset.export import export
-    from bot.dataset.pseudonyms import Pseudonyms
-    from bot.redaction import Redactor
-    from bot.redaction.presidio import presidio
-    from storage.database import Database, database_url
-
-    names = Pseudonyms.unlinkable() if unlinkable else Pseudonyms.kept_in(config.home)
-    async with Database.open(database_url(config.database_location)) as store:
-        with err.status("Reading battles") as status:
-            return await export(
-                store,
-                format=format_name,
-                purpose=purpose,
-                pseudonyms=names,
-                redactor=Redactor(more=presidio()),
-                out=folder,
-                at=datetime.now(UTC),
-                progress=lambda n: status.update(f"{n} battles read"),
-            )
-
-
-async def _integrity(config: Config) -> list[dict[str, Any]]:
+async def _integrity(config: Config, collection: str | None) -> list[dict[str, Any]]:
     from contextlib import aclosing
 
+    from bot.dataset.importing.collection import as_agreed
     from bot.dataset.pseudonyms import Pseudonyms
     from bot.integrity import figures, told
-    from storage.database import Database, database_url
+    from storage.database import Database
 
     names = Pseudonyms.kept_in(config.home)
     async with (
-        Database.open(database_url(config.database_location)) as store,
+        Database.open(database_of(config, collection)) as store,
         aclosing(store.voted.seen()) as votes,
     ):
+        seen = as_agreed(votes) if collection else votes
         voters = [
             {"voter": names.of("voter", voter.voter_id)} | told(voter)
-            async for voter in figures(votes)
+            async for voter in figures(seen)
         ]
     return sorted(voters, key=lambda voter: (voter["weight"], voter["voter"]))
 
@@ -453,10 +453,10 @@ async def _erase(config: Config, member_id: int) -> tuple[Erasure, bool]:
     return erasure, rewrites
 
 
-async def _standings(config: Config) -> tuple[tuple[Standing, ...], int]:
-    from storage.database import Database, database_url
+async def _standings(config: Config, collection: str | None) -> tuple[tuple[Standing, ...], int]:
+    from storage.database import Database
 
-    async with Database.open(database_url(config.database_location)) as store:
+    async with Database.open(database_of(config, collection)) as store:
         return await store.votes.standings(None), await store.votes.count_not_blind(None)
 
 

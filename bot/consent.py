@@ -77,7 +77,7 @@ class ConsentService:
         self._members = members
         self._guilds = guilds
         self._clock = clock
-        self.texts = {int(name): text for name, text in packaged(_FOLDER, ConsentText).items()}
+        self.texts = {int(name): text for name, text in packaged(FOLDER, ConsentText).items()}
         self.latest = max(self.texts)
 
     async def agreed(self, member_ids: Collection[int], guild_id: int) -> frozenset[int]:
@@ -135,4 +135,4 @@ class ConsentService:
         return await self._members.ask(member_id, guild_id, at=self._clock())
 
 
-_FOLDER = "consent_texts"
+FOLDER = "consent_texts"

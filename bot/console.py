@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.progress import (
@@ -14,6 +15,7 @@ from tokenizers import Tokenizer
 
 from bot.contenders import presets
 from bot.engines.weights import installed, is_ready, notice, parse_source, pull
+from bot.errors import ModelNotFound
 from storage.records import Kind
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from bot.config import Config
 
 MEGABYTE = 1_000_000
+TOKENIZER = "tokenizer.json"
 
 
 def fetch(model: str, *, config: Config, console: Console) -> str:
@@ -92,7 +95,27 @@ def token_counts(text: str, config: Config) -> dict[str, int]:
     counts = {}
     for contender in config.contenders:
         folder = folders.get(parse_source(contender.model))
-        if contender.kind is Kind.BASE and folder and (folder / "tokenizer.json").is_file():
-            tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        if contender.kind is Kind.BASE and folder and (folder / TOKENIZER).is_file():
+            tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
             counts[contender.slug] = len(tokenizer.encode(text).ids)
     return counts
+
+
+def tokenizer_file(given: str, config: Config) -> Path:
+    """A tokenizer given as its file, its folder, or the name of a model that was fetched.
+
+    Raises ModelNameError for what is none of them, ModelNotFound for a model not fetched yet.
+    """
+    path = Path(given)
+    if path.is_file():
+        return path
+    if path.is_dir():
+        return path / TOKENIZER
+    source = parse_source(given)
+    for entry in installed(config.models_folder):
+        if entry.source == source and (entry.folder / TOKENIZER).is_file():
+            return entry.folder / TOKENIZER
+    raise ModelNotFound(
+        f"{given} is neither a tokenizer.json nor a model that is here. "
+        "`twofold models list` shows those that are."
+    )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from storage.records import Answer
+    from storage.records import Answer, VotedAnswer
 
 log = structlog.get_logger(__name__)
 
@@ -122,7 +122,7 @@ async def judged(moderator: Moderator | None, texts: Sequence[str]) -> Sequence[
     return [(UNAVAILABLE,)] * len(texts)
 
 
-def moderated(answer: Answer) -> bool:
+def moderated(answer: Answer | VotedAnswer) -> bool:
     """Whether something was found in the answer, or nobody could look."""
     return any(tag.startswith(MODERATED) for tag in answer.tags)
 
@@ -150,7 +150,7 @@ def spoiler(text: str, *, limit: int | None = None) -> str:
     return f"{SPOILER}{before}{inside}{after}{SPOILER}"
 
 
-def plain(answer: Answer) -> str | None:
+def plain(answer: Answer | VotedAnswer) -> str | None:
     """What is shown of an answer without the bars of a spoiler; None where it is hidden."""
     if not moderated(answer):
         return answer.shown

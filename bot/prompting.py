@@ -12,7 +12,7 @@ import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Annotated, Literal, Protocol, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -180,6 +180,18 @@ class Framed:
         end = next((at for at in turns if is_chat(text, at + 1)), None)
         return Parsed(text[:end], ran_on=bool(others) or end is not None)
 
+    def complete(self, text: str) -> str:
+        """What a model would have written for `parse` to find `text` in it.
+
+        It begins with white space, as the prompt ends without, but inside quotation marks.
+        """
+        frame = self._frame
+        if frame.verbatim:
+            return f"\n{text}"
+        if frame.quote:
+            return f"{self._safe(text)}{frame.quote}"
+        return f" {self._safe(text)}"
+
     @cached_property
     def _next_turn(self) -> re.Pattern[str]:
         begins = (self._frame.turn, *map(re.escape, self._opening))
@@ -238,7 +250,7 @@ class Chat:
         return Parsed(own, ran_on=bool(others))
 
 
-def library(more: Mapping[str, Frame]) -> dict[str, PromptTemplate]:
+def library(more: Mapping[str, Frame]) -> dict[str, Framed]:
     """The templates for base models by name: those that come along, and `more`."""
     return {name: Framed(name, frame) for name, frame in {**built_in(), **more}.items()}
 
@@ -286,12 +298,14 @@ def speaker_labels(conversation: Conversation) -> dict[int, str]:
     return labels
 
 
+@lru_cache(maxsize=4096)
 def label(name: str) -> str:
     """A display name made safe as a turn header: one line, no marks of turns, not endless."""
     seen = "".join(c for c in name if c.isprintable() or c.isspace())
     return _NOT_IN_LABELS.sub(" ", seen).strip()[:MAX_LABEL].strip() or "someone"
 
 
+@lru_cache(maxsize=4096)
 def _folded(name: str) -> str:
     """A name as a reader takes it: neither capitals nor compatibility forms make it another."""
     return unicodedata.normalize("NFKC", name).casefold()

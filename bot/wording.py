@@ -4,5 +4,5 @@ from __future__ import annotations
 
 
 def count(number: int, one: str, many: str = "") -> str:
-    """`1 vote`, `2 votes`; `many` is for what takes more than an `s`."""
-    return f"{number} {one if number == 1 else many or f'{one}s'}"
+    """`1 vote`, `1,204 votes`; `many` is for what takes more than an `s`."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, func, insert, select, update
 
+from storage.buckets import bucket_for
 from storage.errors import StorageError
 from storage.records import (
     Answer,
@@ -58,6 +59,7 @@ class BattleStore:
         conversation: Conversation,
         purpose: Purpose,
         at: datetime,
+        prompt_key: int | None = None,
         parent_id: int | None = None,
         mirror_of_id: int | None = None,
         copy_of_id: int | None = None,
@@ -68,7 +70,9 @@ class BattleStore:
         default of the parent or the mirrored one: then it is kept for no longer than
         there, and None is returned where it was wiped meanwhile. What the bot says in it
         counts as words of those whom it had answered. The returned conversation is as
-        stored: without NUL and lone surrogates.
+        stored: without NUL and lone surrogates. `prompt_key` is the same for battles whose
+        prompts say the same, by default that of the copied one; without any, the battle is
+        in no split of a dataset.
         """
         copied = copy_of_id or parent_id or mirror_of_id
         values = {
@@ -90,6 +94,14 @@ class BattleStore:
                 if original.wiped_because is not None:
                     return None
                 values["texts_since"] = original.texts_since or original.created_at
+                if prompt_key is None:
+                    key_of = select(battles.c.prompt_key).where(battles.c.id == copied)
+                    prompt_key = await connection.scalar(key_of)
+            if prompt_key is not None:
+                values["prompt_key"] = prompt_key
+                values["bucket"] = await bucket_for(
+                    connection, conversation, key=prompt_key, copied=copied
+                )
             statement = insert_if_new(connection, battles, values, key=["source_message_id"])
             row = (await connection.execute(statement.returning(battles))).mappings().one_or_none()
             if row is None:
@@ -261,7 +273,7 @@ async def _move(
     battle_id: int,
     before: BattleState | Collection[BattleState],
     after: BattleState,
-    **values: datetime | str,
+    **values: datetime | str | None,
 ) -> bool:
     """Change the state and `values`; False, and no change, unless the state was `before`."""
     states = [before] if isinstance(before, BattleState) else before
@@ -297,8 +309,10 @@ async def _drop(
     """End a battle that will not be voted on, and wipe every text in it."""
     mine = battles.c.id == battle_id
     unended = (BattleState.ANSWERING, BattleState.OPEN)
-    why = {} if failure is None else {"failure": failure}
-    if not await _move(connection, battle_id, unended, state, prompt="", closed_at=at, **why):
+    values: dict[str, datetime | str | None] = {"prompt": "", "prompt_key": None, "closed_at": at}
+    if failure is not None:
+        values["failure"] = failure
+    if not await _move(connection, battle_id, unended, state, **values):
         return False
     said = (await connection.scalars(select(battles.c.conversation).where(mine))).one()
     silent = conversation_to_json(without_texts(conversation_from_json(said)))

@@ -17,6 +17,7 @@ from storage.erasure import ErasureStore
 from storage.errors import StorageError
 from storage.exports import ExportStore
 from storage.guilds import GuildStore
+from storage.imports import ImportStore
 from storage.members import MemberStore
 from storage.people import PeopleStore
 from storage.retention import RetentionStore
@@ -50,6 +51,7 @@ class Database:
         self.erasure = ErasureStore(transactions)
         self.contenders = ContenderStore(transactions)
         self.exports = ExportStore(transactions)
+        self.imports = ImportStore(transactions)
         self._transactions = transactions
 
     @classmethod

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from storage.records import Consent, Export
 from storage.schema import exported, exports
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+    from sqlalchemy import RowMapping
+
     from storage.transactions import Transactions
+
+_AT_ONCE = 5000
+"""Battles that are written in one transaction: others write in between."""
 
 
 class ExportStore:
@@ -29,27 +35,68 @@ class ExportStore:
         purpose: Consent,
         manifest: Mapping[str, object],
         sha256: str,
-        battle_ids: Sequence[int],
+        dataset: str,
+        rows: Iterable[tuple[int, int]],
         at: datetime,
     ) -> int:
         """Remember an export and the battles it has rows of; return its id.
 
-        `sha256` is that of its data, in hex.
+        `sha256` is that of its data, `dataset` the identity of the state that it has, in
+        hex. `rows` are battles, each once, with a number of up to 63 bits that changes with
+        what the export has of it. They are stored a part at a time and `dataset` with the
+        last: what is broken off before is not found as an export to go on from, but what it
+        has of people is known to an erasure.
         """
         values = {"format": format, "purpose": purpose, "sha256": sha256, "created_at": at}
         statement = insert(exports).values(**values, manifest=dict(manifest))
         async with self._transactions.write() as connection:
             number = (await connection.execute(statement.returning(exports.c.id))).scalar_one()
-            rows = [{"export_id": number, "battle_id": battle_id} for battle_id in battle_ids]
-            if rows:
-                await connection.execute(insert(exported), rows)
-            return int(number)
+        given = ({"export_id": number, "battle_id": b, "digest": d} for b, d in rows)
+        while part := list(islice(given, _AT_ONCE)):
+            async with self._transactions.write() as connection:
+                await connection.execute(insert(exported), part)
+        whole = update(exports).where(exports.c.id == number).values(dataset=dataset)
+        async with self._transactions.write() as connection:
+            await connection.execute(whole)
+        return int(number)
 
     async def all(self) -> tuple[Export, ...]:
-        """Every export, oldest first."""
+        """Every export, oldest first, those that were not recorded to their end too."""
         async with self._transactions.read() as connection:
             rows = (await connection.execute(select(exports).order_by(exports.c.id))).mappings()
-            return tuple(
-                Export(**{**row, "purpose": row["purpose"] and Consent(row["purpose"])})
-                for row in rows
+            return tuple(map(_export_of, rows))
+
+    async def find(self, dataset: str, *, format: str, purpose: Consent) -> Export | None:  # noqa: A002
+        """Find the newest export of a state in this format and for this purpose."""
+        statement = (
+            select(exports)
+            .where(
+                exports.c.dataset == dataset,
+                exports.c.format == format,
+                exports.c.purpose == purpose,
             )
+            .order_by(exports.c.id.desc())
+            .limit(1)
+        )
+        async with self._transactions.read() as connection:
+            row = (await connection.execute(statement)).mappings().one_or_none()
+        return None if row is None else _export_of(row)
+
+    async def rows(self, export_id: int) -> dict[int, int | None]:
+        """Return the battles that an export has rows of, by id, with the number given for each.
+
+        Exports that were written before there were such numbers have None.
+        """
+        statement = select(exported.c.battle_id, exported.c.digest).where(
+            exported.c.export_id == export_id
+        )
+        found: dict[int, int | None] = {}
+        async with self._transactions.read() as connection:
+            rows = await connection.stream(statement)
+            async for part in rows.partitions(_AT_ONCE):
+                found.update((battle_id, digest) for battle_id, digest in part)
+        return found
+
+
+def _export_of(row: RowMapping) -> Export:
+    return Export(**{**row, "purpose": row["purpose"] and Consent(row["purpose"])})

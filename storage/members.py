@@ -69,6 +69,15 @@ class MemberStore:
             for member in member_ids
         }
 
+    async def versions(self, scope: Consent) -> list[int]:
+        """Which versions of the text were agreed to by those who allow `scope` somewhere."""
+        enough = [consent for consent in Consent if consent.includes(scope)]
+        statement = select(members.c.consent_version).where(
+            members.c.consent.in_(enough), members.c.consent_version != ASKED
+        )
+        async with self._transactions.read() as connection:
+            return sorted(await connection.scalars(statement.distinct()))
+
     async def was_asked(self, member_id: int, guild_id: int) -> bool:
         """Whether a member was asked in this guild, or has said something for everywhere."""
         statement = select(members.c.guild_id, members.c.consent_version).where(

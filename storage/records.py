@@ -1,14 +1,15 @@
 """The shared vocabulary: what crosses the boundaries between the rooms.
 
-Frozen dataclasses and string enums, nothing else. Times are aware and in UTC.
+Frozen dataclasses, named tuples and string enums, nothing else. Times are aware and in UTC.
 Discord's ids (snowflakes) are integers here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -366,20 +367,101 @@ Said = tuple[Consent | None, Consent | None]
 """A member's consent for one guild and for everywhere; None where nothing was said."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VotedBattle:
-    """A battle with its votes: what the dataset is made of.
+class Cast(NamedTuple):
+    """A vote as exports read it. Those that are not asked for in detail end with `by_author`.
 
-    `speakers` are those whose words it holds, those whom the bot had answered in its turns
-    among them. `said` has the consents of these and of the voters, `settings` what its
-    guild's admins set. `exported` is whether an earlier export of the same sort has it.
+    `day` is that of the last choice, as `2026-11-01`; `guessed` whether a guess was asked
+    for and given, be it "not sure".
     """
 
-    battle: Battle
-    votes: tuple[Vote, ...]
+    voter_id: int
+    outcome: Outcome
+    winner_answer_id: int | None
+    blind: bool
+    by_author: bool
+    id: int = 0
+    day: str = ""
+    seconds: float | None = None
+    full_text: bool = False
+    votes_before: int = 0
+    swapped: bool = False
+    guessed: bool = False
+    guessed_base_answer_id: int | None = None
+
+
+class VotedAnswer(NamedTuple):
+    """An answer as exports read it: `rendered` and `raw` are empty where nobody asked for them."""
+
+    id: int
+    side: Side
+    contender: str
+    kind: Kind
+    fingerprint: str
+    template: str
+    rendered: str
+    raw: str
+    shown: str
+    finish_reason: FinishReason
+    tags: tuple[str, ...]
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds_to_first_token: float = 0.0
+    seconds: float = 0.0
+    seed: int = 0
+    retries: int = 0
+
+
+class Written(NamedTuple):
+    """What a voter added to a vote, as exports read it."""
+
+    voter_id: int
+    reason: Reason | None
+    comment: str | None
+    edited_answer_id: int | None
+    edit: str | None
+
+
+class Happened(NamedTuple):
+    """An entry of a battle's log, as exports read it."""
+
+    id: int
+    voter_id: int
+    event: VoteEventKind
+    outcome: Outcome | None
+    winner_answer_id: int | None
+    blind: bool
+    day: str
+
+
+class VotedBattle(NamedTuple):
+    """A battle with its votes: what the dataset is made of.
+
+    A tuple, as are its parts, because exports read them by the hundred thousand and a frozen
+    dataclass takes ten times as long to make. `day` is when it was created. `bucket` decides
+    its split; None where no split takes it without a leak. `speakers` are those whose words it
+    holds, those whom the bot had answered in its turns among them. `said` has the consents of
+    everybody in its guild, `settings` what its admins set. `exported` is whether an earlier
+    export of the same sort has it.
+    """
+
+    id: int
+    guild_id: int | None
+    state: BattleState
+    purpose: Purpose
+    day: str
+    conversation: Conversation
+    answers: tuple[VotedAnswer, VotedAnswer]
+    votes: tuple[Cast, ...]
+    parent_id: int | None = None
+    mirror_of_id: int | None = None
+    bucket: int | None = None
+    edited: bool = False
+    wiped_because: Wiped | None = None
     speakers: frozenset[int] = frozenset()
-    said: Mapping[int, Said] = field(default_factory=dict)
-    settings: Mapping[str, object] = field(default_factory=dict)
+    remarks: tuple[Written, ...] = ()
+    events: tuple[Happened, ...] = ()
+    said: Mapping[int, Said] = MappingProxyType({})
+    settings: Mapping[str, object] = MappingProxyType({})
     exported: bool = False
 
 
@@ -423,6 +505,8 @@ class Export:
     """One dataset that was written: its format, its manifest as JSON, the SHA-256 of its data.
 
     `purpose` is the scope that everybody in it has agreed to; None before members were asked.
+    `dataset` is the identity of the state that was written; None where that was not recorded
+    to its end.
     """
 
     id: int
@@ -431,3 +515,63 @@ class Export:
     manifest: Mapping[str, object]
     sha256: str
     purpose: Consent | None = None
+    dataset: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedAnswer:
+    """An answer that others collected, as their file has it; its contender is registered."""
+
+    contender: str
+    text: str
+    finish_reason: FinishReason = FinishReason.STOP
+    tags: tuple[str, ...] = ()
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedVote:
+    """A vote that others collected. `winner` is set exactly when `outcome` is a win.
+
+    `voter_id` is above zero, made of whatever the file names its judges by.
+    """
+
+    voter_id: int
+    outcome: Outcome
+    winner: Side | None
+    at: datetime
+    blind: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedBattle:
+    """A battle that others collected, answered on side A and on side B, with its votes.
+
+    `source_message_id` is made of its id in the file, so that a second import knows it, and
+    `prompt_key` as for battles of our own. Its turns have no message ids.
+    """
+
+    source_message_id: int
+    prompt_key: int
+    conversation: Conversation
+    answers: tuple[ImportedAnswer, ImportedAnswer]
+    votes: tuple[ImportedVote, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """One file of a collection that was imported: its name, its SHA-256 in hex, its licence.
+
+    `battles` and `votes` are those that it brought; `skipped` counts battles that were there.
+    """
+
+    id: int
+    file: str
+    sha256: str
+    licence: str
+    battles: int
+    votes: int
+    skipped: int
+    at: datetime

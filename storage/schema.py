@@ -22,6 +22,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    SmallInteger,
     Table,
     Text,
     TypeDecorator,
@@ -193,8 +194,14 @@ battles = Table(
     Column("wiped_because", CleanText, _one_of("wiped_because", Wiped)),
     # When the battle was made that its texts were copied from; without one, its own time.
     Column("texts_since", UtcDateTime),
+    # A hash of what its prompt says, to find the same prompt again; gone with the prompt.
+    Column("prompt_key", BigInteger),
+    # What it is split by into datasets, 0 to 255, given once. Without one it would leak.
+    Column("bucket", SmallInteger),
     _one_of("state", BattleState),
     _one_of("purpose", Purpose),
+    # So that a prompt's bucket is found without reading the battles, which hold long texts.
+    Index(None, "prompt_key", "bucket"),
     # Read every minute: what is open, and what is closed and not revealed yet.
     Index(None, "state", "revealed_at"),
     # Ids stand in buttons, so the id of an erased battle is never given again.
@@ -339,6 +346,8 @@ exports = Table(
     Column("manifest", JSON, nullable=False),
     Column("sha256", CleanText, nullable=False),
     Column("purpose", CleanText),
+    # The identity of the state that was written; given last, once all of `exported` is there.
+    Column("dataset", CleanText),
     sqlite_autoincrement=True,
 )
 
@@ -348,4 +357,21 @@ exported = Table(
     metadata,
     Column("export_id", RowId, ForeignKey("exports.id"), primary_key=True),
     Column("battle_id", RowId, ForeignKey("battles.id"), primary_key=True, index=True),
+    # What its rows were like, so that the next one can tell what has changed.
+    Column("digest", BigInteger),
+)
+
+# The files of a collection. Only a database of nothing else has any.
+imports = Table(
+    "imports",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("file", CleanText, nullable=False),
+    Column("sha256", CleanText, nullable=False, unique=True),
+    Column("licence", CleanText, nullable=False),
+    Column("battles", Integer, nullable=False),
+    Column("votes", Integer, nullable=False),
+    Column("skipped", Integer, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,
 )

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from bot.context import NEUTRAL_NAME
-from bot.moderation import plain
 from bot.prompting import label, speaker_labels
 from storage.records import NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from storage.records import Answer, Battle, Conversation
+    from storage.records import Conversation
 
 MENTION = re.compile(r"<(@[!&]?|#)[0-9]{1,20}>")
 EMOJI = re.compile(r"<a?(:\w{1,32}:)[0-9]{1,20}>")
 SNOWFLAKE = re.compile(r"(?<![0-9])(?<![0-9][.,])[0-9]{17,20}(?![0-9])")
 """A bare number that may be an id, as in links to messages. Not a long fraction's digits."""
 
+_LEAST_DIGITS = 17
+_NO_DIGITS = bytes(sorted(set(range(256)) - set(b"0123456789")))
 _PLACEHOLDERS = re.compile(r"(?:[\W_]*<[A-Z]+>)+[\W_]*")
 _SHORTEST = 2
 """A character alone is nearly always something else than a name."""
@@ -42,33 +44,23 @@ class Anonymity:
         authors = dict.fromkeys(turn.author_id for turn in people)
         self._members = {who: f"Member {number}" for number, who in enumerate(authors, start=1)}
         labels = speaker_labels(conversation)
-        own = conversation.bot_name
-        stands_for: dict[str, tuple[str, str | None]] = {
-            name.casefold(): (name, None) for name in (own, label(own), NEUTRAL_NAME)
-        }
-        for turn in people:
-            if turn.author_id != NOBODY:
-                for name in self._forms(turn.name.strip(), labels[turn.author_id]):
-                    found = (name, self._members[turn.author_id])
-                    stands_for.setdefault(name.casefold(), found)
-        known = [found for found in stands_for.values() if len(found[0]) >= _SHORTEST]
-        known.sort(key=lambda found: (-len(found[0]), found[0]))
-        self._instead = [member for _, member in known]
-        names = "|".join(f"({re.escape(name)})" for name, _ in known)
-        # Not \b: a name may end in what is no letter, and _Alice_ is Alice in italics.
-        self._names = re.compile(rf"(?<![^\W_])(?:{names})(?![^\W_])", re.IGNORECASE)
+        called = dict.fromkeys(
+            (self._members[turn.author_id], turn.name.strip(), labels[turn.author_id])
+            for turn in people
+            if turn.author_id != NOBODY
+        )
+        self._names = _names(conversation.bot_name, tuple(called), redact)
 
     def of(self, text: str) -> str:
         """A text as it may leave."""
-        return self._names.sub(self._member, without_ids(self._redact(text)))
-
-    def battle(self, battle: Battle) -> Battle:
-        """The battle as it may leave: of its answers only what people saw, without spoiler bars."""
-        return replace(
-            battle,
-            conversation=self.conversation(battle.conversation),
-            answers=tuple(map(self._answer, battle.answers)),
-        )
+        text = without_ids(self._redact(text))
+        names = self._names
+        if names.ascii and text.isascii():
+            # Most texts have no name in them, and the search for one is most of the work.
+            folded = text.lower()
+            if not any(name in folded for name in names.ascii):
+                return text
+        return names.pattern.sub(self._member, text)
 
     def conversation(self, conversation: Conversation) -> Conversation:
         """The same turns, under nobody's name."""
@@ -82,19 +74,51 @@ class Anonymity:
         )
         return replace(conversation, turns=tuple(turns))
 
-    def _answer(self, answer: Answer) -> Answer:
-        return replace(answer, shown=self.of(plain(answer) or ""), raw="", rendered="")
-
-    def _forms(self, *names: str) -> Iterator[str]:
-        """The names, and what redaction leaves of them in a text, unless that is nobody's."""
-        yield from names
-        for name in map(self._redact, names):
-            if not _PLACEHOLDERS.fullmatch(name):
-                yield name
-
     def _member(self, found: re.Match[str]) -> str:
-        member = self._instead[found.lastindex - 1] if found.lastindex else None
+        member = self._names.instead[found.lastindex - 1] if found.lastindex else None
         return found[0] if member is None else member
+
+
+class _Names(NamedTuple):
+    """What finds names, and what stands for each group of it; None for the bot's own.
+
+    `ascii` are the names that are replaced, in small letters; empty where one has others.
+    """
+
+    pattern: re.Pattern[str]
+    instead: tuple[str | None, ...]
+    ascii: tuple[str, ...]
+
+
+@lru_cache(maxsize=4096)
+def _names(
+    own: str, called: tuple[tuple[str, str, str], ...], redact: Callable[[str], str]
+) -> _Names:
+    """The same people talk to each other again and again, so this is made once for them."""
+    stands_for: dict[str, tuple[str, str | None]] = {
+        name.casefold(): (name, None) for name in (own, label(own), NEUTRAL_NAME)
+    }
+    for member, *names in called:
+        for name in _forms(names, redact):
+            stands_for.setdefault(name.casefold(), (name, member))
+    known = [found for found in stands_for.values() if len(found[0]) >= _SHORTEST]
+    known.sort(key=lambda found: (-len(found[0]), found[0]))
+    listed = "|".join(f"({re.escape(name)})" for name, _ in known)
+    replaced = [name for name, member in known if member]
+    return _Names(
+        # Not \b: a name may end in what is no letter, and _Alice_ is Alice in italics.
+        re.compile(rf"(?<![^\W_])(?:{listed})(?![^\W_])", re.IGNORECASE),
+        tuple(member for _, member in known),
+        tuple(map(str.lower, replaced)) if all(map(str.isascii, replaced)) else (),
+    )
+
+
+def _forms(names: list[str], redact: Callable[[str], str]) -> Iterator[str]:
+    """The names, and what redaction leaves of them in a text, unless that is nobody's."""
+    yield from names
+    for name in map(redact, names):
+        if not _PLACEHOLDERS.fullmatch(name):
+            yield name
 
 
 def without_ids(text: str) -> str:
@@ -103,5 +127,7 @@ def without_ids(text: str) -> str:
     Mentions name `someone`, custom emoji only themselves, and any bare number of 17 to 20
     digits becomes `[id]`: that a few long numbers go too is the price of the promise.
     """
-    text = MENTION.sub(r"\1someone", text)
-    return SNOWFLAKE.sub("[id]", EMOJI.sub(r"\1", text))
+    if "<" in text:
+        text = EMOJI.sub(r"\1", MENTION.sub(r"\1someone", text))
+    digits = text.encode("utf-8", "replace").translate(None, _NO_DIGITS)
+    return text if len(digits) < _LEAST_DIGITS else SNOWFLAKE.sub("[id]", text)

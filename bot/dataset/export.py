@@ -1,23 +1,34 @@
-"""An export from the database to its record there: weights, rows, manifest."""
+"""An export from the database to its record there: rows, files, manifest, card."""
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from bot.dataset.write import DATA, Plan, write
+from bot.dataset import card, trainers
+from bot.dataset.delta import Delta
+from bot.dataset.files import Writer, write_whole
+from bot.dataset.formats import Making
+from bot.dataset.formats.registry import FORMATS
+from bot.dataset.funnel import plainly
+from bot.dataset.layout import CARD, MANIFEST, TOMBSTONES, is_data
+from bot.dataset.manifest import left_by, manifest_of, to_bytes
+from bot.dataset.select import Selector
+from bot.dataset.work import Work
+from bot.errors import ConfigError
 from bot.integrity import figures
+from bot.wording import count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
-    from bot.dataset.pseudonyms import Pseudonyms
-    from bot.redaction import Redactor
+    from bot.dataset.formats import Format
+    from bot.dataset.request import Means, Request
     from storage.database import Database
-    from storage.records import Consent
-
 
 SHOWN = 5
 """How many of the battles that are gone are named; the manifest has them all."""
@@ -25,59 +36,119 @@ SHOWN = 5
 
 async def export(
     store: Database,
+    request: Request,
+    means: Means,
     *,
-    format: str,  # noqa: A002 - the option's own name
-    purpose: Consent,
-    pseudonyms: Pseudonyms,
-    redactor: Redactor,
     out: Path,
     at: datetime,
     progress: Callable[[int], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Write what was voted on into the folder `out`, remember that, and return the manifest.
 
-    `gone` in it are the battles that any earlier export of this format and purpose has a
-    row of and this one has not, by reason. Raises ConfigError where the folder cannot be
-    written, and StorageError.
+    Rows are streamed, so memory does not grow with the texts. Files appear whole or not at
+    all; those that an earlier export left there and this one has not are removed. `gone` in
+    the manifest are the battles that any earlier export of this format and purpose has a row
+    of and this one has not, by reason. `progress` gets the number of battles read so far.
+    Raises ConfigError where the folder cannot be written or options do not go together, and
+    StorageError.
     """
-    async with aclosing(store.voted.seen()) as votes:
-        weights = {voter.voter_id: voter.weight async for voter in figures(votes)}
-    plan = Plan(
-        format=format,
-        purpose=purpose,
-        pseudonyms=pseudonyms,
-        weights=weights,
-        redact=redactor.redact,
-        schema=await store.revision(),
+    weights: dict[int, float] = {}
+    if request.policy.weighs:
+        async with aclosing(store.voted.seen()) as votes:
+            weights = {voter.voter_id: voter.weight async for voter in figures(votes)}
+    selector = Selector(request.policy, weights=weights, redact=means.redactor.redact)
+    making = Making(
+        policy=request.policy,
+        selector=selector,
+        pseudonyms=means.pseudonyms,
+        templates=means.templates,
+        chat=request.chat,
     )
-    async with aclosing(store.voted.all(format=format, purpose=purpose)) as battles:
-        manifest, battle_ids = await write(battles, plan, out=out, progress=progress)
+    form = FORMATS[request.format](making)
+    delta = await Delta.since(store, request, means) if request.since else None
+    work = Work(request, means, form=form, selector=selector, delta=delta)
+    try:
+        await asyncio.to_thread(out.mkdir, parents=True, exist_ok=True)
+        stale = await asyncio.to_thread(left_by, out)
+        with Writer(out, form.tables, request.files) as writer:
+            await _read(store, request, form, work, writer, progress)
+            manifest = await manifest_of(store, request, means, work, writer.finish())
+        await asyncio.to_thread(_beside, out, manifest, means, work, stale)
+    except OSError as error:
+        raise ConfigError(
+            f"{out} cannot be written: {error.strerror}. Choose another --out."
+        ) from None
     await store.exports.record(
-        format=format,
-        purpose=purpose,
+        format=request.format,
+        purpose=request.purpose,
         manifest=manifest,
-        sha256=manifest["files"][DATA]["sha256"],
-        battle_ids=battle_ids,
+        sha256=hashlib.sha256(to_bytes(manifest)).hexdigest(),
+        dataset=manifest["dataset"],
+        rows=work.digests.items(),
         at=at,
     )
     return manifest
 
 
-def told(manifest: dict[str, Any]) -> Iterator[str]:
+async def _read(
+    store: Database,
+    request: Request,
+    form: Format,
+    work: Work,
+    writer: Writer,
+    progress: Callable[[int], None],
+) -> None:
+    voted = store.voted.all(
+        format=request.format,
+        purpose=request.purpose,
+        guild_ids=request.policy.guilds,
+        texts=form.texts,
+        details=form.details,
+        unvoted=form.every,
+    )
+    async with aclosing(voted) as battles:
+        async for battle in battles:
+            work.take(battle, writer)
+            progress(work.funnel.battles)
+    work.flush(writer)
+    work.finish()
+
+
+def _beside(
+    out: Path, manifest: dict[str, Any], means: Means, work: Work, stale: Collection[str]
+) -> None:
+    """Write what stands beside the rows, and take away what an earlier export left there."""
+    files = dict(trainers.files(manifest))
+    pictures = card.pictures()
+    files |= pictures
+    if work.delta is not None:
+        lines = work.delta.tombstones(means.pseudonyms, work.gone)
+        files[TOMBSTONES] = b"".join(lines)
+    files[CARD] = card.write(manifest, pictures=pictures, **means.about).encode()
+    for name, content in files.items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        write_whole(out / name, content)
+    write_whole(out / MANIFEST, to_bytes(manifest))
+    for name in filter(is_data, set(stale) - manifest["files"].keys()):
+        (out / name).unlink(missing_ok=True)
+
+
+def told(manifest: Mapping[str, Any]) -> Iterator[str]:
     """What to say of an export: how much came of how much, why not more, and what is gone."""
-    votes, battles, rows = (manifest[key] for key in ("votes", "battles", "rows"))
-    yield f"{votes} votes on {battles} battles → {rows} rows"
-    for reason, count in manifest["left_out"].items():
-        if count:
-            yield f"  left out: {count} × {_plain(reason)}"
+    yield (
+        f"{count(manifest['votes'], 'vote')} on {count(manifest['battles'], 'battle')} → "
+        f"{count(manifest['rows'], 'row')}"
+    )
+    for what, name in (("votes that decided nothing", "votes_left_out"), ("left out", "left_out")):
+        for reason, number in manifest["funnel"][name].items():
+            if number:
+                yield f"  {what}: {number:,} × {plainly(reason)}"
+    if since := manifest["since"]:
+        yield "  since then: {added} new, {changed} changed, {gone} gone".format_map(since)
     for reason, gone in manifest["gone"].items():
         if isinstance(gone, int):
-            yield f"  gone since earlier exports: {gone} × {_plain(reason)}"
+            yield f"  gone since earlier exports: {gone} × {plainly(reason)}"
             continue
         more = "" if len(gone) <= SHOWN else f" and {len(gone) - SHOWN} more"
         named = ", ".join(gone[:SHOWN])
-        yield f"  gone since earlier exports: {len(gone)} × {_plain(reason)}: {named}{more}"
-
-
-def _plain(reason: str) -> str:
-    return reason.replace("_", " ")
+        yield f"  gone since earlier exports: {len(gone)} × {plainly(reason)}: {named}{more}"

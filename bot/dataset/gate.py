@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
 from bot.context import PLACEHOLDER
-from bot.dataset.select import LeftOut
+from bot.dataset.funnel import LeftOut
 from bot.errors import ConfigError
 from bot.guilds import GuildSettings
 from storage.records import NOBODY, Consent, Wiped, effective
@@ -50,29 +49,35 @@ def require_permission(purpose: Consent, *, training_export: bool) -> None:
 def allowed(said: Said, settings: Mapping[str, object], scope: Consent) -> bool:
     """Whether a member's word, capped by what their guild's admins set, includes `scope`."""
     cap = settings.get("consent_cap")
-    return effective(*said, _cap(cap if isinstance(cap, str) else None)).includes(scope)
+    return _allowed(said, cap if isinstance(cap, str) else None, scope)
 
 
-def admit(voted: VotedBattle, purpose: Consent) -> VotedBattle | LeftOut:
-    """The battle with the votes that count for `purpose`, or why it may not leave.
+def admit(voted: VotedBattle, purpose: Consent, *, unvoted: bool = False) -> VotedBattle | LeftOut:
+    """The battle with the votes and remarks that count for `purpose`, or why it may not leave.
 
     Everybody whose words it holds must have agreed, and its texts must be as they were
-    answered. A vote counts where its voter has agreed; nobody's votes never do.
+    answered. A vote counts where its voter has agreed; nobody's votes never do. Where no vote
+    counts there is nothing to tell, unless those without votes are wanted too.
     """
-    battle = voted.battle
-    if battle.wiped_because is not None:
-        return _WIPED[battle.wiped_because]
-    if battle.edited_at is not None:
+    if voted.wiped_because is not None:
+        return _WIPED[voted.wiped_because]
+    if voted.edited:
         return LeftOut.EDITED
-    agreed = {
-        member for member, said in voted.said.items() if allowed(said, voted.settings, purpose)
-    }
-    if not _speakers(voted) <= agreed:
-        return LeftOut.NO_CONSENT
-    votes = tuple(vote for vote in voted.votes if vote.voter_id in agreed)
-    if not votes:
+    said, settings = voted.said, voted.settings
+    for speaker in _speakers(voted):
+        if not allowed(said[speaker], settings, purpose):
+            return LeftOut.NO_CONSENT
+    votes = tuple([v for v in voted.votes if allowed(said[v.voter_id], settings, purpose)])
+    if not votes and not unvoted:
         return LeftOut.NO_VOTE if voted.votes else LeftOut.WITHDRAWN
-    return replace(voted, votes=votes)
+    if len(votes) == len(voted.votes):
+        return voted
+    agreed = {vote.voter_id for vote in votes}
+    return voted._replace(
+        votes=votes,
+        remarks=tuple(remark for remark in voted.remarks if remark.voter_id in agreed),
+        events=tuple(event for event in voted.events if event.voter_id in agreed),
+    )
 
 
 def _speakers(voted: VotedBattle) -> set[int]:
@@ -81,15 +86,17 @@ def _speakers(voted: VotedBattle) -> set[int]:
     The placeholder is nobody's; other words of nobody's stay out. So do turns of the bot
     without a message, as nobody knows whom they answered.
     """
-    said, unknown = set(voted.speakers), {NOBODY}
-    for turn in voted.battle.conversation.turns:
+    said = set(voted.speakers)
+    for turn in voted.conversation.turns:
         if turn.is_bot:
-            said |= unknown if turn.message_id is None else set()
+            if turn.message_id is None:
+                said.add(NOBODY)
         elif (turn.author_id, turn.text) != (NOBODY, PLACEHOLDER):
             said.add(turn.author_id)
     return said
 
 
 @cache
-def _cap(raw: str | None) -> Consent:
-    return GuildSettings.model_validate({"consent_cap": raw} if raw else {}).consent_cap
+def _allowed(said: Said, cap: str | None, scope: Consent) -> bool:
+    settings = GuildSettings.model_validate({"consent_cap": cap} if cap else {})
+    return effective(*said, settings.consent_cap).includes(scope)

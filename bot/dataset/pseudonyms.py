@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 import secrets
@@ -27,6 +26,7 @@ class Pseudonyms:
 
     def __init__(self, key: bytes, *, linkable: bool) -> None:
         self._key = key
+        self._members: dict[int, str] = {}
         self.linkable = linkable
 
     @classmethod
@@ -58,8 +58,13 @@ class Pseudonyms:
 
     def of(self, what: str, number: int) -> str:
         """The hash of an id; `what` keeps a battle and a voter of one number apart."""
-        digest = hmac.new(self._key, f"{what}:{number}".encode(), hashlib.sha256)
-        return digest.hexdigest()[:DIGITS]
+        return hmac.digest(self._key, f"{what}:{number}".encode(), "sha256").hex()[:DIGITS]
+
+    def of_member(self, member_id: int) -> str:
+        """The hash of a person's id, who may come again and again."""
+        if member_id not in self._members:
+            self._members[member_id] = self.of("voter", member_id)
+        return self._members[member_id]
 
 
 def _make(path: Path) -> None:

@@ -2,115 +2,300 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from dataclasses import dataclass
-from enum import StrEnum
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from bot.answers import normalised
+from bot.answers import CUT_SHORT, TRUNCATED, normalised
 from bot.dataset.anonymity import Anonymity
+from bot.dataset.funnel import LeftOut, VoteLeftOut
+from bot.dataset.policy import Deciding, Edits, Text, Undecided, Votes
 from bot.moderation import plain
-from storage.records import BattleState, Outcome, Purpose
+from storage.records import BattleState, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from storage.records import Answer, Battle, VotedBattle
+    from bot.dataset.policy import Policy
+    from storage.records import Cast, VotedAnswer, VotedBattle
 
+_ENDED_WELL = frozenset({BattleState.OPEN, BattleState.CLOSED})
 
-class LeftOut(StrEnum):
-    """Why a battle that was voted on is not in a preference dataset."""
-
-    RETENTION = "wiped_after_retention"
-    DELETED = "prompt_deleted"
-    ERASED = "member_erased"
-    EDITED = "prompt_edited"
-    NO_CONSENT = "no_consent"
-    NO_VOTE = "no_vote_of_who_agreed"
-    WITHDRAWN = "votes_withdrawn"
-    NOT_BLIND = "no_blind_vote"
-    NOT_LIVE = "not_live"
-    NOT_SHOWN = "failed_or_cancelled"
-    HIDDEN = "answer_hidden"
-    TIE = "tie"
-    BOTH_BAD = "both_bad"
-    SPLIT = "no_majority"
-    SAME_TEXT = "same_text"
-    CONTINUED = "continued"
+EDIT = "edit"
+"""In the place of a contender and its kind: a member wrote this text."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preference:
-    """A battle that its voters decided blind: the better answer, the other, and the count.
+class Candidate(NamedTuple):
+    """A text that voters compared, as it may leave, and whose it is.
 
-    Its texts are as they may leave. `votes_not_blind` were given after the reveal and decided
-    nothing. `weight` is the mean weight, from 0 to 1, of those who chose the better answer.
+    `answer` is None for what a member wrote in an answer's place.
     """
 
-    battle: Battle
-    chosen: Answer
-    rejected: Answer
-    votes_chosen: int
-    votes_rejected: int
-    votes_tie: int
-    votes_both_bad: int
-    votes_not_blind: int
+    text: str
+    contender: str
+    kind: str
+    fingerprint: str
+    tags: tuple[str, ...]
+    answer: VotedAnswer | None
+
+
+class Counts(NamedTuple):
+    """How the votes fell, seen from the chosen answer; `not_blind` ones decided nothing."""
+
+    chosen: int = 0
+    rejected: int = 0
+    tie: int = 0
+    both_bad: int = 0
+    not_blind: int = 0
+
+
+class Verdict(NamedTuple):
+    """What voters said of two texts.
+
+    For a win, `chosen` is the better one. For a tie and for both bad nobody chose: which of
+    them is `chosen` is drawn by a coin that always falls the same. `weight` is the mean
+    weight, from 0 to 1, of those who said so.
+    """
+
+    battle: VotedBattle
+    outcome: Outcome
+    chosen: Candidate
+    rejected: Candidate
+    counts: Counts
     weight: float
+    anonymity: Anonymity
 
 
-def judge(
-    voted: VotedBattle, weights: Mapping[int, float], *, redact: Callable[[str], str] = str
-) -> Preference | LeftOut:
-    """The preference in a battle's blind votes: the outcome that most of their voters gave.
+class Selector:
+    """Judges battles by a policy.
 
     `weights` are those of voters by id; one that is not there weighs 1. Texts go through
-    `redact` where the guild wants that now, whatever it wanted when they were stored. There
-    is no preference where that is a tie or both bad, where two outcomes share the lead,
-    where an answer was hidden, or where both say the same.
+    `redact` where the guild wants that now, whatever it wanted when they were stored.
+    `votes_left_out` counts the votes that decided nothing.
     """
-    battle = voted.battle
-    if reason := _does_not_count(battle):
-        return reason
-    blind = [vote for vote in voted.votes if vote.blind]
-    if not blind:
-        return LeftOut.NOT_BLIND
-    counts = Counter((vote.outcome, vote.winner_answer_id) for vote in blind)
-    (leading, most), *others = counts.most_common(2)
-    if others and others[0][1] == most:
-        return LeftOut.SPLIT
-    outcome, winner_id = leading
-    if outcome is Outcome.TIE:
-        return LeftOut.TIE
-    if outcome is Outcome.BOTH_BAD:
-        return LeftOut.BOTH_BAD
-    redact = redact if voted.settings.get("redaction") else str
-    leaving = Anonymity(battle.conversation, redact=redact).battle(battle)
-    if len({normalised(answer.shown) for answer in leaving.answers}) == 1:
-        return LeftOut.SAME_TEXT
-    chosen = next(answer for answer in leaving.answers if answer.id == winner_id)
-    rejected = next(answer for answer in leaving.answers if answer.id != winner_id)
-    return Preference(
-        battle=leaving,
-        chosen=chosen,
-        rejected=rejected,
-        votes_chosen=most,
-        votes_rejected=counts[Outcome.WIN, rejected.id],
-        votes_tie=counts[Outcome.TIE, None],
-        votes_both_bad=counts[Outcome.BOTH_BAD, None],
-        votes_not_blind=len(voted.votes) - len(blind),
-        weight=fmean(
-            weights.get(vote.voter_id, 1.0) for vote in blind if vote.winner_answer_id == winner_id
-        ),
-    )
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        weights: Mapping[int, float],
+        redact: Callable[[str], str] = str,
+    ) -> None:
+        self._policy = policy
+        self._weights = weights
+        self._redact = redact
+        self._since = policy.since.isoformat() if policy.since else ""
+        self._until = policy.until.isoformat() if policy.until else "~"
+        self.votes_left_out: Counter[VoteLeftOut] = Counter()
+
+    def judge(self, voted: VotedBattle) -> list[Verdict] | LeftOut:
+        """What the battle's votes say under the policy: one verdict, more of them, or none.
+
+        There is more than one where each vote is its own, and where a voter wrote an answer
+        anew. Otherwise the outcome that most of the counted voters gave decides, and nothing
+        is decided where two outcomes share the lead.
+        """
+        if reason := self.unfit(voted):
+            return reason
+        votes = self._counted(voted.votes)
+        if not votes:
+            return LeftOut.NO_VOTE_LEFT
+        decided = self._decided(voted, votes)
+        anonymity = None
+        verdicts: list[Verdict] = []
+        if not isinstance(decided, LeftOut):
+            anonymity = self.anonymity(voted)
+            first, second = (self._candidate(answer, anonymity) for answer in voted.answers)
+            reason = self._not_a_pair(first, second)
+            if reason is None:
+                verdicts = self._verdicts(voted, votes, decided, (first, second), anonymity)
+            else:
+                decided = reason
+        if self._policy.edits is Edits.CHOSEN and voted.remarks:
+            verdicts += self._edits(voted, anonymity or self.anonymity(voted))
+        return verdicts or (decided if isinstance(decided, LeftOut) else LeftOut.EMPTY)
+
+    def fits(self, verdict: Verdict) -> LeftOut | None:
+        """Why a win's row is not wanted, by its two texts; None where it is."""
+        policy, chosen, rejected = self._policy, verdict.chosen, verdict.rejected
+        if policy.chosen_kinds and chosen.kind not in policy.chosen_kinds:
+            return LeftOut.KIND
+        if not policy.cut and chosen.answer is not None and self._is_cut(chosen.answer):
+            return LeftOut.CUT
+        if policy.length_ratio:
+            shorter, longer = sorted((len(chosen.text), len(rejected.text)))
+            if longer > policy.length_ratio * shorter:
+                return LeftOut.LENGTH
+        return None
+
+    def unfit(self, voted: VotedBattle) -> LeftOut | None:
+        """Why a battle is not looked at, whatever its votes say."""
+        policy = self._policy
+        if voted.purpose not in policy.purposes:
+            return LeftOut.NOT_LIVE
+        if voted.state not in _ENDED_WELL:
+            return LeftOut.NOT_SHOWN
+        if not self._since <= voted.day <= self._until:
+            return LeftOut.DATE
+        answers = voted.answers
+        if policy.contenders and not all(a.contender in policy.contenders for a in answers):
+            return LeftOut.CONTENDER
+        if policy.templates and not any(a.template in policy.templates for a in answers):
+            return LeftOut.TEMPLATE
+        tags = [tag for answer in answers for tag in answer.tags]
+        if tags and policy.without_tags and any(_is_one_of(policy.without_tags, t) for t in tags):
+            return LeftOut.TAG
+        if tags and any(plain(answer) is None for answer in answers):
+            return LeftOut.HIDDEN
+        return None
+
+    def _counted(self, votes: Sequence[Cast]) -> Sequence[Cast]:
+        if self._policy.votes is Votes.BLIND and not all(vote.blind for vote in votes):
+            self.votes_left_out[VoteLeftOut.NOT_BLIND] += sum(not vote.blind for vote in votes)
+            votes = [vote for vote in votes if vote.blind]
+        if not self._policy.author_votes and any(vote.by_author for vote in votes):
+            self.votes_left_out[VoteLeftOut.BY_AUTHOR] += sum(vote.by_author for vote in votes)
+            votes = [vote for vote in votes if not vote.by_author]
+        return votes
+
+    def _decided(self, voted: VotedBattle, votes: Sequence[Cast]) -> _Decided | LeftOut:
+        """How the votes fell, and what leads."""
+        policy = self._policy
+        if len(votes) < policy.min_votes:
+            return LeftOut.FEW_VOTES
+        fell, said = self._tally(voted, votes)
+        if policy.deciding is Deciding.EVERY:
+            return _Decided(fell, None)
+        most = max(said)
+        if said.count(most) > 1:
+            return LeftOut.SPLIT
+        leading = said.index(most)
+        if policy.deciding is Deciding.UNANIMOUS and fell[leading] < len(votes):
+            return LeftOut.NOT_UNANIMOUS
+        if most < policy.min_agreement * sum(said):
+            return LeftOut.LITTLE_AGREEMENT
+        if leading == _TIE and policy.ties is Undecided.LEAVE_OUT:
+            return LeftOut.TIE
+        if leading == _BOTH_BAD and policy.both_bad is Undecided.LEAVE_OUT:
+            return LeftOut.BOTH_BAD
+        return _Decided(fell, leading)
+
+    def _tally(
+        self, voted: VotedBattle, votes: Sequence[Cast]
+    ) -> tuple[list[int], Sequence[float]]:
+        """The votes for the first answer, the second, a tie and both bad; and what they weigh."""
+        fell = [0, 0, 0, 0]
+        first, second = voted.answers[0].id, voted.answers[1].id
+        weighted = self._policy.deciding is Deciding.WEIGHTED
+        weights = [0.0, 0.0, 0.0, 0.0]
+        for vote in votes:
+            winner = vote.winner_answer_id
+            if winner == first:
+                index = _FIRST
+            elif winner == second:
+                index = _SECOND
+            else:
+                index = _TIE if vote.outcome is Outcome.TIE else _BOTH_BAD
+            fell[index] += 1
+            if weighted:
+                weights[index] += self._weights.get(vote.voter_id, 1.0)
+        return fell, weights if weighted else fell
+
+    def _verdicts(
+        self,
+        voted: VotedBattle,
+        votes: Sequence[Cast],
+        decided: _Decided,
+        candidates: tuple[Candidate, Candidate],
+        anonymity: Anonymity,
+    ) -> list[Verdict]:
+        fell, leading = decided
+        not_blind = len(voted.votes) - len(votes)
+        verdicts = []
+        for index in range(4) if leading is None else (leading,):
+            turned = index == _SECOND or (index in {_TIE, _BOTH_BAD} and _coin(voted.id))
+            chosen, rejected = reversed(candidates) if turned else candidates
+            counts = Counts(fell[turned], fell[1 - turned], fell[_TIE], fell[_BOTH_BAD], not_blind)
+            outcome = _OUTCOMES[index]
+            weight = 1.0
+            if self._weights:
+                winner = chosen.answer.id if outcome is Outcome.WIN and chosen.answer else None
+                weight = self._weight(votes, outcome, winner)
+            verdict = Verdict(voted, outcome, chosen, rejected, counts, weight, anonymity)
+            verdicts += [verdict] * (1 if leading is not None else fell[index])
+        return verdicts
+
+    def _weight(self, votes: Iterable[Cast], outcome: Outcome, winner_id: int | None) -> float:
+        said = [v for v in votes if (v.outcome, v.winner_answer_id) == (outcome, winner_id)]
+        return fmean(self._weights.get(v.voter_id, 1.0) for v in said) if said else 1.0
+
+    def _edits(self, voted: VotedBattle, anonymity: Anonymity) -> Iterable[Verdict]:
+        """What voters wrote is better than what they wrote it in the place of."""
+        here = {answer.id: answer for answer in voted.answers}
+        for remark in voted.remarks:
+            if remark.edit is None or remark.edited_answer_id is None:
+                continue
+            edited = self._candidate(here[remark.edited_answer_id], anonymity)
+            written = Candidate(anonymity.of(remark.edit), EDIT, EDIT, "", (), None)
+            if self._not_a_pair(written, edited) is None:
+                weight = self._weights.get(remark.voter_id, 1.0)
+                yield Verdict(
+                    voted, Outcome.WIN, written, edited, Counts(chosen=1), weight, anonymity
+                )
+
+    def _not_a_pair(self, first: Candidate, second: Candidate) -> LeftOut | None:
+        if not first.text.strip() or not second.text.strip():
+            return LeftOut.EMPTY
+        if _first_word(first.text) != _first_word(second.text):
+            return None
+        same = normalised(first.text) == normalised(second.text)
+        return LeftOut.SAME_TEXT if same else None
+
+    def _candidate(self, answer: VotedAnswer, anonymity: Anonymity) -> Candidate:
+        text = answer.raw if self._policy.text is Text.RAW else plain(answer) or ""
+        return Candidate(
+            anonymity.of(text),
+            answer.contender,
+            answer.kind.value,
+            answer.fingerprint,
+            answer.tags,
+            answer,
+        )
+
+    def anonymity(self, voted: VotedBattle) -> Anonymity:
+        """What makes the texts of a battle fit to leave."""
+        redact = self._redact if voted.settings.get("redaction") else str
+        return Anonymity(voted.conversation, redact=redact)
+
+    def _is_cut(self, answer: VotedAnswer) -> bool:
+        tags = answer.tags
+        return CUT_SHORT in tags or (TRUNCATED in tags and self._policy.text is Text.SHOWN)
 
 
-def _does_not_count(battle: Battle) -> LeftOut | None:
-    """Why a battle is no preference, whatever its votes say."""
-    if battle.purpose is not Purpose.LIVE:
-        return LeftOut.NOT_LIVE
-    if battle.state not in {BattleState.OPEN, BattleState.CLOSED}:
-        return LeftOut.NOT_SHOWN
-    if any(plain(answer) is None for answer in battle.answers):
-        return LeftOut.HIDDEN
-    return None
+_FIRST, _SECOND, _TIE, _BOTH_BAD = range(4)
+_OUTCOMES = (Outcome.WIN, Outcome.WIN, Outcome.TIE, Outcome.BOTH_BAD)
+
+
+class _Decided(NamedTuple):
+    """Votes for the first answer, the second, a tie and both bad; which of these leads.
+
+    None where each vote is its own.
+    """
+
+    fell: list[int]
+    leading: int | None
+
+
+def _coin(battle_id: int) -> bool:
+    return bool(hashlib.blake2b(str(battle_id).encode(), digest_size=1).digest()[0] & 1)
+
+
+def _is_one_of(names: Iterable[str], tag: str) -> bool:
+    """A name such as `leak` or `language` stands for all of its tags."""
+    return any(tag == name or tag.startswith(f"{name}:") for name in names)
+
+
+def _first_word(text: str) -> str:
+    """To tell most texts apart without reading them whole."""
+    return text.split(maxsplit=1)[0].casefold()

@@ -8,6 +8,7 @@ from pydantic_core import PydanticUndefined
 
 from bot.config import Config
 from bot.contenders import presets
+from bot.dataset.lint import RULES
 from bot.guilds import SETTINGS, GuildSettings
 from bot.prompting import built_in
 from bot.settings import Control, Group, Setting
@@ -61,6 +62,13 @@ def server_tables() -> str:
     return "\n\n".join(tables)
 
 
+def lint_table() -> str:
+    """Every rule of `twofold lint`: what it looks for, and what to do where it is found."""
+    rows = [f"| `{rule.name}` | {rule.severity} | {rule.help} | {rule.fix} |" for rule in RULES]
+    heads = ("| rule | severity | looks for | what to do |", "| --- | --- | --- | --- |")
+    return "\n".join((*heads, *rows))
+
+
 def _values(setting: Setting) -> str:
     if setting.options:
         return "<br>".join(f"`{value}`: {help_}" for value, help_ in setting.options.items())
@@ -98,9 +106,11 @@ TABLES = {
     "templates": templates_table,
     "presets": presets_table,
     "server settings": server_tables,
+    "lint rules": lint_table,
 }
 PAGES = {
     README: ("templates", "presets"),
+    ROOT / "docs" / "lint.md": ("lint rules",),
     ROOT / "docs" / "settings.md": ("server settings", "settings"),
 }
 

@@ -54,6 +54,7 @@ COMMANDS = {
     "export",
     "integrity",
     "leaderboard",
+    "lint",
     "prompt",
     "models",
     "erase",

@@ -225,9 +225,9 @@ async def test_an_export_reads_voted_battles_newest_first_as_they_were_when_it_b
         # Writers neither wait for the reader nor show up in its view.
         await asyncio.wait_for(vote(arena, ids[1]), timeout=2)
         seen.append(voted)
-    assert [voted.battle.id for voted in seen] == [ids[3], ids[2], ids[0]]
+    assert [voted.id for voted in seen] == [ids[3], ids[2], ids[0]]
     assert all([vote.voter_id for vote in voted.votes] == [6, 5] for voted in seen)
-    assert all(len(voted.battle.answers) == 2 for voted in seen)
+    assert all(len(voted.answers) == 2 for voted in seen)
 
 
 async def test_an_export_of_any_size_takes_the_same_memory(

@@ -29,8 +29,10 @@ NO_PERSONS = {
     "answers.seed",
     "battles.channel_id",
     "battles.guild_id",
+    "battles.prompt_key",
     "battles.shown_message_id",
     "battles.source_message_id",
+    "exported.digest",
     "guilds.id",
     "members.guild_id",
     "setting_changes.guild_id",
@@ -188,7 +190,8 @@ async def test_exports_that_have_rows_of_an_erased_person_are_named(arena: Arena
             purpose=Consent.TRAIN,
             manifest={},
             sha256="ab",
-            battle_ids=[made[name].id for name in names],
+            dataset="cd",
+            rows=[(made[name].id, 1) for name in names],
             at=arena.at(len(names)),
         )
     report = await arena.database.erasure.erase(GONE, at=arena.at(9))

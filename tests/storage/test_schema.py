@@ -16,6 +16,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
+from bot.dataset.splits import prompt_key
 from storage.database import Database, database_url
 from storage.schema import metadata
 
@@ -56,7 +57,7 @@ def test_the_tables_are_also_understood_by_postgresql() -> None:
 async def test_a_second_opening_migrates_nothing(path: Path) -> None:
     for _ in range(2):
         async with Database.open(database_url(path)) as database:
-            assert await database.revision() == "0003"
+            assert await database.revision() == "0004"
             await database.ping()
 
 
@@ -102,7 +103,7 @@ async def test_the_first_databases_learn_whose_words_they_hold_and_who_was_told(
 async def test_the_first_databases_learn_whose_words_the_bot_had_answered(
     path: Path, tmp_path: Path, rows: Callable[[str], list[tuple[object, ...]]]
 ) -> None:
-    _restored(RELEASED[-1], path)
+    _restored(RELEASED[1], path)
     with closing(sqlite3.connect(path)) as connection:
         answered = {"author_id": "99", "name": "Twofold", "text": "an answer", "is_bot": True}
         asks = {"author_id": "5", "name": "Eve", "text": "what?", "is_bot": False}
@@ -118,6 +119,23 @@ async def test_the_first_databases_learn_whose_words_the_bot_had_answered(
         (2**60 + 1, 1),
         (2**60 + 2, 2),
     ]
+
+
+async def test_databases_learn_what_their_battles_are_split_by(
+    path: Path, rows: Callable[[str], list[tuple[object, ...]]]
+) -> None:
+    _restored(RELEASED[2], path)
+    async with Database.open(database_url(path)) as database:
+        alone = await database.battles.get(10)
+    found = rows("SELECT id, prompt_key, bucket FROM battles")
+    keys = {number: key for number, key, _ in found}
+    buckets = {number: bucket for number, _, bucket in found}
+    assert keys[10] == prompt_key(alone.conversation, str) == keys[11], "but for capitals"
+    assert buckets[10] == buckets[11] == keys[10] % 256
+    assert buckets[1] == buckets[4] == buckets[6] == buckets[8] == keys[1] % 256, "one conversation"
+    assert buckets[5] == keys[5] % 256 != buckets[1]
+    assert (keys[7] is None, buckets[7]) == (False, None), "it holds two conversations"
+    assert {keys[gone] for gone in (2, 9)} == {buckets[gone] for gone in (2, 9)} == {None}
 
 
 def _restored(dump: Path, path: Path) -> dict[str, list[dict[str, object]]]:

@@ -6,10 +6,15 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
+from storage.errors import StorageError
 from storage.members import EVERYWHERE, Word
 from storage.records import Consent, Contender, Export, Kind, Sampling, SettingChange
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from conftest import Arena
 
 
@@ -110,14 +115,43 @@ async def test_a_contender_is_described_anew_under_its_slug(arena: Arena) -> Non
 async def test_exports_are_remembered(arena: Arena) -> None:
     exports = arena.database.exports
     manifest = {"rows": 3, "left out": {"tie": 2}}
-    sort = {"format": "dpo", "purpose": Consent.TRAIN}
-    first = await exports.record(
-        **sort, manifest=manifest, sha256="ab", battle_ids=(), at=arena.at()
-    )
+    sort = {"format": "dpo", "purpose": Consent.TRAIN, "dataset": "12"}
+    written = {(await arena.open()).id: 2**63 - 1, (await arena.open()).id: 0}
+    first = await exports.record(**sort, manifest=manifest, sha256="ab", rows=(), at=arena.at())
     second = await exports.record(
-        **sort, manifest={}, sha256="cd", battle_ids=[(await arena.open()).id], at=arena.at(1)
+        **sort, manifest={}, sha256="cd", rows=written.items(), at=arena.at(1)
     )
-    assert await exports.all() == (
+    recorded = (
         Export(id=first, created_at=arena.at(), manifest=manifest, sha256="ab", **sort),
         Export(id=second, created_at=arena.at(1), manifest={}, sha256="cd", **sort),
     )
+    assert await exports.all() == recorded
+    assert [await exports.rows(export.id) for export in recorded] == [{}, written]
+    assert await exports.find("12", format="dpo", purpose=Consent.TRAIN) == recorded[-1]
+    assert await exports.find("12", format="kto", purpose=Consent.TRAIN) is None
+    assert await exports.find("12", format="dpo", purpose=Consent.EVALUATE) is None
+
+
+async def test_an_export_that_was_broken_off_is_not_found_but_its_rows_are_known(
+    arena: Arena, raw: sqlite3.Connection
+) -> None:
+    exports = arena.database.exports
+    battle = await arena.open()
+    more = "INSERT INTO battles SELECT {} FROM battles, generate WHERE battles.id = 1"
+    columns = [name for (_, name, *_) in raw.execute("PRAGMA table_info(battles)")]
+    changed = {"id": "n", "source_message_id": "n"}
+    raw.execute(
+        "WITH RECURSIVE generate(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM generate"
+        " WHERE n < 6000) " + more.format(", ".join(changed.get(c, c) for c in columns))
+    )
+    sort = {"format": "dpo", "purpose": Consent.TRAIN}
+    rows = [(number, 1) for number in range(battle.id, 6002)]
+    with pytest.raises(StorageError):
+        await exports.record(
+            **sort, manifest={}, sha256="ab", dataset="12", rows=rows, at=arena.at()
+        )
+    assert await exports.find("12", **sort) is None
+    (broken_off,) = await exports.all()
+    assert broken_off.dataset is None
+    report = await arena.database.erasure.erase(9, at=arena.at(9))
+    assert [export.id for export in report.exports] == [broken_off.id]

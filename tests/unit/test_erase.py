@@ -47,7 +47,8 @@ async def home(tmp_path: Path) -> Path:
             purpose=Consent.TRAIN,
             manifest={},
             sha256="ab",
-            battle_ids=[battle.id],
+            dataset="cd",
+            rows=[(battle.id, 1)],
             at=NOON,
         )
     return tmp_path

@@ -8,6 +8,7 @@ from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
+from bot.dataset.splits import prompt_key
 from storage.database import Database, database_url
 from storage.records import (
     Consent,
@@ -56,12 +57,14 @@ class Town:
     ) -> Battle:
         """An open battle. Its first answer is the base model's, on A but where flipped."""
         number = next(self._numbers)
+        conversation = conversation or talk(said(f"question {number}", by=author, name="Alice"))
         created = await self.store.battles.create(
             source_message_id=number,
             guild_id=guild,
             channel_id=6,
             author_id=author,
-            conversation=conversation or talk(said(f"question {number}", by=author, name="Alice")),
+            conversation=conversation,
+            prompt_key=prompt_key(conversation, str),
             purpose=purpose,
             mirror_of_id=mirrored and mirrored.id,
             parent_id=parent and parent.id,

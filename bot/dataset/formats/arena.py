@@ -1,0 +1,213 @@
+"""Votes and pairs in the columns of LMArena's human-preference sets."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from bot import prompting
+from bot.dataset.formats import MESSAGES, Made
+from bot.dataset.funnel import LeftOut
+from bot.moderation import plain
+from storage.records import Outcome, Side
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.dataset.anonymity import Anonymity
+    from bot.dataset.formats import Making, Row, Spec
+    from storage.records import Cast, VotedBattle, Written
+
+PAIRS, VOTES = "pairs", "votes"
+
+_HEADER = re.compile(r"^#{1,6} ", re.MULTILINE)
+_ORDERED = re.compile(r"^\s*\d{1,3}[.)] ", re.MULTILINE)
+_UNORDERED = re.compile(r"^\s*[-*+] ", re.MULTILINE)
+
+_STYLE: Spec = {"headers": "int", "ordered": "int", "unordered": "int", "bold": "int"}
+
+
+class Arena:
+    """One row a battle in `pairs`, which has the texts, and one row a vote in `votes`.
+
+    `model_a` is the answer that the channel saw as A. Source of the columns: the cards of
+    arena-human-preference-140k and chatbot_arena_conversations. Texts stand in `pairs` alone,
+    by `id`, where those sets repeat them for each vote; what is counted of style is in
+    `conv_metadata`.
+    """
+
+    splits = False
+    every = False
+    details = True
+    texts: tuple[str, ...] = ()
+
+    def __init__(self, making: Making) -> None:
+        self._selector = making.selector
+        self._pseudonyms = making.pseudonyms
+
+    @property
+    def tables(self) -> Mapping[str, Mapping[str, Spec]]:
+        """Both tables have a row's models and what came of it."""
+        fought: dict[str, Spec] = {"model_a": "string", "model_b": "string", "winner": "string"}
+        of_each: Spec = {"model_a": "string", "model_b": "string"}
+        return {
+            PAIRS: {
+                "id": "string",
+                **fought,
+                "conversation_a": MESSAGES,
+                "conversation_b": MESSAGES,
+                "turn": "int",
+                "is_code": "bool",
+                "kinds": of_each,
+                "fingerprints": of_each,
+                "templates": of_each,
+                "finish_reasons": of_each,
+                "tags": {"model_a": ["string"], "model_b": ["string"]},
+                "conv_metadata": {
+                    "sum_assistant_a_tokens": "int",
+                    "sum_assistant_b_tokens": "int",
+                    "style_a": _STYLE,
+                    "style_b": _STYLE,
+                },
+                "votes_a": "int",
+                "votes_b": "int",
+                "votes_tie": "int",
+                "votes_both_bad": "int",
+                "votes_not_blind": "int",
+                "timestamp": "string",
+            },
+            VOTES: {
+                "id": "string",
+                "battle": "string",
+                **fought,
+                "judge": "string",
+                "evaluation_order": "int",
+                "blind": "bool",
+                "by_author": "bool",
+                "swapped": "bool",
+                "seconds": "float",
+                "full_text": "bool",
+                "guessed_base": "string",
+                "reason": "string",
+                "comment": "string",
+                "edited": "string",
+                "edit": "string",
+                "timestamp": "string",
+            },
+        }
+
+    def made(self, voted: VotedBattle) -> Made | LeftOut:
+        """The battle's row and one for each of its votes, blind or not."""
+        if reason := self._selector.unfit(voted):
+            return reason
+        anonymity = self._selector.anonymity(voted)
+        said = {remark.voter_id: remark for remark in voted.remarks}
+        ordered = sorted(voted.votes, key=lambda vote: vote.id)
+        votes = [
+            (VOTES, self._vote(voted, vote, place, said.get(vote.voter_id), anonymity))
+            for place, vote in enumerate(ordered, start=1)
+        ]
+        return Made([(PAIRS, self._pair(voted, anonymity)), *votes], [])
+
+    def _pair(self, voted: VotedBattle, anonymity: Anonymity) -> Row:
+        a, b = voted.answers
+        blind = [vote for vote in voted.votes if vote.blind]
+        fell = Counter(_winner(voted, vote) for vote in blind)
+        leading = fell.most_common(2)
+        tied = len(leading) > 1 and leading[0][1] == leading[1][1]
+        context = prompting.chat(anonymity.conversation(voted.conversation))
+        asked = [{"role": m.role, "content": m.content} for m in context]
+        text_a, text_b = (anonymity.of(plain(answer) or "") for answer in (a, b))
+        return {
+            "id": self._pseudonyms.of("battle", voted.id),
+            "model_a": a.contender,
+            "model_b": b.contender,
+            "winner": None if tied or not leading else leading[0][0],
+            "conversation_a": [*asked, {"role": "assistant", "content": text_a}],
+            "conversation_b": [*asked, {"role": "assistant", "content": text_b}],
+            "turn": sum(message.role == "user" for message in context),
+            "is_code": "```" in text_a or "```" in text_b or "```" in asked[-1]["content"],
+            "kinds": _each(a.kind.value, b.kind.value),
+            "fingerprints": _each(a.fingerprint, b.fingerprint),
+            "templates": _each(a.template, b.template),
+            "finish_reasons": _each(a.finish_reason.value, b.finish_reason.value),
+            "tags": _each(a.tags, b.tags),
+            "conv_metadata": {
+                "sum_assistant_a_tokens": a.completion_tokens,
+                "sum_assistant_b_tokens": b.completion_tokens,
+                "style_a": _style(text_a),
+                "style_b": _style(text_b),
+            },
+            "votes_a": fell["model_a"],
+            "votes_b": fell["model_b"],
+            "votes_tie": fell["tie"],
+            "votes_both_bad": fell["both_bad"],
+            "votes_not_blind": len(voted.votes) - len(blind),
+            "timestamp": voted.day,
+        }
+
+    def _vote(
+        self,
+        voted: VotedBattle,
+        vote: Cast,
+        place: int,
+        remark: Written | None,
+        anonymity: Anonymity,
+    ) -> Row:
+        a, b = voted.answers
+        comment = edit = reason = edited = None
+        if remark is not None:
+            reason = remark.reason and remark.reason.value
+            comment = remark.comment and anonymity.of(remark.comment)
+            edit = remark.edit and anonymity.of(remark.edit)
+            edited = _side(voted, remark.edited_answer_id)
+        return {
+            "id": self._pseudonyms.of("vote", vote.id),
+            "battle": self._pseudonyms.of("battle", voted.id),
+            "model_a": a.contender,
+            "model_b": b.contender,
+            "winner": _winner(voted, vote),
+            "judge": self._pseudonyms.of_member(vote.voter_id),
+            "evaluation_order": place,
+            "blind": bool(vote.blind),
+            "by_author": bool(vote.by_author),
+            "swapped": bool(vote.swapped),
+            "seconds": None if vote.seconds is None else round(vote.seconds, 1),
+            "full_text": bool(vote.full_text),
+            "guessed_base": (_side(voted, vote.guessed_base_answer_id) or "not_sure")
+            if vote.guessed
+            else None,
+            "reason": reason,
+            "comment": comment,
+            "edited": edited,
+            "edit": edit,
+            "timestamp": vote.day,
+        }
+
+
+def _winner(voted: VotedBattle, vote: Cast) -> str:
+    if vote.outcome is Outcome.WIN:
+        return _side(voted, vote.winner_answer_id) or ""
+    return vote.outcome.value
+
+
+def _side(voted: VotedBattle, answer_id: int | None) -> str | None:
+    side = next((answer.side for answer in voted.answers if answer.id == answer_id), None)
+    return {Side.A: "model_a", Side.B: "model_b", None: None}[side]
+
+
+def _each(a: object, b: object) -> Row:
+    return {"model_a": a, "model_b": b}
+
+
+def _style(text: str) -> Row:
+    """What LMArena's style control counts in an answer."""
+    if "\n" not in text and "*" not in text and "#" not in text:
+        return {"headers": 0, "ordered": 0, "unordered": 0, "bold": 0}
+    return {
+        "headers": len(_HEADER.findall(text)),
+        "ordered": len(_ORDERED.findall(text)),
+        "unordered": len(_UNORDERED.findall(text)),
+        "bold": (text.count("**") + text.count("__")) // 2,
+    }

@@ -1,0 +1,118 @@
+"""`manifest.json`: how a dataset came about. The same database and options give the same bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from bot import __version__
+from bot.dataset.layout import MANIFEST
+from bot.dataset.request import options_of
+from bot.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from bot.dataset.pseudonyms import Pseudonyms
+    from bot.dataset.request import Means, Request
+    from bot.dataset.work import Work
+    from storage.database import Database
+    from storage.records import Contender
+
+
+async def manifest_of(
+    store: Database, request: Request, means: Means, work: Work, files: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Everything that is to be known about an export; `files` are its files by path."""
+    funnel, balance = work.funnel, work.balance
+    known = {contender.slug: contender for contender in await store.contenders.all()}
+    return {
+        "twofold": __version__,
+        "schema": await store.revision(),
+        **options_of(request, means.pseudonyms),
+        "linkable": means.pseudonyms.linkable,
+        "source": _source(means),
+        "window": {"from": work.first_day or None, "to": work.last_day or None},
+        "votes": funnel.votes,
+        "battles": funnel.battles,
+        "rows": funnel.rows,
+        "funnel": funnel.to_json(),
+        "splits": {name: work.splits[name] for name in sorted(work.splits)},
+        "contenders": [
+            _contender(who, known.get(who[0]), work)
+            for who in sorted(balance.chosen_by.keys() | balance.rejected_by.keys())
+        ],
+        "balance": balance.to_json(),
+        "consent": {
+            "scope": request.purpose.value,
+            "versions": [] if means.collection else await store.members.versions(request.purpose),
+        },
+        "gone": {
+            reason.value: _named(means.pseudonyms, sorted(ids, reverse=True))
+            for reason, ids in sorted(work.gone.items())
+        },
+        "dataset": work.state,
+        "since": work.delta and work.delta.to_json(),
+        "files": files,
+    }
+
+
+def to_bytes(manifest: Mapping[str, Any]) -> bytes:
+    """A manifest as it is written."""
+    return orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read a manifest; raises ConfigError where it cannot be read or is none."""
+    try:
+        manifest = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+    except ValueError:
+        raise ConfigError(f"{path} is no manifest: it is not JSON.") from None
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        raise ConfigError(f"{path} is no manifest of an export.")
+    return manifest
+
+
+def left_by(folder: Path) -> list[str]:
+    """Name the files that an earlier export of the folder wrote; none where it has no manifest."""
+    try:
+        return list(read(folder / MANIFEST)["files"])
+    except ConfigError:
+        return []
+
+
+def _source(means: Means) -> dict[str, Any]:
+    if means.collection is None:
+        return {"kind": "live"}
+    name, imports = means.collection
+    return {
+        "kind": "imported",
+        "name": name,
+        "licence": "; ".join(dict.fromkeys(one.licence for one in imports)),
+        "files": [{"file": one.file, "sha256": one.sha256} for one in imports],
+    }
+
+
+def _contender(who: tuple[str, str, str], known: Contender | None, work: Work) -> dict[str, Any]:
+    slug, kind, fingerprint = who
+    current = known is not None and known.fingerprint == fingerprint
+    return {
+        "contender": slug,
+        "kind": kind,
+        "fingerprint": fingerprint,
+        "model": known.model if known and current else None,
+        "template": known.template if known and current else None,
+        "chosen": work.balance.chosen_by[who],
+        "rejected": work.balance.rejected_by[who],
+    }
+
+
+def _named(pseudonyms: Pseudonyms, battle_ids: list[int]) -> list[str] | int:
+    """Battles by hash; where no earlier export has these hashes, only how many they are."""
+    if not pseudonyms.linkable:
+        return len(battle_ids)
+    return [pseudonyms.of("battle", battle_id) for battle_id in battle_ids]

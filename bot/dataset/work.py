@@ -1,0 +1,145 @@
+"""The work of an export: battles go in, rows come out, and every loss is counted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING
+
+from bot.dataset.balance import Balance
+from bot.dataset.files import line_of
+from bot.dataset.formats import Made
+from bot.dataset.funnel import Funnel, LeftOut, VoteLeftOut
+from bot.dataset.gate import admit
+from bot.dataset.splits import Splits
+
+if TYPE_CHECKING:
+    from bot.dataset.delta import Delta
+    from bot.dataset.files import Writer
+    from bot.dataset.formats import Format
+    from bot.dataset.request import Means, Request
+    from bot.dataset.select import Selector
+    from storage.records import VotedBattle
+
+_AT_ONCE = 256
+"""Battles whose rows are held until they are written."""
+
+ALL = "train"
+"""The only split of formats that are not for training."""
+
+
+class Work:
+    """One export on its way.
+
+    `digests` are the battles that have rows, each with a number that changes with them;
+    `gone` those that an earlier export has and this one has not.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        means: Means,
+        *,
+        form: Format,
+        selector: Selector,
+        delta: Delta | None,
+    ) -> None:
+        policy = request.policy
+        self.funnel = Funnel()
+        self.balance = Balance()
+        self.splits: Counter[str] = Counter()
+        self.first_day = self.last_day = ""
+        self.gone: dict[LeftOut, list[int]] = defaultdict(list)
+        self.digests: dict[int, int] = {}
+        self.delta = delta
+        self._purpose = request.purpose
+        self._longest = not policy.continued
+        self._collected = means.collection is not None
+        self._scored = means.scored
+        self._form = form
+        self._selector = selector
+        self._state = hashlib.sha256()
+        splits = Splits(validation=policy.validation, test=policy.test, seed=policy.seed)
+        self._split_of = splits.of
+        self._went_on: set[int] = set()
+        self._waiting: list[tuple[VotedBattle, str, Made]] = []
+
+    @property
+    def state(self) -> str:
+        """The identity of what this export has rows of, and of the rows, in hex."""
+        return self._state.hexdigest()
+
+    def take(self, voted: VotedBattle, writer: Writer) -> None:
+        """Make rows of a battle, or count why there are none. Battles come newest first."""
+        self.funnel.battles += bool(voted.votes) or self._form.every
+        self.funnel.votes += len(voted.votes)
+        made = self._made(voted)
+        if isinstance(made, LeftOut):
+            self.funnel.left_out[made] += bool(voted.votes) or self._form.every
+            if voted.exported:
+                self.gone[made].append(voted.id)
+            return
+        split = ALL
+        if self._form.splits and voted.bucket is not None:
+            split = self._split_of(voted.bucket)
+        self._waiting.append((voted, split, made))
+        if len(self._waiting) >= _AT_ONCE:
+            self.flush(writer)
+
+    def flush(self, writer: Writer) -> None:
+        """Hand what waits to the writer."""
+        if self._scored is not None:
+            self._scored.fill([row for _, _, made in self._waiting for _, row in made.rows])
+        for voted, split, made in self._waiting:
+            self._write(voted, split, made, writer)
+        self._waiting.clear()
+
+    def finish(self) -> None:
+        """Count what only the end tells."""
+        self.funnel.votes_left_out += self._selector.votes_left_out
+
+    def _made(self, voted: VotedBattle) -> Made | LeftOut:
+        """The rows of a battle.
+
+        Where the answers went on, only the longest that voters decided on have rows: others
+        would be near-duplicates.
+        """
+        admitted = self._admitted(voted)
+        made = admitted if isinstance(admitted, LeftOut) else self._form.made(admitted)
+        if not self._form.splits:
+            return made
+        covered = voted.id in self._went_on
+        if voted.parent_id and (covered or isinstance(made, Made)):
+            self._went_on.add(voted.parent_id)
+        if isinstance(made, LeftOut):
+            return made
+        if covered and self._longest:
+            return LeftOut.CONTINUED
+        return LeftOut.LEAK if voted.bucket is None else made
+
+    def _admitted(self, voted: VotedBattle) -> VotedBattle | LeftOut:
+        """Consent comes first; what others collected is under their licence instead."""
+        if self._collected:
+            return voted
+        admitted = admit(voted, self._purpose, unvoted=self._form.every)
+        if not isinstance(admitted, LeftOut) and len(admitted.votes) < len(voted.votes):
+            lost = len(voted.votes) - len(admitted.votes)
+            self.funnel.votes_left_out[VoteLeftOut.NO_CONSENT] += lost
+        return admitted
+
+    def _write(self, voted: VotedBattle, split: str, made: Made, writer: Writer) -> None:
+        lines = [(table, line_of(row)) for table, row in made.rows]
+        digest = hashlib.sha256(b"".join([line for _, line in lines])).digest()[:8]
+        number = int.from_bytes(digest, "big") >> 1
+        self._state.update(digest)
+        self.digests[voted.id] = number
+        self.first_day = min(self.first_day or voted.day, voted.day)
+        self.last_day = max(self.last_day, voted.day)
+        for verdict in made.verdicts:
+            self.balance.count(verdict)
+        if self.delta is not None and not self.delta.wants(voted.id, number):
+            return
+        for table, line in lines:
+            writer.write(table, split, line)
+        self.funnel.rows += len(lines)
+        self.splits[split] += len(lines)

@@ -1,0 +1,34 @@
+"""What the commands share: where they print, and the configuration that they begin with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from bot.config import load
+from bot.telemetry import configure
+
+if TYPE_CHECKING:
+    from bot.config import Config
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def configured() -> Config:
+    """The configuration, with logs set up by it. Raises ConfigError."""
+    config = load()
+    configure(level=config.log_level, secrets=config.secrets)
+    return config
+
+
+def database_of(config: Config, collection: str | None) -> str:
+    """The URL of a collection that was imported, or of the bot's own database.
+
+    Raises ConfigError where there is no collection of that name.
+    """
+    from bot.dataset.importing.collection import url_of  # noqa: PLC0415 - SQL takes a while
+    from storage.database import database_url  # noqa: PLC0415
+
+    return url_of(config, collection) if collection else database_url(config.database_location)
