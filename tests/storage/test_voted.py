@@ -65,8 +65,8 @@ async def test_a_battle_comes_with_the_words_of_its_people_here_and_everywhere(
     await agree(arena, VOTER, EVALUATE, guild=7)
     await agree(arena, 99, TRAIN)
     alone, here = await voted(arena)
-    assert here.said == {SPEAKER: (NONE, TRAIN), VOTER: (EVALUATE, None)}
-    assert alone.said == {SPEAKER: (TRAIN, TRAIN), VOTER: (None, None)}
+    assert (here.said[SPEAKER], here.said[VOTER]) == ((NONE, TRAIN), (EVALUATE, None))
+    assert (alone.said[SPEAKER], alone.said[VOTER]) == ((TRAIN, TRAIN), (None, None))
 
 
 async def test_a_battle_comes_with_what_its_admins_set(arena: Arena) -> None:
@@ -82,12 +82,18 @@ async def test_what_an_export_of_the_same_sort_has_is_marked_and_comes_without_v
     first, second = await arena.open(), await arena.open()
     await press(arena, second, Side.A)
     await arena.database.exports.record(
-        format="dpo", purpose=TRAIN, manifest={}, sha256="", battle_ids=[first.id], at=arena.at()
+        format="dpo",
+        purpose=TRAIN,
+        manifest={},
+        sha256="",
+        dataset="",
+        rows=[(first.id, 1)],
+        at=arena.at(),
     )
     same = await voted(arena, format="dpo", purpose=TRAIN)
-    assert [(one.battle.id, one.exported) for one in same] == [(second.id, False), (first.id, True)]
+    assert [(one.id, one.exported) for one in same] == [(second.id, False), (first.id, True)]
     for other in ({}, {"format": "kto", "purpose": TRAIN}, {"format": "dpo", "purpose": EVALUATE}):
-        assert [(one.battle.id, one.exported) for one in await voted(arena, **other)] == [
+        assert [(one.id, one.exported) for one in await voted(arena, **other)] == [
             (second.id, False)
         ]
 
@@ -113,7 +119,7 @@ async def test_a_battle_comes_with_those_whom_the_bot_had_answered_in_it(arena: 
     await arena.database.members.ask(SPEAKER, 7, at=arena.at())
     (one,) = await voted(arena)
     assert one.speakers == {SPEAKER, VOTER}
-    assert one.said == {SPEAKER: (None, TRAIN), VOTER: (None, None)}
+    assert (one.said[SPEAKER], one.said[VOTER]) == ((None, TRAIN), (None, None))
 
 
 async def test_votes_are_seen_by_voter_and_in_the_order_of_the_last_choices(arena: Arena) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import UTC, datetime
+from typing import Any
 
 from storage.records import (
     Answer,
     Battle,
     BattleState,
+    Cast,
     Conversation,
     FinishReason,
     Kind,
@@ -16,10 +19,12 @@ from storage.records import (
     Side,
     Turn,
     Vote,
+    VotedAnswer,
     VotedBattle,
 )
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+DAY = "2026-11-01"
 BOT_ID = 99
 
 
@@ -93,10 +98,33 @@ def vote(voter: int, outcome: Outcome, winner: int | None = None, *, blind: bool
     )
 
 
-def voted(of: Battle, *outcomes: Outcome | int) -> VotedBattle:
-    """An integer is a win of the answer with that id."""
-    votes = tuple(
-        vote(number, Outcome.WIN, outcome) if isinstance(outcome, int) else vote(number, outcome)
+def voted(of: Battle, *outcomes: Outcome | int, **changes: Any) -> VotedBattle:
+    """A battle as exports read it, voted on by 1, 2 and so on, of whom nobody said anything.
+
+    An integer is a win of the answer with that id.
+    """
+    a, b = (_read(answer) for answer in of.answers)
+    votes = [
+        Cast(number, Outcome.WIN, outcome, blind=True, by_author=False, id=number, day=DAY)
+        if isinstance(outcome, int)
+        else Cast(number, outcome, None, blind=True, by_author=False, id=number, day=DAY)
         for number, outcome in enumerate(outcomes, start=1)
+    ]
+    battle = VotedBattle(
+        id=of.id,
+        guild_id=of.guild_id,
+        state=of.state,
+        purpose=of.purpose,
+        day=DAY,
+        conversation=of.conversation,
+        answers=(a, b),
+        votes=tuple(votes),
+        bucket=0,
+        said=defaultdict(lambda: (None, None)),
     )
-    return VotedBattle(battle=of, votes=votes)
+    return battle._replace(**changes)
+
+
+def _read(answer: Answer) -> VotedAnswer:
+    fields = {name: getattr(answer, name) for name in VotedAnswer._fields}
+    return VotedAnswer(**fields)

@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from bot.context import PLACEHOLDER
+from bot.dataset.funnel import LeftOut
 from bot.dataset.gate import admit, allowed, require_permission
-from bot.dataset.select import LeftOut
 from bot.errors import ConfigError
-from storage.records import NOBODY, Consent, VotedBattle, Wiped, effective
-from tests.unit.records import NOON, battle, bot_said, said, talk, voted
+from storage.records import (
+    NOBODY,
+    Consent,
+    Happened,
+    Outcome,
+    VotedBattle,
+    VoteEventKind,
+    Wiped,
+    Written,
+    effective,
+)
+from tests.unit.records import DAY, battle, bot_said, said, talk, voted
 
 NONE, EVALUATE, TRAIN, PUBLISH = Consent
 ALICE, BOB = 1, 2  # both voted on what Alice said
 
 
-def case(**changes: object) -> VotedBattle:
-    everywhere = dict.fromkeys((ALICE, BOB), (None, TRAIN))
-    return replace(voted(battle(), 1, 2), said=everywhere, **changes)
+def case(**changes: Any) -> VotedBattle:
+    of = voted(battle(), 1, 2)
+    of.said.update(dict.fromkeys((ALICE, BOB), (None, TRAIN)))
+    return of._replace(**changes)
+
+
+def who_said(of: VotedBattle, member: int, scope: Consent) -> VotedBattle:
+    said = of.said.copy()
+    said[member] = (scope, None)
+    return of._replace(said=said)
 
 
 def test_where_everybody_agreed_all_votes_count() -> None:
@@ -62,37 +79,50 @@ def test_a_guild_caps_what_its_members_said_and_asks_for_training_at_most_by_its
 
 def test_one_speaker_who_did_not_agree_keeps_the_battle_in() -> None:
     words = talk(said("mine", by=BOB), bot_said("ours", message=9), said("and mine", by=3))
-    inside = replace(case(), battle=battle(conversation=words))
+    inside = case(conversation=words)
     assert admit(inside, TRAIN) is LeftOut.NO_CONSENT
-    assert admit(replace(inside, said={**inside.said, 3: (TRAIN, None)}), TRAIN) != inside
-    only_for_statistics = replace(inside, said={**inside.said, 3: (EVALUATE, None)})
+    assert isinstance(admit(who_said(inside, 3, TRAIN), TRAIN), VotedBattle)
+    only_for_statistics = who_said(inside, 3, EVALUATE)
     assert admit(only_for_statistics, TRAIN) is LeftOut.NO_CONSENT
     assert isinstance(admit(only_for_statistics, EVALUATE), VotedBattle)
 
 
 def test_those_whom_the_bot_had_answered_speak_in_its_turns() -> None:
     words = talk(bot_said("Carol is ill", message=9), said("who is?", by=BOB))
-    inside = case(battle=battle(conversation=words), speakers=frozenset({BOB, 3}))
+    inside = case(conversation=words, speakers=frozenset({BOB, 3}))
     assert admit(inside, TRAIN) is LeftOut.NO_CONSENT
-    assert admit(replace(inside, said={**inside.said, 3: (TRAIN, None)}), TRAIN) != inside
+    assert isinstance(admit(who_said(inside, 3, TRAIN), TRAIN), VotedBattle)
     unknown = talk(bot_said("Carol is ill"), said("who is?", by=BOB))
-    assert admit(case(battle=battle(conversation=unknown)), TRAIN) is LeftOut.NO_CONSENT
+    assert admit(case(conversation=unknown), TRAIN) is LeftOut.NO_CONSENT
 
 
 def test_a_placeholder_is_nobodys_words_and_needs_no_consent() -> None:
     for text, may in ((PLACEHOLDER, True), ("what somebody said", False)):
         words = talk(said(text, by=NOBODY), said("hello", by=ALICE))
-        left = admit(case(battle=battle(conversation=words)), TRAIN)
+        left = admit(case(conversation=words), TRAIN)
         assert isinstance(left, VotedBattle) is may
 
 
-def test_a_voter_who_did_not_agree_is_not_counted_and_nobody_never_is() -> None:
-    bobs = replace(case(), said={ALICE: (TRAIN, None)})
-    assert [vote.voter_id for vote in admit(bobs, TRAIN).votes] == [ALICE]
+def test_a_voter_who_did_not_agree_leaves_with_all_that_is_theirs() -> None:
+    of = case(
+        remarks=tuple(Written(who, None, "why", 1, "better") for who in (ALICE, BOB)),
+        events=tuple(
+            Happened(who, who, VoteEventKind.CAST, Outcome.WIN, 1, blind=True, day=DAY)
+            for who in (ALICE, BOB)
+        ),
+    )
+    left = admit(who_said(of, BOB, EVALUATE), TRAIN)
+    assert isinstance(left, VotedBattle)
+    for theirs in (left.votes, left.remarks, left.events):
+        assert [one.voter_id for one in theirs] == [ALICE]
+
+
+def test_where_no_vote_counts_there_is_nothing_to_tell_unless_all_is_wanted() -> None:
     first = case().votes[0]
-    nobodys = replace(case(), votes=(replace(first, voter_id=-first.voter_id),))
+    nobodys = case(votes=(first._replace(voter_id=-first.voter_id),))
     assert admit(nobodys, TRAIN) is LeftOut.NO_VOTE
     assert admit(case(votes=()), TRAIN) is LeftOut.WITHDRAWN
+    assert admit(nobodys, TRAIN, unvoted=True) == case(votes=())
 
 
 @pytest.mark.parametrize(
@@ -101,11 +131,14 @@ def test_a_voter_who_did_not_agree_is_not_counted_and_nobody_never_is() -> None:
         ({"wiped_because": Wiped.RETENTION}, LeftOut.RETENTION),
         ({"wiped_because": Wiped.DELETED}, LeftOut.DELETED),
         ({"wiped_because": Wiped.ERASED}, LeftOut.ERASED),
-        ({"edited_at": NOON}, LeftOut.EDITED),
+        ({"edited": True}, LeftOut.EDITED),
     ],
 )
-def test_texts_that_are_not_what_was_answered_stay(changes: dict, reason: LeftOut) -> None:
-    assert admit(case(battle=replace(battle(), **changes)), TRAIN) is reason
+def test_texts_that_are_not_what_was_answered_stay(
+    changes: dict[str, Any], reason: LeftOut
+) -> None:
+    assert admit(case(**changes), TRAIN) is reason
+    assert admit(case(**changes), TRAIN, unvoted=True) is reason
 
 
 def test_training_needs_the_operators_word_and_statistics_do_not() -> None:

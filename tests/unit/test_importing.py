@@ -7,10 +7,13 @@ import gzip
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyarrow import parquet
 
 from bot.app import open_services
@@ -18,9 +21,12 @@ from bot.config import load
 from bot.dataset.export import export
 from bot.dataset.files import Files, Packing
 from bot.dataset.files import Kind as FileKind
+from bot.dataset.importing import lmarena
 from bot.dataset.importing.collection import Wanted, bring, url_of
+from bot.dataset.importing.parts import Hashes
 from bot.dataset.importing.read import rows
-from bot.dataset.importing.skips import DEEPEST, Skip
+from bot.dataset.importing.skips import DEEPEST, Skip, Skipped
+from bot.dataset.importing.survey import understood
 from bot.dataset.pseudonyms import Pseudonyms
 from bot.dataset.request import Means, Request
 from bot.errors import ConfigError
@@ -31,6 +37,7 @@ from tests.unit.records import NOON
 from tests.unit.town import AUTHOR, town
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from bot.dataset.importing.collection import Brought
@@ -51,12 +58,13 @@ async def brought(
     *files: Path,
     name: str = "theirs",
     base: frozenset[str] = frozenset(),
+    licence: str = "CC-BY-4.0",
     redact: bool = True,
 ) -> Brought | None:
     """What `twofold import` does once its arguments are read."""
     redactor = Redactor().redact if redact else str
-    terms = {"licence": "CC-BY-4.0", "at": NOON}
-    wanted = Wanted(name=name, files=files, base=base, redact=redactor, **terms)
+    terms = {"licence": licence, "redact": redactor, "at": NOON}
+    wanted = Wanted(name=name, files=files, base=base, **terms)
     return await bring(load(home=home), wanted)
 
 
@@ -432,6 +440,39 @@ async def test_kinds_are_what_is_said_of_them(tmp_path: Path) -> None:
         await brought(tmp_path, other, base=frozenset({"llama3.2-latest"}))
 
 
+def spoiled(draw: st.DrawFn, value: object, junk: st.SearchStrategy[object]) -> object:
+    """The value with something else in one of its places."""
+    if isinstance(value, dict | list) and value and draw(st.integers(0, 4)):
+        keys = list(value) if isinstance(value, dict) else list(range(len(value)))
+        key = draw(st.sampled_from(keys))
+        value[key] = spoiled(draw, value[key], junk)
+        return value
+    return draw(junk)
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.binary(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=5,
+)
+OURS = {"id": "1", "battle": "b", "winner": "tie", "judge": "j", "timestamp": "2026-11-01"}
+
+
+@given(st.data(), st.sampled_from([row_33k, row_140k, feedback, lambda: dict(OURS)]))
+def test_whatever_a_row_holds_it_is_understood_or_has_a_reason(
+    data: st.DataObject, make: Callable[[], dict]
+) -> None:
+    row = make()
+    key = data.draw(st.sampled_from(list(row)))
+    row[key] = spoiled(data.draw, row[key], JUNK)
+    with suppress(Skipped):
+        if lmarena.is_votes(row):
+            lmarena.vote(row, Hashes("x"))
+        else:
+            found = understood(row, Hashes("x"))
+            assert all(0 < battle.source < 2**63 for battle in found)
+
+
 async def test_models_whose_safe_names_are_the_same_stay_two(tmp_path: Path) -> None:
     await brought(tmp_path, lines(tmp_path / "a.jsonl", row_33k(1, model_a="x/y", model_b="x:y")))
     assert len(await standings(tmp_path)) == 2
@@ -448,6 +489,11 @@ async def test_a_file_without_battles_makes_no_collection(tmp_path: Path) -> Non
 async def test_a_collection_cannot_be_called_anything(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match="cannot name a collection"):
         await brought(tmp_path, lines(tmp_path / "a.jsonl", row_33k()), name=name)
+
+
+async def test_nothing_is_imported_without_its_terms(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="Say with --licence under which terms"):
+        await brought(tmp_path, lines(tmp_path / "a.jsonl", row_33k()), licence=" ")
 
 
 async def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:

@@ -79,12 +79,13 @@ def vote(n: int, **more: Any) -> dict[str, Any]:
     return {"id": f"v{n}", "model_a": "one", "model_b": "two", "winner": winner} | more
 
 
+TALKS = ("conversation_a", "conversation_b")
+
+
 def arena(n: int) -> dict[str, Any]:
     row = chat(n)
-    talks = {
-        f"conversation_{side}": [*row["prompt"], *row[name]]
-        for side, name in (("a", "chosen"), ("b", "rejected"))
-    }
+    sides = zip(TALKS, ("chosen", "rejected"), strict=True)
+    talks = {talk: [*row["prompt"], *row[name]] for talk, name in sides}
     return vote(n) | talks
 
 
@@ -390,6 +391,12 @@ def test_the_manifest_tells_which_place_won_and_whether_rows_are_votes(tmp_path:
     assert "duplicates" in report.skipped
 
 
+def test_what_was_judged_may_be_empty_or_the_same(tmp_path: Path) -> None:
+    empty = {name: [*arena(5)[name][:-1], said("assistant", "")] for name in TALKS}
+    train = [*map(arena, range(5)), arena(5) | empty, arena(6) | {"winner": None}]
+    assert not found(check(folder(tmp_path, train=train)))
+
+
 def test_both_votes_of_a_kto_pair_are_no_duplicates(tmp_path: Path) -> None:
     prompt = f"alice: {words(200, 1)}?\nTwofold:"
     both = [kto(n, prompt=prompt) for n in range(4)]
@@ -494,7 +501,9 @@ columns = st.sampled_from(
 lines = st.dictionaries(columns, values).map(lambda row: json.dumps(row).encode()) | st.binary()
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.lists(lines, max_size=5).map(b"\n".join), manifest=values)
 def test_no_data_makes_it_fail(data: bytes, manifest: Any, tmp_path: Path) -> None:
     for name in ("train.jsonl", "test.jsonl", "train.parquet", "test.jsonl.gz", "dev.jsonl.zst"):

@@ -105,6 +105,8 @@ async def bring(
     and where nothing is understood; StorageError.
     """
     path = _path(config, wanted.name)
+    if not wanted.licence.strip():
+        raise ConfigError("Say with --licence under which terms you have these files.")
     hashes = Hashes(wanted.name)
     files = {_sha256(file, advance): file for file in wanted.files}
     url = database_url(path)
@@ -256,7 +258,7 @@ def _imported(
     )
     return ImportedBattle(
         source_message_id=battle.source,
-        prompt_key=prompt_key(conversation, wanted.redact),
+        prompt_key=prompt_key(conversation, str),
         conversation=conversation,
         answers=(a, b),
         votes=tuple(

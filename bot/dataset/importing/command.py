@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def import_files(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="JSON, JSONL, CSV or Parquet; plain, gz or zst."),
+        typer.Argument(metavar="FILE", help="JSON, JSONL, CSV or Parquet; plain, gz or zst."),
     ],
     name: Annotated[
         str, typer.Option(help="The collection, which is made if needed.", show_default=False)

@@ -40,7 +40,7 @@ def types(row: Row) -> Iterator[Hit]:
 
 def empty(row: Row) -> Iterator[Hit]:
     """Parts and messages that say nothing. A prompt without any message is one of them."""
-    for part in row.parts:
+    for part in row.parts[: 1 if row.shape.judged else None]:
         silent = not part.text.strip()
         if not silent and part.messages:
             silent = any(not (content(m).strip() or _calls(m)) for m in part.messages)
@@ -50,7 +50,7 @@ def empty(row: Row) -> Iterator[Hit]:
 
 def equal_sides(row: Row) -> Iterator[Hit]:
     """Two sides that say the same."""
-    if row.complete and len(row.sides) > 1:
+    if row.complete and len(row.sides) > 1 and not row.shape.judged:
         texts = {normalised(side.text) for side in row.sides}
         if len(texts) == 1 and texts != {""}:
             yield Hit(

@@ -31,7 +31,8 @@ class Shape:
     """A format: its columns, and which of them hold the prompt and the sides.
 
     `whole` means that a side holds the conversation with the prompt in it; `strict` that
-    no other column may be there.
+    no other column may be there; `judged` that rows tell what was said and voted, so that
+    sides may be empty or the same.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Shape:
     sides: tuple[str, ...] = ()
     whole: bool = False
     strict: bool = False
+    judged: bool = False
 
     def kinds(self) -> dict[str, Kind]:
         """The kind of each column that the format knows."""
@@ -52,7 +54,7 @@ def _shape(name: str, needs: dict[str, Kind], **more: Any) -> Shape:  # noqa: AN
 
 
 _T, _M, _E = Kind.TEXT, Kind.MESSAGES, Kind.EITHER
-_VOTE = {"model_a": _T, "model_b": _T, "winner": _T}
+_MODELS = {"model_a": _T, "model_b": _T}
 OPENAI = _shape(
     "openai",
     {"input": Kind.OBJECT, "preferred_output": _M, "non_preferred_output": _M},
@@ -62,11 +64,13 @@ OPENAI = _shape(
 )
 PAIRS = _shape(
     "arena pairs",
-    {**_VOTE, "conversation_a": _M, "conversation_b": _M},
+    {**_MODELS, "conversation_a": _M, "conversation_b": _M},
+    may={"winner": _T},  # nobody, where votes are even
     sides=("conversation_a", "conversation_b"),
     whole=True,
+    judged=True,
 )
-VOTES = _shape("arena votes", _VOTE)
+VOTES = _shape("arena votes", {**_MODELS, "winner": _T})
 PREFERENCE = _shape(
     "preference",
     {"prompt": _E, "chosen": _E, "rejected": _E},
