@@ -22,6 +22,7 @@ from bot.consent import ConsentService
 from bot.contenders import OPENAI
 from bot.context import ContextService
 from bot.dataset.gate import TRAINING_NEEDS
+from bot.dataset.serving import ServingService
 from bot.dataset.splits import prompt_key
 from bot.engines.factory import make_engine
 from bot.engines.moderation import RemoteModerator
@@ -73,6 +74,7 @@ class Services:
     consent: ConsentService
     retention: RetentionService
     mydata: MyDataService
+    serving: ServingService
     patiently: Patiently
 
 
@@ -237,6 +239,15 @@ async def open_services(
             clock=clock,
             rng=rng,
         )
+        serving = ServingService(
+            url=url,
+            config=config,
+            guilds=guilds,
+            redactor=redactor,
+            templates=templates,
+            clock=clock,
+        )
+        stack.push_async_callback(serving.close)
         yield Services(
             config=config,
             store=store,
@@ -259,5 +270,6 @@ async def open_services(
                 store=store.retention, guilds=guilds, hours=config.retention_hours, clock=clock
             ),
             mydata=MyDataService(people=store.people, erasure=store.erasure, clock=clock),
+            serving=serving,
             patiently=patiently,
         )

@@ -267,11 +267,12 @@ def chat(conversation: Conversation, *, system: str = "") -> tuple[ChatMessage, 
     one role that follow each other are joined, and the chat begins with a user,
     because many chat templates insist on both.
     """
-    labels = speaker_labels(conversation)
+    several = len({turn.author_id for turn in _people(conversation.turns)}) > 1
+    labels = speaker_labels(conversation) if several else {}
     messages: list[ChatMessage] = []
     for turn in conversation.turns:
         role: Literal["user", "assistant"] = "assistant" if turn.is_bot else "user"
-        named = not turn.is_bot and len(labels) > 1
+        named = several and not turn.is_bot
         text = f"{labels[turn.author_id]}: {turn.text}" if named else turn.text
         if not messages and role == "assistant":
             continue

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, InvalidRequestError
 
 from storage.ballots import BallotStore
 from storage.battles import BattleStore
+from storage.census import CensusStore
 from storage.contenders import ContenderStore
 from storage.erasure import ErasureStore
 from storage.errors import StorageError
@@ -52,6 +53,7 @@ class Database:
         self.contenders = ContenderStore(transactions)
         self.exports = ExportStore(transactions)
         self.imports = ImportStore(transactions)
+        self.census = CensusStore(transactions)
         self._transactions = transactions
 
     @classmethod

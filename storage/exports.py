@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from storage.records import Consent, Export
-from storage.schema import exported, exports
+from storage.schema import battles, exported, exports
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -81,6 +81,21 @@ class ExportStore:
         async with self._transactions.read() as connection:
             row = (await connection.execute(statement)).mappings().one_or_none()
         return None if row is None else _export_of(row)
+
+    async def newest_of(self, guild_id: int) -> tuple[Export, int] | None:
+        """Find the newest export with rows of a guild, and count the guild's battles in it."""
+        theirs = exported.join(battles, battles.c.id == exported.c.battle_id)
+        mine = battles.c.guild_id == guild_id
+        some = select(1).select_from(theirs).where(mine, exported.c.export_id == exports.c.id)
+        newest = select(exports).where(some.correlate(exports).exists())
+        async with self._transactions.read() as connection:
+            found = await connection.execute(newest.order_by(exports.c.id.desc()).limit(1))
+            row = found.mappings().one_or_none()
+            if row is None:
+                return None
+            number = select(func.count()).select_from(theirs)
+            count = await connection.scalar(number.where(mine, exported.c.export_id == row["id"]))
+        return _export_of(row), int(count or 0)
 
     async def rows(self, export_id: int) -> dict[int, int | None]:
         """Return the battles that an export has rows of, by id, with the number given for each.

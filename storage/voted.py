@@ -62,8 +62,8 @@ if TYPE_CHECKING:
     from storage.records import Said
     from storage.transactions import Transactions
 
-# How many battles an export holds in memory at once.
-_PAGE = 500
+_PAGE = 250
+"""How many battles an export holds in memory at once."""
 
 _OTHER_SIDE = {Side.A: Side.B, Side.B: Side.A}
 
@@ -80,7 +80,7 @@ class VotedStore:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
-    async def all(
+    async def pages(
         self,
         *,
         format: str = "",  # noqa: A002 - the table's word
@@ -89,8 +89,8 @@ class VotedStore:
         texts: Collection[str] = ("rendered", "raw"),
         details: bool = False,
         unvoted: bool = False,
-    ) -> AsyncGenerator[VotedBattle, None]:
-        """Yield every battle with at least one vote, whatever its state and purpose.
+    ) -> AsyncGenerator[list[VotedBattle], None]:
+        """Yield every battle with at least one vote, whatever its state and purpose, in parts.
 
         The newest come first, so that those which go on from a battle come before it.
 
@@ -121,8 +121,7 @@ class VotedStore:
             )
             result = await connection.stream(statement.execution_options(yield_per=_PAGE))
             async for rows in result.partitions():
-                for row in rows:
-                    yield _voted_battle(row, slugs, said, settings)
+                yield [_voted_battle(row, slugs, said, settings) for row in rows]
 
     async def seen(self) -> AsyncGenerator[SeenVote, None]:
         """Yield every vote of a member, by voter and then in the order of the last choices.
@@ -291,7 +290,7 @@ def _voted_battle(
             _voted_answer(Side.A, row[_ABOUT:half], slugs),
             _voted_answer(Side.B, row[half:], slugs),
         ),
-        tuple([_vote(vote) for vote in orjson.loads(row[11])]),
+        tuple([Cast(vote[0], _OUTCOMES[vote[1]], *vote[2:]) for vote in orjson.loads(row[11])]),
         row[6],
         row[7],
         row[8],
@@ -322,11 +321,6 @@ def _voted_answer(side: Side, row: Sequence[Any], slugs: Mapping[int, str]) -> V
         () if tags == "[]" else tuple(orjson.loads(tags)),
         *row[10:],
     )
-
-
-def _vote(vote: list[Any]) -> Cast:
-    vote[1] = _OUTCOMES[vote[1]]
-    return Cast._make(vote) if len(vote) == len(Cast._fields) else Cast(*vote)
 
 
 def _written(voter: int, reason: str | None, *rest: Any) -> Written:  # noqa: ANN401

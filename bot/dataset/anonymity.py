@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 from bot.context import NEUTRAL_NAME
 from bot.prompting import label, speaker_labels
-from storage.records import NOBODY
+from storage.records import NOBODY, Conversation, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from storage.records import Conversation
+    from collections.abc import Callable, Iterable, Iterator
 
 MENTION = re.compile(r"<(@[!&]?|#)[0-9]{1,20}>")
 EMOJI = re.compile(r"<a?(:\w{1,32}:)[0-9]{1,20}>")
@@ -40,16 +38,8 @@ class Anonymity:
 
     def __init__(self, conversation: Conversation, *, redact: Callable[[str], str] = str) -> None:
         self._redact = redact
-        people = [turn for turn in conversation.turns if not turn.is_bot]
-        authors = dict.fromkeys(turn.author_id for turn in people)
-        self._members = {who: f"Member {number}" for number, who in enumerate(authors, start=1)}
-        labels = speaker_labels(conversation)
-        called = dict.fromkeys(
-            (self._members[turn.author_id], turn.name.strip(), labels[turn.author_id])
-            for turn in people
-            if turn.author_id != NOBODY
-        )
-        self._names = _names(conversation.bot_name, tuple(called), redact)
+        people = [(t.author_id, t.name) for t in conversation.turns if not t.is_bot]
+        self._members, self._names = _called(conversation.bot_name, tuple(people), redact)
 
     def of(self, text: str) -> str:
         """A text as it may leave."""
@@ -58,20 +48,25 @@ class Anonymity:
         if names.ascii and text.isascii():
             # Most texts have no name in them, and the search for one is most of the work.
             folded = text.lower()
-            if not any(name in folded for name in names.ascii):
+            for name in names.ascii:
+                if name in folded:
+                    break
+            else:
                 return text
         return names.pattern.sub(self._member, text)
 
     def conversation(self, conversation: Conversation) -> Conversation:
         """The same turns, under nobody's name."""
-        turns = (
-            replace(
-                turn,
+        turns = [
+            Turn(
+                author_id=turn.author_id,
                 name=turn.name if turn.is_bot else self._members[turn.author_id],
                 text=self.of(turn.text),
+                is_bot=turn.is_bot,
+                message_id=turn.message_id,
             )
             for turn in conversation.turns
-        )
+        ]
         return replace(conversation, turns=tuple(turns))
 
     def _member(self, found: re.Match[str]) -> str:
@@ -79,22 +74,49 @@ class Anonymity:
         return found[0] if member is None else member
 
 
-class _Names(NamedTuple):
+class _Names:
     """What finds names, and what stands for each group of it; None for the bot's own.
 
     `ascii` are the names that are replaced, in small letters; empty where one has others.
     """
 
-    pattern: re.Pattern[str]
-    instead: tuple[str | None, ...]
-    ascii: tuple[str, ...]
+    def __init__(self, known: list[tuple[str, str | None]]) -> None:
+        replaced = [name for name, member in known if member]
+        self._known = known
+        self.instead = tuple(member for _, member in known)
+        self.ascii = tuple(map(str.lower, replaced)) if all(map(str.isascii, replaced)) else ()
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Not made before a text needs it, which most do not."""
+        listed = "|".join(f"({re.escape(name)})" for name, _ in self._known)
+        # Not \b: a name may end in what is no letter, and _Alice_ is Alice in italics.
+        return re.compile(rf"(?<![^\W_])(?:{listed})(?![^\W_])", re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)
+def _called(
+    own: str, people: tuple[tuple[int, str], ...], redact: Callable[[str], str]
+) -> tuple[dict[int, str], _Names]:
+    """What members are called, by id, and what finds their names.
+
+    The same people talk to each other again and again, so this is made once for them.
+    """
+    members = {
+        who: f"Member {number}"
+        for number, who in enumerate(dict.fromkeys(who for who, _ in people), start=1)
+    }
+    turns = tuple(Turn(author_id=who, name=name, text="") for who, name in people)
+    labels = speaker_labels(Conversation(turns=turns, bot_name=own))
+    called = dict.fromkeys(
+        (members[who], name.strip(), labels[who]) for who, name in people if who != NOBODY
+    )
+    return members, _names(own, called, redact)
+
+
 def _names(
-    own: str, called: tuple[tuple[str, str, str], ...], redact: Callable[[str], str]
+    own: str, called: Iterable[tuple[str, str, str]], redact: Callable[[str], str]
 ) -> _Names:
-    """The same people talk to each other again and again, so this is made once for them."""
     stands_for: dict[str, tuple[str, str | None]] = {
         name.casefold(): (name, None) for name in (own, label(own), NEUTRAL_NAME)
     }
@@ -103,14 +125,7 @@ def _names(
             stands_for.setdefault(name.casefold(), (name, member))
     known = [found for found in stands_for.values() if len(found[0]) >= _SHORTEST]
     known.sort(key=lambda found: (-len(found[0]), found[0]))
-    listed = "|".join(f"({re.escape(name)})" for name, _ in known)
-    replaced = [name for name, member in known if member]
-    return _Names(
-        # Not \b: a name may end in what is no letter, and _Alice_ is Alice in italics.
-        re.compile(rf"(?<![^\W_])(?:{listed})(?![^\W_])", re.IGNORECASE),
-        tuple(member for _, member in known),
-        tuple(map(str.lower, replaced)) if all(map(str.isascii, replaced)) else (),
-    )
+    return _Names(known)
 
 
 def _forms(names: list[str], redact: Callable[[str], str]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from storage.records import Kind, Outcome, Side
 if TYPE_CHECKING:
     from bot.dataset.select import Candidate, Verdict
 
-_MARKUP = ("**", "```", "\n- ", "\n* ", "\n1. ", "\n#")
+_MARKUP = re.compile(r"\*\*|```|^(?:[-*] |1\. |#)", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -72,4 +73,5 @@ def _who(candidate: Candidate) -> tuple[str, str, str]:
 
 
 def _marked_up(text: str) -> bool:
-    return any(mark in text for mark in _MARKUP)
+    plain = "\n" not in text and "*" not in text and "`" not in text
+    return not plain and _MARKUP.search(text) is not None

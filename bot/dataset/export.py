@@ -42,15 +42,17 @@ async def export(
     out: Path,
     at: datetime,
     progress: Callable[[int], None] = lambda _: None,
+    check: Callable[[Mapping[str, Any]], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Write what was voted on into the folder `out`, remember that, and return the manifest.
 
     Rows are streamed, so memory does not grow with the texts. Files appear whole or not at
     all; those that an earlier export left there and this one has not are removed. `gone` in
     the manifest are the battles that any earlier export of this format and purpose has a row
-    of and this one has not, by reason. `progress` gets the number of battles read so far.
-    Raises ConfigError where the folder cannot be written or options do not go together, and
-    StorageError.
+    of and this one has not, by reason. `progress` gets the number of battles read so far,
+    `check` the manifest once all is written: what it raises keeps the export from being
+    remembered. Raises ConfigError where the folder cannot be written or options do not go
+    together, and StorageError.
     """
     weights: dict[int, float] = {}
     if request.policy.weighs:
@@ -78,6 +80,7 @@ async def export(
         raise ConfigError(
             f"{out} cannot be written: {error.strerror}. Choose another --out."
         ) from None
+    check(manifest)
     await store.exports.record(
         format=request.format,
         purpose=request.purpose,
@@ -98,7 +101,7 @@ async def _read(
     writer: Writer,
     progress: Callable[[int], None],
 ) -> None:
-    voted = store.voted.all(
+    voted = store.voted.pages(
         format=request.format,
         purpose=request.purpose,
         guild_ids=request.policy.guilds,
@@ -107,10 +110,11 @@ async def _read(
         unvoted=form.every,
     )
     async with aclosing(voted) as battles:
-        async for battle in battles:
-            work.take(battle, writer)
+        async for page in battles:
+            for battle in page:
+                work.take(battle)
+            work.write(writer)
             progress(work.funnel.battles)
-    work.flush(writer)
     work.finish()
 
 

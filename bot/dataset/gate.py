@@ -52,32 +52,60 @@ def allowed(said: Said, settings: Mapping[str, object], scope: Consent) -> bool:
     return _allowed(said, cap if isinstance(cap, str) else None, scope)
 
 
-def admit(voted: VotedBattle, purpose: Consent, *, unvoted: bool = False) -> VotedBattle | LeftOut:
-    """The battle with the votes and remarks that count for `purpose`, or why it may not leave.
+class Gate:
+    """Lets out what everybody in it has agreed to for `purpose`.
 
-    Everybody whose words it holds must have agreed, and its texts must be as they were
-    answered. A vote counts where its voter has agreed; nobody's votes never do. Where no vote
-    counts there is nothing to tell, unless those without votes are wanted too.
+    With `unvoted`, battles on which no vote counts are let out too.
     """
-    if voted.wiped_because is not None:
-        return _WIPED[voted.wiped_because]
-    if voted.edited:
-        return LeftOut.EDITED
-    said, settings = voted.said, voted.settings
-    for speaker in _speakers(voted):
-        if not allowed(said[speaker], settings, purpose):
-            return LeftOut.NO_CONSENT
-    votes = tuple([v for v in voted.votes if allowed(said[v.voter_id], settings, purpose)])
-    if not votes and not unvoted:
-        return LeftOut.NO_VOTE if voted.votes else LeftOut.WITHDRAWN
-    if len(votes) == len(voted.votes):
-        return voted
-    agreed = {vote.voter_id for vote in votes}
-    return voted._replace(
-        votes=votes,
-        remarks=tuple(remark for remark in voted.remarks if remark.voter_id in agreed),
-        events=tuple(event for event in voted.events if event.voter_id in agreed),
-    )
+
+    def __init__(self, purpose: Consent, *, unvoted: bool = False) -> None:
+        self._purpose = purpose
+        self._unvoted = unvoted
+        self._agreed: dict[int | None, _Agreed] = {}
+
+    def admit(self, voted: VotedBattle) -> VotedBattle | LeftOut:
+        """The battle with the votes and remarks that count, or why it may not leave.
+
+        Everybody whose words it holds must have agreed, and its texts must be as they were
+        answered. A vote counts where its voter has agreed; nobody's votes never do.
+        """
+        if voted.wiped_because is not None:
+            return _WIPED[voted.wiped_because]
+        if voted.edited:
+            return LeftOut.EDITED
+        agreed = self._agreed.get(voted.guild_id)
+        if agreed is None or agreed.said is not voted.said:
+            agreed = _Agreed(voted.said, voted.settings, self._purpose)
+            self._agreed[voted.guild_id] = agreed
+        for speaker in _speakers(voted):
+            if not agreed[speaker]:
+                return LeftOut.NO_CONSENT
+        votes = [vote for vote in voted.votes if agreed[vote[0]]]
+        if not votes and not self._unvoted:
+            return LeftOut.NO_VOTE if voted.votes else LeftOut.WITHDRAWN
+        if len(votes) == len(voted.votes):
+            return voted
+        return voted._replace(
+            votes=tuple(votes),
+            remarks=tuple(remark for remark in voted.remarks if agreed[remark.voter_id]),
+            events=tuple(event for event in voted.events if agreed[event.voter_id]),
+        )
+
+
+class _Agreed(dict[int, bool]):
+    """Who in a guild has agreed, by member, found out when it is asked for."""
+
+    def __init__(
+        self, said: Mapping[int, Said], settings: Mapping[str, object], purpose: Consent
+    ) -> None:
+        self.said = said
+        self._settings = settings
+        self._purpose = purpose
+
+    def __missing__(self, member_id: int) -> bool:
+        agreed = allowed(self.said[member_id], self._settings, self._purpose)
+        self[member_id] = agreed
+        return agreed
 
 
 def _speakers(voted: VotedBattle) -> set[int]:

@@ -56,6 +56,11 @@ class Pseudonyms:
             )
         return cls(key, linkable=True)
 
+    def within(self, guild_id: int) -> Pseudonyms:
+        """Those of one guild's own exports, which cannot be joined with what others have."""
+        key = hmac.digest(self._key, f"within:{guild_id}".encode(), "sha256")
+        return Pseudonyms(key, linkable=self.linkable)
+
     def of(self, what: str, number: int) -> str:
         """The hash of an id; `what` keeps a battle and a voter of one number apart."""
         return hmac.digest(self._key, f"{what}:{number}".encode(), "sha256").hex()[:DIGITS]

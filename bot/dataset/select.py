@@ -54,7 +54,7 @@ class Verdict(NamedTuple):
     """What voters said of two texts.
 
     For a win, `chosen` is the better one. For a tie and for both bad nobody chose: which of
-    them is `chosen` is drawn by a coin that always falls the same. `weight` is the mean
+    them is `chosen` is drawn by their texts, never by their sides. `weight` is the mean
     weight, from 0 to 1, of those who said so.
     """
 
@@ -113,7 +113,7 @@ class Selector:
             else:
                 decided = reason
         if self._policy.edits is Edits.CHOSEN and voted.remarks:
-            verdicts += self._edits(voted, anonymity or self.anonymity(voted))
+            verdicts += self._edits(voted, votes, anonymity or self.anonymity(voted))
         return verdicts or (decided if isinstance(decided, LeftOut) else LeftOut.EMPTY)
 
     def fits(self, verdict: Verdict) -> LeftOut | None:
@@ -131,19 +131,18 @@ class Selector:
 
     def unfit(self, voted: VotedBattle) -> LeftOut | None:
         """Why a battle is not looked at, whatever its votes say."""
-        policy = self._policy
+        policy, answers = self._policy, voted.answers
         if voted.purpose not in policy.purposes:
             return LeftOut.NOT_LIVE
         if voted.state not in _ENDED_WELL:
             return LeftOut.NOT_SHOWN
         if not self._since <= voted.day <= self._until:
             return LeftOut.DATE
-        answers = voted.answers
         if policy.contenders and not all(a.contender in policy.contenders for a in answers):
             return LeftOut.CONTENDER
         if policy.templates and not any(a.template in policy.templates for a in answers):
             return LeftOut.TEMPLATE
-        tags = [tag for answer in answers for tag in answer.tags]
+        tags = answers[0].tags + answers[1].tags
         if tags and policy.without_tags and any(_is_one_of(policy.without_tags, t) for t in tags):
             return LeftOut.TAG
         if tags and any(plain(answer) is None for answer in answers):
@@ -211,10 +210,12 @@ class Selector:
         anonymity: Anonymity,
     ) -> list[Verdict]:
         fell, leading = decided
+        if leading not in {_FIRST, _SECOND} and _drawn(candidates[1]) < _drawn(candidates[0]):
+            candidates, fell = candidates[::-1], [fell[1], fell[0], *fell[2:]]
         not_blind = len(voted.votes) - len(votes)
         verdicts = []
         for index in range(4) if leading is None else (leading,):
-            turned = index == _SECOND or (index in {_TIE, _BOTH_BAD} and _coin(voted.id))
+            turned = index == _SECOND
             chosen, rejected = reversed(candidates) if turned else candidates
             counts = Counts(fell[turned], fell[1 - turned], fell[_TIE], fell[_BOTH_BAD], not_blind)
             outcome = _OUTCOMES[index]
@@ -230,11 +231,16 @@ class Selector:
         said = [v for v in votes if (v.outcome, v.winner_answer_id) == (outcome, winner_id)]
         return fmean(self._weights.get(v.voter_id, 1.0) for v in said) if said else 1.0
 
-    def _edits(self, voted: VotedBattle, anonymity: Anonymity) -> Iterable[Verdict]:
-        """What voters wrote is better than what they wrote it in the place of."""
+    def _edits(
+        self, voted: VotedBattle, votes: Iterable[Cast], anonymity: Anonymity
+    ) -> Iterable[Verdict]:
+        """What those voters wrote is better than what they wrote it in the place of."""
         here = {answer.id: answer for answer in voted.answers}
-        for remark in voted.remarks:
+        counted = {vote.voter_id for vote in votes}
+        for remark in sorted(voted.remarks, key=lambda remark: remark.edit or ""):
             if remark.edit is None or remark.edited_answer_id is None:
+                continue
+            if remark.voter_id not in counted:
                 continue
             edited = self._candidate(here[remark.edited_answer_id], anonymity)
             written = Candidate(anonymity.of(remark.edit), EDIT, EDIT, "", (), None)
@@ -287,8 +293,9 @@ class _Decided(NamedTuple):
     leading: int | None
 
 
-def _coin(battle_id: int) -> bool:
-    return bool(hashlib.blake2b(str(battle_id).encode(), digest_size=1).digest()[0] & 1)
+def _drawn(candidate: Candidate) -> bytes:
+    """An order that neither sides nor lengths nor models have a part in."""
+    return hashlib.blake2b(candidate.text.encode("utf-8", "replace"), digest_size=8).digest()
 
 
 def _is_one_of(names: Iterable[str], tag: str) -> bool:

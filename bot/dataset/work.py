@@ -10,7 +10,7 @@ from bot.dataset.balance import Balance
 from bot.dataset.files import line_of
 from bot.dataset.formats import Made
 from bot.dataset.funnel import Funnel, LeftOut, VoteLeftOut
-from bot.dataset.gate import admit
+from bot.dataset.gate import Gate
 from bot.dataset.splits import Splits
 
 if TYPE_CHECKING:
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from bot.dataset.request import Means, Request
     from bot.dataset.select import Selector
     from storage.records import VotedBattle
-
-_AT_ONCE = 256
-"""Battles whose rows are held until they are written."""
 
 ALL = "train"
 """The only split of formats that are not for training."""
@@ -52,9 +49,8 @@ class Work:
         self.gone: dict[LeftOut, list[int]] = defaultdict(list)
         self.digests: dict[int, int] = {}
         self.delta = delta
-        self._purpose = request.purpose
         self._longest = not policy.continued
-        self._collected = means.collection is not None
+        self._gate = None if means.collection else Gate(request.purpose, unvoted=form.every)
         self._scored = means.scored
         self._form = form
         self._selector = selector
@@ -69,7 +65,7 @@ class Work:
         """The identity of what this export has rows of, and of the rows, in hex."""
         return self._state.hexdigest()
 
-    def take(self, voted: VotedBattle, writer: Writer) -> None:
+    def take(self, voted: VotedBattle) -> None:
         """Make rows of a battle, or count why there are none. Battles come newest first."""
         self.funnel.battles += bool(voted.votes) or self._form.every
         self.funnel.votes += len(voted.votes)
@@ -83,11 +79,9 @@ class Work:
         if self._form.splits and voted.bucket is not None:
             split = self._split_of(voted.bucket)
         self._waiting.append((voted, split, made))
-        if len(self._waiting) >= _AT_ONCE:
-            self.flush(writer)
 
-    def flush(self, writer: Writer) -> None:
-        """Hand what waits to the writer."""
+    def write(self, writer: Writer) -> None:
+        """Hand the rows of the battles that were taken to the writer."""
         if self._scored is not None:
             self._scored.fill([row for _, _, made in self._waiting for _, row in made.rows])
         for voted, split, made in self._waiting:
@@ -119,9 +113,9 @@ class Work:
 
     def _admitted(self, voted: VotedBattle) -> VotedBattle | LeftOut:
         """Consent comes first; what others collected is under their licence instead."""
-        if self._collected:
+        if self._gate is None:
             return voted
-        admitted = admit(voted, self._purpose, unvoted=self._form.every)
+        admitted = self._gate.admit(voted)
         if not isinstance(admitted, LeftOut) and len(admitted.votes) < len(voted.votes):
             lost = len(voted.votes) - len(admitted.votes)
             self.funnel.votes_left_out[VoteLeftOut.NO_CONSENT] += lost

@@ -52,6 +52,7 @@ COMMANDS = {
     "demo",
     "check",
     "export",
+    "import",
     "integrity",
     "leaderboard",
     "lint",

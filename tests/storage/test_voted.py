@@ -46,7 +46,7 @@ async def agree(arena: Arena, member: int, consent: Consent, guild: int = 0) -> 
 
 
 async def voted(arena: Arena, **of: object) -> list[VotedBattle]:
-    return [battle async for battle in arena.database.voted.all(**of)]
+    return [one async for page in arena.database.voted.pages(**of) for one in page]
 
 
 async def seen(arena: Arena) -> list[SeenVote]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from storage.records import (
     Answer,
@@ -22,6 +21,9 @@ from storage.records import (
     VotedAnswer,
     VotedBattle,
 )
+
+if TYPE_CHECKING:
+    from storage.records import Said
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 DAY = "2026-11-01"
@@ -120,9 +122,16 @@ def voted(of: Battle, *outcomes: Outcome | int, **changes: Any) -> VotedBattle:
         answers=(a, b),
         votes=tuple(votes),
         bucket=0,
-        said=defaultdict(lambda: (None, None)),
+        said=Words(),
     )
     return battle._replace(**changes)
+
+
+class Words(dict[int, "Said"]):
+    """What members said, by id; the others said nothing."""
+
+    def __missing__(self, member: int) -> Said:
+        return None, None
 
 
 def _read(answer: Answer) -> VotedAnswer:

@@ -8,7 +8,7 @@ import pytest
 
 from bot.context import PLACEHOLDER
 from bot.dataset.funnel import LeftOut
-from bot.dataset.gate import admit, allowed, require_permission
+from bot.dataset.gate import Gate, allowed, require_permission
 from bot.errors import ConfigError
 from storage.records import (
     NOBODY,
@@ -21,22 +21,23 @@ from storage.records import (
     Written,
     effective,
 )
-from tests.unit.records import DAY, battle, bot_said, said, talk, voted
+from tests.unit.records import DAY, Words, battle, bot_said, said, talk, voted
 
 NONE, EVALUATE, TRAIN, PUBLISH = Consent
 ALICE, BOB = 1, 2  # both voted on what Alice said
 
 
 def case(**changes: Any) -> VotedBattle:
-    of = voted(battle(), 1, 2)
-    of.said.update(dict.fromkeys((ALICE, BOB), (None, TRAIN)))
-    return of._replace(**changes)
+    said = Words(dict.fromkeys((ALICE, BOB), (None, TRAIN)))
+    return voted(battle(), 1, 2, said=said, **changes)
+
+
+def admit(of: VotedBattle, purpose: Consent, *, unvoted: bool = False) -> VotedBattle | LeftOut:
+    return Gate(purpose, unvoted=unvoted).admit(of)
 
 
 def who_said(of: VotedBattle, member: int, scope: Consent) -> VotedBattle:
-    said = of.said.copy()
-    said[member] = (scope, None)
-    return of._replace(said=said)
+    return of._replace(said=Words(of.said | {member: (scope, None)}))
 
 
 def test_where_everybody_agreed_all_votes_count() -> None:
@@ -75,6 +76,14 @@ def test_a_guild_caps_what_its_members_said_and_asks_for_training_at_most_by_its
     assert not allowed((None, PUBLISH), {"consent_cap": "evaluate"}, TRAIN)
     assert allowed((None, PUBLISH), {"consent_cap": "evaluate"}, EVALUATE)
     assert admit(case(settings={"consent_cap": "none"}), EVALUATE) is LeftOut.NO_CONSENT
+
+
+def test_each_guild_has_its_own_words_and_cap_in_one_export() -> None:
+    gate = Gate(TRAIN)
+    capped = case(guild_id=6, settings={"consent_cap": "evaluate"})
+    silent = voted(battle(), 1)._replace(guild_id=7)
+    for of, out in ((case(), True), (capped, False), (silent, False), (case(), True)):
+        assert isinstance(gate.admit(of), VotedBattle) is out
 
 
 def test_one_speaker_who_did_not_agree_keeps_the_battle_in() -> None:

@@ -71,7 +71,8 @@ async def brought(
 async def stored(home: Path, name: str = "theirs") -> list:
     """The battles of a collection with their votes, the oldest first."""
     async with Database.open(database_url(home / "imports" / f"{name}.db")) as store:
-        return [voted async for voted in store.voted.all(details=True)][::-1]
+        pages = [page async for page in store.voted.pages(details=True)]
+    return [voted for page in pages for voted in page][::-1]
 
 
 async def standings(home: Path, name: str = "theirs") -> dict[str, tuple[int, ...]]:
@@ -382,17 +383,20 @@ async def test_bad_rows_are_counted_and_the_others_kept(tmp_path: Path) -> None:
         {"data": {}, "meta": None, "type": 3},
         {"data": {"rating": 1}, "meta": {"message_id": []}, "type": 3, "snapshot": {"chat": []}},
         {"battle": [], "judge": {}, "winner": 4},
+        row_33k(12, judge="deep"),
+        row_33k(13, kinds={"model_a": {}}, winner=3),
         [],
         3,
         None,
         {},
     ]
-    dumped = [json.dumps(row).encode() for row in bad]
+    deep = b"[" * 1000 + b"]" * 1000
+    dumped = [json.dumps(row).encode().replace(b'"deep"', deep) for row in bad]
     broken = [b'{"a": ', b"\xff\xfe", b"[" * 100_000, b"9" * 10_000]
     file.write_bytes(b"\xef\xbb\xbf" + b"\n".join([good, *dumped, *broken, b"", good[:-1]]))
     result = await brought(tmp_path, file)
-    assert (result.rows, result.battles, result.skips.total()) == (23, 1, 22)
-    assert result.skips[Skip.BROKEN] == 5
+    assert (result.rows, result.battles, result.skips.total()) == (25, 1, 24)
+    assert result.skips[Skip.BROKEN] == 6
     assert result.skips[Skip.SHAPE] == 4
     assert sorted(await standings(tmp_path)) == ["a-red-b", "gpt-4"]
 
@@ -455,10 +459,19 @@ JUNK = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
     max_leaves=5,
 )
+EACH = {"model_a": "base", "model_b": ["run_on"]}
+
+
+def pair() -> dict:
+    counted = {"sum_assistant_a_tokens": 4}
+    each = {column: dict(EACH) for column in ("kinds", "finish_reasons", "tags")}
+    return row_140k(conv_metadata=counted, **each)
+
+
 OURS = {"id": "1", "battle": "b", "winner": "tie", "judge": "j", "timestamp": "2026-11-01"}
 
 
-@given(st.data(), st.sampled_from([row_33k, row_140k, feedback, lambda: dict(OURS)]))
+@given(st.data(), st.sampled_from([row_33k, pair, feedback, lambda: dict(OURS)]))
 def test_whatever_a_row_holds_it_is_understood_or_has_a_reason(
     data: st.DataObject, make: Callable[[], dict]
 ) -> None:

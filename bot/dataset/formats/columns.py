@@ -46,7 +46,10 @@ class Beside:
 
     def __init__(self, making: Making) -> None:
         self._pseudonyms = making.pseudonyms
-        self._wanted = frozenset(making.policy.columns)
+        self._wanted = wanted = frozenset(making.policy.columns)
+        self._votes, self._margin = Columns.VOTES in wanted, Columns.MARGIN in wanted
+        self._contenders, self._tags = Columns.CONTENDERS in wanted, Columns.TAGS in wanted
+        self._weight = Columns.WEIGHT in wanted
         self._soft = making.policy.ties is Undecided.SOFT
 
     def specs(self, *, pair: bool) -> dict[str, Spec]:
@@ -61,14 +64,14 @@ class Beside:
         """The values in a row of two answers."""
         chosen, rejected = verdict.chosen, verdict.rejected
         row = self._of_both(verdict)
-        if Columns.CONTENDERS in self._wanted:
+        if self._contenders:
             row["chosen_contender"] = chosen.contender
             row["rejected_contender"] = rejected.contender
             row["chosen_kind"] = chosen.kind
             row["rejected_kind"] = rejected.kind
             row["chosen_fingerprint"] = chosen.fingerprint
             row["rejected_fingerprint"] = rejected.fingerprint
-        if Columns.TAGS in self._wanted:
+        if self._tags:
             row["chosen_tags"] = chosen.tags
             row["rejected_tags"] = rejected.tags
         return self._weighed(row, verdict)
@@ -76,11 +79,11 @@ class Beside:
     def of_one(self, verdict: Verdict, candidate: Candidate) -> Row:
         """The values in a row of one answer."""
         row = self._of_both(verdict)
-        if Columns.CONTENDERS in self._wanted:
+        if self._contenders:
             row["contender"] = candidate.contender
             row["kind"] = candidate.kind
             row["fingerprint"] = candidate.fingerprint
-        if Columns.TAGS in self._wanted:
+        if self._tags:
             row["tags"] = candidate.tags
         return self._weighed(row, verdict)
 
@@ -97,19 +100,19 @@ class Beside:
     def _of_both(self, verdict: Verdict) -> Row:
         row: Row = {"battle": self._pseudonyms.of("battle", verdict.battle.id)}
         counts = verdict.counts
-        if Columns.VOTES in self._wanted:
+        if self._votes:
             row["votes_chosen"] = counts.chosen
             row["votes_rejected"] = counts.rejected
             row["votes_tie"] = counts.tie
             row["votes_both_bad"] = counts.both_bad
             row["votes_not_blind"] = counts.not_blind
-        if Columns.MARGIN in self._wanted:
+        if self._margin:
             row["margin"] = margin(counts)
             row["p_chosen"] = self.p_chosen(counts)
         return row
 
     def _weighed(self, row: Row, verdict: Verdict) -> Row:
-        if Columns.WEIGHT in self._wanted:
+        if self._weight:
             # In tenths: finer ones would tell which rows have a voter in common.
             row["weight"] = round(verdict.weight, 1)
         return row

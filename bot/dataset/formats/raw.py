@@ -178,7 +178,7 @@ class Raw:
             }
 
     def _events(self, voted: VotedBattle, battle: str) -> Iterator[Row]:
-        for event in voted.events:
+        for event in sorted(voted.events):
             yield {
                 "event": self._of("event", event.id),
                 "battle": battle,

@@ -177,8 +177,8 @@ async def _require_collection(store: Database) -> None:
     """Nothing is imported into a database in which a bot has worked."""
     if await store.imports.all():
         return
-    async with aclosing(store.voted.all(unvoted=True)) as battles:
-        async for _ in battles:
+    async with aclosing(store.voted.pages(unvoted=True, texts=())) as pages:
+        async for _ in pages:
             raise ConfigError(
                 "The database of that name has battles of a bot in it. Choose another --name."
             )
@@ -232,7 +232,7 @@ def _battles(
     for row in rows(file, advance=advance):
         try:
             met = understood(row, hashes)
-        except Skipped:
+        except (Skipped, RecursionError):
             continue  # the survey has counted it
         for battle in met:
             if ballots := tuple(found.votes(battle)):

@@ -105,7 +105,7 @@ def _answer(row: Row, side: str, model: str, text: str) -> FoundAnswer:
     return FoundAnswer(
         model=model,
         text=text,
-        kind=Kind(kind) if kind in set(Kind) else None,
+        kind=next((known for known in Kind if known == kind), None),
         finish_reason=FinishReason.LENGTH if cut else FinishReason.STOP,
         tags=tuple(str(tag) for tag in tags) if isinstance(tags, list) else (),
         tokens=tokens if isinstance(tokens, int) and 0 < tokens <= MOST_TOKENS else 0,

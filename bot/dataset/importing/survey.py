@@ -80,6 +80,9 @@ def survey(files: Iterable[Path], hashes: Hashes, *, advance: Callable[[int], ob
         except Skipped as skipped:
             result.skips[skipped.reason] += 1
             continue
+        except RecursionError:  # of a row that is nested deeper than any that is meant
+            result.skips[Skip.BROKEN] += 1
+            continue
         for found in met:
             if found.key in result.ballots:
                 paired.add(found.key)

@@ -1,0 +1,59 @@
+"""How much there is of one guild."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select, union
+
+from storage.members import ASKED, EVERYWHERE
+from storage.records import Consent
+from storage.schema import battles, members, turns, votes
+
+if TYPE_CHECKING:
+    from storage.records import Said
+    from storage.transactions import Transactions
+
+
+class CensusStore:
+    """Counts within a guild. Every method raises StorageError."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    async def battles(self, guild_id: int) -> int:
+        """Count its battles, whatever became of them."""
+        statement = select(func.count()).where(battles.c.guild_id == guild_id)
+        async with self._transactions.read() as connection:
+            return int(await connection.scalar(statement) or 0)
+
+    async def people(self, guild_id: int) -> Counter[Said]:
+        """Count those who wrote or voted there, by what they said for there and for everywhere."""
+        mine = battles.c.guild_id == guild_id
+        people = union(
+            select(battles.c.author_id.label("id")).where(mine),
+            select(turns.c.author_id).join(battles, battles.c.id == turns.c.battle_id).where(mine),
+            select(votes.c.voter_id).join(battles, battles.c.id == votes.c.battle_id).where(mine),
+        ).subquery()
+        said = select(members).where(members.c.consent_version != ASKED).subquery()
+        here, everywhere = said.alias("here"), said.alias("everywhere")
+        person = people.c.id
+        statement = (
+            select(here.c.consent, everywhere.c.consent, func.count())
+            .select_from(people)
+            .outerjoin(here, (here.c.member_id == person) & (here.c.guild_id == guild_id))
+            .outerjoin(
+                everywhere,
+                (everywhere.c.member_id == person) & (everywhere.c.guild_id == EVERYWHERE),
+            )
+            .where(person > 0)  # nobody, and who was erased, are no people
+            .group_by(here.c.consent, everywhere.c.consent)
+        )
+        async with self._transactions.read() as connection:
+            rows = (await connection.execute(statement)).all()
+        return Counter({(_word(first), _word(second)): number for first, second, number in rows})
+
+
+def _word(consent: str | None) -> Consent | None:
+    return None if consent is None else Consent(consent)
