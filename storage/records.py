@@ -370,12 +370,14 @@ Said = tuple[Consent | None, Consent | None]
 class Cast(NamedTuple):
     """A vote as exports read it. Those that are not asked for in detail end with `by_author`.
 
+    `outcome` is the value of an Outcome, which a million votes have no time to be made into.
+
     `day` is that of the last choice, as `2026-11-01`; `guessed` whether a guess was asked
     for and given, be it "not sure".
     """
 
     voter_id: int
-    outcome: Outcome
+    outcome: str
     winner_answer_id: int | None
     blind: bool
     by_author: bool
@@ -392,8 +394,8 @@ class Cast(NamedTuple):
 class VotedAnswer(NamedTuple):
     """An answer as exports read it: `rendered` and `raw` are empty where nobody asked for them."""
 
-    id: int
     side: Side
+    id: int
     contender: str
     kind: Kind
     fingerprint: str

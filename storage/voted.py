@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -9,6 +11,7 @@ from sqlalchemy import (
     Integer,
     Select,
     Text,
+    bindparam,
     cast,
     exists,
     func,
@@ -65,13 +68,14 @@ if TYPE_CHECKING:
 _PAGE = 250
 """How many battles an export holds in memory at once."""
 
+_AFTER_ALL = 2**63 - 1
+
 _OTHER_SIDE = {Side.A: Side.B, Side.B: Side.A}
 
 _STATES = {state.value: state for state in BattleState}
 _PURPOSES = {purpose.value: purpose for purpose in Purpose}
 _KINDS = {kind.value: kind for kind in Kind}
 _ENDS = {reason.value: reason for reason in FinishReason}
-_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 
 
 class VotedStore:
@@ -104,24 +108,22 @@ class VotedStore:
         async with self._transactions.read() as connection:
             said = await _said(connection)
             settings = await _settings(connection)
-            slugs = dict(
-                (await connection.execute(select(contenders.c.id, contenders.c.slug))).all()
-            )
+            named = await connection.execute(select(contenders.c.id, contenders.c.slug))
+            slugs = {row[0]: row[1] for row in named}
             earlier = select(exports.c.id).where(
                 exports.c.format == format, exports.c.purpose == purpose
             )
-            before = (await connection.scalars(earlier)).all()
-            statement = _voted(
+            page = _page(
                 connection.dialect.name,
-                before,
+                (await connection.scalars(earlier)).all(),
                 guild_ids=guild_ids,
                 texts=texts,
                 details=details,
                 unvoted=unvoted,
             )
-            result = await connection.stream(statement.execution_options(yield_per=_PAGE))
-            async for rows in result.partitions():
-                yield [_voted_battle(row, slugs, said, settings) for row in rows]
+            async for text in _read_ahead(connection, page):
+                found = sorted(orjson.loads(text), key=itemgetter(0), reverse=True)
+                yield [_voted_battle(battle, slugs, said, settings) for battle in found]
 
     async def seen(self) -> AsyncGenerator[SeenVote, None]:
         """Yield every vote of a member, by voter and then in the order of the last choices.
@@ -132,6 +134,19 @@ class VotedStore:
             settings = await _settings(connection)
             async for row in await connection.stream(_seen()):
                 yield _seen_vote(row, settings.get(row.guild_id, {}))
+
+
+def _text(column: ColumnElement[Any]) -> ColumnElement[str]:
+    return type_coerce(column, Text)
+
+
+def _number(column: ColumnElement[Any]) -> ColumnElement[int]:
+    return cast(column, Integer)
+
+
+def _day(column: ColumnElement[Any]) -> ColumnElement[str]:
+    """The day of a moment, as `2026-11-01`."""
+    return func.substr(cast(column, Text), 1, 10)
 
 
 class _SaidIn(dict[int, "Said"]):
@@ -169,20 +184,55 @@ async def _settings(connection: AsyncConnection) -> dict[int | None, Mapping[str
     return {row.id: row.settings for row in rows}
 
 
-def _voted(
+async def _read_ahead(
+    connection: AsyncConnection, page: Select[tuple[str, int]]
+) -> AsyncGenerator[str, None]:
+    """Yield page after page, each read while the one before it is made use of.
+
+    A page is one row, so that SQLite's thread asks for Python's lock but once a page.
+    """
+
+    def read(before: int) -> asyncio.Task[Row[tuple[str, int]]]:
+        return asyncio.create_task(_one(connection, page, before))
+
+    reading = read(_AFTER_ALL)
+    try:
+        while (found := await reading)[1] is not None:
+            reading = read(found[1])
+            await asyncio.sleep(0)  # it begins now, and goes on in its own thread
+            yield found[0]
+    finally:
+        await asyncio.wait({reading})
+
+
+async def _one(
+    connection: AsyncConnection, page: Select[tuple[str, int]], before: int
+) -> Row[tuple[str, int]]:
+    return (await connection.execute(page, {"before": before})).one()
+
+
+def _page(
     dialect: str,
-    before: Sequence[int],
+    earlier: Sequence[int],
     *,
     guild_ids: Collection[int],
     texts: Collection[str],
     details: bool,
     unvoted: bool,
-) -> Select[tuple[Any, ...]]:
-    """A row for each battle, its votes and the like as lists in JSON.
+) -> Select[tuple[str, int]]:
+    """The battles before one, as one text of JSON, and the first of them.
 
-    The database makes a list of a battle's votes in a fraction of the time that handing each
-    of them over would take.
+    The database writes battles, answers and votes as lists in lists in a fraction of the time
+    that handing each row over would take.
     """
+    known = exists().where(exported.c.battle_id == battles.c.id, exported.c.export_id.in_(earlier))
+    wanted = select(battles.c.id).where(battles.c.id < bindparam("before"))
+    if guild_ids:
+        wanted = wanted.where(battles.c.guild_id.in_(guild_ids))
+    if not unvoted:
+        has_vote = exists().where(votes.c.battle_id == battles.c.id)
+        wanted = wanted.where(or_(has_vote, known) if earlier else has_vote)
+    ids = wanted.order_by(battles.c.id.desc()).limit(_PAGE).cte("page")
     a, b = answers.alias("a"), answers.alias("b")
 
     def listed(table: Table, *columns: ColumnElement[Any]) -> ScalarSelect[Any]:
@@ -190,11 +240,64 @@ def _voted(
         mine = select(_all(dialect, made)).where(table.c.battle_id == battles.c.id)
         return mine.scalar_subquery()
 
-    known = exists().where(exported.c.battle_id == battles.c.id, exported.c.export_id.in_(before))
-    cast_votes = [votes.c.voter_id, _text(votes.c.outcome), votes.c.winner_answer_id]
-    cast_votes += [_number(votes.c.blind), _number(votes.c.by_author)]
+    battle = _array(
+        dialect,
+        battles.c.id,
+        battles.c.guild_id,
+        _text(battles.c.state),
+        _text(battles.c.purpose),
+        _day(battles.c.created_at),
+        _json(dialect, battles.c.conversation),
+        battles.c.parent_id,
+        battles.c.mirror_of_id,
+        battles.c.bucket,
+        _number(battles.c.edited_at.is_not(None)),
+        _text(battles.c.wiped_because),
+        _number(known) if earlier else literal(0, Integer),
+        listed(votes, *_of_votes(details=details)),
+        listed(turns, turns.c.author_id),
+        listed(
+            remarks,
+            remarks.c.voter_id,
+            _text(remarks.c.reason),
+            remarks.c.comment,
+            remarks.c.edited_answer_id,
+            remarks.c.edit,
+        ),
+        listed(vote_events, *_OF_EVENTS) if details else _array(dialect),
+        _array(dialect, *_of_answers(dialect, a, texts, details=details)),
+        _array(dialect, *_of_answers(dialect, b, texts, details=details)),
+    )
+    return (
+        select(_text(_all(dialect, battle)), func.min(ids.c.id))
+        .select_from(ids)
+        .join(battles, battles.c.id == ids.c.id)
+        .join(a, (a.c.battle_id == battles.c.id) & (a.c.side == Side.A))
+        .join(b, (b.c.battle_id == battles.c.id) & (b.c.side == Side.B))
+    )
+
+
+_OF_EVENTS: tuple[ColumnElement[Any], ...] = (
+    vote_events.c.id,
+    vote_events.c.voter_id,
+    _text(vote_events.c.event),
+    _text(vote_events.c.outcome),
+    vote_events.c.winner_answer_id,
+    _number(vote_events.c.blind),
+    _day(vote_events.c.at),
+)
+
+
+def _of_votes(*, details: bool) -> list[ColumnElement[Any]]:
+    columns: list[ColumnElement[Any]] = [
+        votes.c.voter_id,
+        _text(votes.c.outcome),
+        votes.c.winner_answer_id,
+        _number(votes.c.blind),
+        _number(votes.c.by_author),
+    ]
     if details:
-        cast_votes += [
+        columns += [
             votes.c.id,
             _day(votes.c.updated_at),
             votes.c.seconds,
@@ -204,55 +307,11 @@ def _voted(
             _number(votes.c.guessed_at.is_not(None)),
             votes.c.guessed_base_answer_id,
         ]
-    added = (remarks.c.voter_id, _text(remarks.c.reason), remarks.c.comment)
-    log = (
-        vote_events.c.id,
-        vote_events.c.voter_id,
-        _text(vote_events.c.event),
-        _text(vote_events.c.outcome),
-        vote_events.c.winner_answer_id,
-        _number(vote_events.c.blind),
-        _day(vote_events.c.at),
-    )
-    statement = (
-        select(
-            battles.c.id,
-            battles.c.guild_id,
-            _text(battles.c.state),
-            _text(battles.c.purpose),
-            _day(battles.c.created_at),
-            cast(battles.c.conversation, Text),
-            battles.c.parent_id,
-            battles.c.mirror_of_id,
-            battles.c.bucket,
-            _number(battles.c.edited_at.is_not(None)),
-            _text(battles.c.wiped_because),
-            listed(votes, *cast_votes),
-            listed(turns, turns.c.author_id),
-            listed(remarks, *added, remarks.c.edited_answer_id, remarks.c.edit),
-            _number(known) if before else literal(0),
-            listed(vote_events, *log) if details else literal("[]"),
-            *_of_answer(a, texts, details=details),
-            *_of_answer(b, texts, details=details),
-        )
-        .join(a, (a.c.battle_id == battles.c.id) & (a.c.side == Side.A))
-        .join(b, (b.c.battle_id == battles.c.id) & (b.c.side == Side.B))
-        .order_by(battles.c.id.desc())
-    )
-    if guild_ids:
-        statement = statement.where(battles.c.guild_id.in_(guild_ids))
-    if unvoted:
-        return statement
-    has_vote = exists().where(votes.c.battle_id == battles.c.id)
-    return statement.where(or_(has_vote, known) if before else has_vote)
+    return columns
 
 
-_ABOUT = 16
-"""How many columns come before those of the answers."""
-
-
-def _of_answer(
-    answer: NamedFromClause, texts: Collection[str], *, details: bool
+def _of_answers(
+    dialect: str, answer: NamedFromClause, texts: Collection[str], *, details: bool
 ) -> list[ColumnElement[Any]]:
     columns: list[ColumnElement[Any]] = [
         answer.c.id,
@@ -263,7 +322,7 @@ def _of_answer(
         *(answer.c[name] if name in texts else literal("") for name in ("rendered", "raw")),
         answer.c.shown,
         _text(answer.c.finish_reason),
-        cast(answer.c.tags, Text),
+        _json(dialect, answer.c.tags),
     ]
     if details:
         figures = ("prompt_tokens", "completion_tokens", "seconds_to_first_token", "seconds")
@@ -272,55 +331,44 @@ def _of_answer(
 
 
 def _voted_battle(
-    row: Sequence[Any],
+    found: list[Any],
     slugs: Mapping[int, str],
     said: _SaidAnywhere,
     settings: Mapping[int | None, Mapping[str, object]],
 ) -> VotedBattle:
-    guild_id, wiped = row[1], row[10]
-    half = _ABOUT + (len(row) - _ABOUT) // 2
+    (
+        (number, guild_id, state, purpose, day, conversation, parent_id, mirror_of_id, bucket),
+        (edited, wiped, known, cast_votes, speakers, remarked, happened, a, b),
+    ) = found[:9], found[9:]
     return VotedBattle(
-        row[0],
+        number,
         guild_id,
-        _STATES[row[2]],
-        _PURPOSES[row[3]],
-        row[4],
-        conversation_from_json(orjson.loads(row[5])),
-        (
-            _voted_answer(Side.A, row[_ABOUT:half], slugs),
-            _voted_answer(Side.B, row[half:], slugs),
-        ),
-        tuple([Cast(vote[0], _OUTCOMES[vote[1]], *vote[2:]) for vote in orjson.loads(row[11])]),
-        row[6],
-        row[7],
-        row[8],
-        bool(row[9]),
+        _STATES[state],
+        _PURPOSES[purpose],
+        day,
+        conversation_from_json(conversation),
+        (_voted_answer(Side.A, a, slugs), _voted_answer(Side.B, b, slugs)),
+        tuple([Cast(*vote) for vote in cast_votes]),
+        parent_id,
+        mirror_of_id,
+        bucket,
+        bool(edited),
         wiped and Wiped(wiped),
-        frozenset(orjson.loads(row[12])),
-        tuple([_written(*remark) for remark in orjson.loads(row[13])]) if row[13] != "[]" else (),
-        tuple([_happened(*event) for event in orjson.loads(row[15])]) if row[15] != "[]" else (),
+        frozenset(speakers),
+        tuple([_written(*remark) for remark in remarked]) if remarked else (),
+        tuple([_happened(*event) for event in happened]) if happened else (),
         said[guild_id],
         settings.get(guild_id) or {},
-        bool(row[14]),
+        bool(known),
     )
 
 
-def _voted_answer(side: Side, row: Sequence[Any], slugs: Mapping[int, str]) -> VotedAnswer:
-    number, contender, kind, fingerprint, template, rendered, raw, shown, end, tags = row[:10]
-    return VotedAnswer(
-        number,
-        side,
-        slugs[contender],
-        _KINDS[kind],
-        fingerprint,
-        template,
-        rendered,
-        raw,
-        shown,
-        _ENDS[end],
-        () if tags == "[]" else tuple(orjson.loads(tags)),
-        *row[10:],
-    )
+def _voted_answer(side: Side, found: list[Any], slugs: Mapping[int, str]) -> VotedAnswer:
+    found[1] = slugs[found[1]]
+    found[2] = _KINDS[found[2]]
+    found[8] = _ENDS[found[8]]
+    found[9] = tuple(found[9])
+    return VotedAnswer(side, *found)
 
 
 def _written(voter: int, reason: str | None, *rest: Any) -> Written:  # noqa: ANN401
@@ -332,11 +380,11 @@ def _happened(number: int, voter: int, event: str, outcome: str | None, *rest: A
     return Happened(number, voter, VoteEventKind(event), said, *rest)
 
 
-def _all(dialect: str, values: ColumnElement[Any]) -> ColumnElement[str]:
+def _all(dialect: str, values: ColumnElement[Any]) -> ColumnElement[Any]:
     """The values of all rows as one list in JSON."""
     if dialect == "sqlite":
-        return func.json_group_array(values, type_=Text)
-    return cast(func.coalesce(func.json_agg(values), func.json_build_array()), Text)
+        return func.json_group_array(values)
+    return func.coalesce(func.json_agg(values), func.json_build_array())
 
 
 def _array(dialect: str, *values: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -344,17 +392,9 @@ def _array(dialect: str, *values: ColumnElement[Any]) -> ColumnElement[Any]:
     return func.json_array(*values) if dialect == "sqlite" else func.json_build_array(*values)
 
 
-def _text(column: ColumnElement[Any]) -> ColumnElement[str]:
-    return type_coerce(column, Text)
-
-
-def _number(column: ColumnElement[Any]) -> ColumnElement[int]:
-    return cast(column, Integer)
-
-
-def _day(column: ColumnElement[Any]) -> ColumnElement[str]:
-    """The day of a moment, as `2026-11-01`."""
-    return func.substr(cast(column, Text), 1, 10)
+def _json(dialect: str, column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """What is stored as JSON, as such and not as a text."""
+    return func.json(_text(column)) if dialect == "sqlite" else column
 
 
 def _seen() -> Select[tuple[object, ...]]:

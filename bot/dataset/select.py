@@ -195,7 +195,7 @@ class Selector:
             elif winner == second:
                 index = _SECOND
             else:
-                index = _TIE if vote.outcome is Outcome.TIE else _BOTH_BAD
+                index = _TIE if vote.outcome == Outcome.TIE else _BOTH_BAD
             fell[index] += 1
             if weighted:
                 weights[index] += self._weights.get(vote.voter_id, 1.0)
@@ -212,7 +212,9 @@ class Selector:
         fell, leading = decided
         if leading not in {_FIRST, _SECOND} and _drawn(candidates[1]) < _drawn(candidates[0]):
             candidates, fell = candidates[::-1], [fell[1], fell[0], *fell[2:]]
-        not_blind = len(voted.votes) - len(votes)
+        not_blind = 0
+        if self._policy.votes is Votes.BLIND and len(votes) < len(voted.votes):
+            not_blind = sum(not vote.blind for vote in voted.votes)
         verdicts = []
         for index in range(4) if leading is None else (leading,):
             turned = index == _SECOND

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import sqlite3
+import tempfile
 import threading
 import zipfile
-from collections import Counter
-from contextlib import asynccontextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from itertools import count
-from pathlib import Path
-from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 import datasets
-import discord
 import pytest
 
 from bot.answers import utf16_length
 from bot.dataset import serving
-from storage.records import NOBODY, Consent, Outcome
+from storage.records import NOBODY, Consent, Contender, Outcome
 from tests.behaviour.conftest import Town, texts
 from tests.behaviour.test_closing import Clock
 from tests.unit import town as unit
-from tests.unit.records import said, talk
+from tests.unit.records import NOON, said, talk
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
+    from datetime import datetime
+    from pathlib import Path
 
     import simcord
 
@@ -65,7 +66,10 @@ async def fought(
 ) -> Battle:
     """A battle with votes. 0 is the base model's answer, 1 the instruct model's."""
     author = by or town.alice
-    world = unit.Town(town.services.store)
+    store = town.services.store
+    roster = [Contender(slug=kind.value, kind=kind, model="scripted:") for kind in unit.KINDS]
+    await store.contenders.register(roster, at=NOON)
+    world = unit.Town(store)
     world._numbers = NUMBERS
     spoken = talk(said(text, by=author.id, name=author.name))
     battle = await world.battle(
@@ -176,7 +180,7 @@ async def test_the_file_loads_and_has_this_server_and_who_agreed_alone(
 ) -> None:
     await allow(town, town.alice, town.bob)
     await fought(town, "mine", (town.bob, 1), (town.admin, 0))
-    await fought(town, "not agreed", (town.bob, 1), by=town.admin)
+    await fought(town, "unwilling", (town.bob, 1), by=town.admin)
     await fought(town, "elsewhere", (town.bob, 1), guild=ELSEWHERE)
     result = await exported(town)
     assert "**3 votes → 1 pair** for training, as `dpo`" in result.response.message.content
@@ -190,8 +194,8 @@ async def test_the_file_loads_and_has_this_server_and_who_agreed_alone(
     manifest = json.loads((folder / "manifest.json").read_bytes())
     assert manifest["rows"] == 1
     assert (folder / "README.md").exists()
-    everything = b"".join(p.read_bytes() for p in folder.rglob("*") if p.suffix != ".png")
-    for text in ("elsewhere", "not agreed", str(town.guild.id), str(town.bob.id)):
+    everything = b"".join(p.read_bytes() for p in folder.glob("*") if p.is_file())
+    for text in ("elsewhere", "unwilling", str(town.guild.id), str(town.bob.id)):
         assert text.encode() not in everything
 
 
@@ -321,21 +325,97 @@ async def test_a_server_has_an_export_a_minute(town: Town, clock: Clock) -> None
     assert (await exported(town)).response.message.attachments
 
 
-@asynccontextmanager
-async def held(
-    town: Town, monkeypatch: pytest.MonkeyPatch, names: list[str]
-) -> AsyncIterator[threading.Event]:
-    """Exports wait, once they have all their rows, until they are let go."""
-    gate, begun, pack = threading.Event(), threading.Event(), serving._pack
+@contextmanager
+def locked(database: Path) -> Iterator[None]:
+    """Another process writes, for which an export waits."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
 
-    def slowly(*args: Path) -> None:
-        names.append(threading.current_thread().name)
-        begun.set()
-        assert gate.wait(20)
-        pack(*args)
 
-    monkeypatch.setattr(serving, "_pack", slowly)
-    try:
-        yield begun
-    finally:
-        gate.set()
+async def begun(town: Town) -> asyncio.Task[serving.Handed]:
+    """Another server's export, under way."""
+    making = town.services.serving.export(ELSEWHERE, serving.Wanted(), limit=10**7, by=NOBODY)
+    task = asyncio.ensure_future(making)
+    for _ in range(10):  # as far as it comes without the database's lock
+        await asyncio.sleep(0)
+    return task
+
+
+async def test_one_export_is_made_at_a_time(town: Town, tmp_path: Path) -> None:
+    await allow(town, town.alice, town.bob)
+    await fought(town, "hello", (town.bob, 1), guild=ELSEWHERE)
+    await fought(town, "hello", (town.bob, 1))
+    with locked(tmp_path / "twofold.db"):
+        task = await begun(town)
+        assert "Another export is being made just now." in await refusal(town)
+    assert (await task).manifest["rows"] == 1
+    assert (await exported(town)).response.message.attachments
+
+
+async def test_stopping_breaks_an_export_off_and_leaves_no_file(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    await allow(town, town.alice, town.bob)
+    await fought(town, "hello", (town.bob, 1), guild=ELSEWHERE)
+    with locked(tmp_path / "twofold.db"):
+        task = await begun(town)
+        stopping = asyncio.ensure_future(town.services.serving.close())
+        await asyncio.sleep(0)
+    await stopping
+    with pytest.raises(serving.NotServed, match="being restarted"):
+        await task
+    assert not list(place.iterdir())
+    assert not await town.services.store.exports.all()
+    assert "being restarted" in await refusal(town)
+
+
+async def test_the_event_loop_does_none_of_it(open_town: OpenTown) -> None:
+    threads = []
+
+    class Watched(Clock):
+        def __call__(self) -> datetime:
+            threads.append(threading.current_thread())
+            return super().__call__()
+
+    async with open_town(clock=Watched(), training_export=True) as town:
+        await allow(town, town.alice, town.bob)
+        await fought(town, "hello", (town.bob, 1))
+        for command in (overview, exported):
+            threads.clear()
+            await command(town)
+            # The time of an export is asked for where it is made.
+            assert any(thread is not threading.main_thread() for thread in threads)
+
+
+async def test_a_fault_of_the_operators_machine_is_told_without_its_paths(
+    town: Town, tmp_path: Path
+) -> None:
+    await allow(town, town.alice, town.bob)
+    await fought(town, "hello", (town.bob, 1))
+    (tmp_path / "export.key").write_bytes(b"short")
+    told = await refusal(town)
+    assert "could not be written on my side" in told
+    assert str(tmp_path) not in told
+
+
+async def test_others_do_not_see_them_and_nobody_does_in_direct_messages(town: Town) -> None:
+    stranger = town.env.create_user("stranger")
+    for command in ("dataset", "export"):
+        assert command in town.admin.available_commands(town.lounge)
+        assert command not in town.alice.available_commands(town.lounge)
+        assert command not in stranger.available_commands()
+
+
+async def test_others_are_refused_where_the_server_shows_them(town: Town) -> None:
+    for command in await town.env.bot.tree.fetch_commands():
+        if command.name in {"dataset", "export"}:
+            town.guild.set_command_permissions(command, {town.guild.default_role: True})
+    for name in ("dataset", "export"):
+        result = await town.alice.slash(town.lounge, name)
+        assert result.ephemeral
+        assert "Only people who may manage this server" in texts(result.response)
+        assert not result.response.message.attachments

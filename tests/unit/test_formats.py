@@ -17,7 +17,7 @@ from bot.dataset.formats.registry import CHATS, FORMATS
 from bot.dataset.funnel import LeftOut
 from bot.dataset.policy import Columns, Policy, Text
 from bot.dataset.select import Selector
-from bot.prompting import Chat, Frame, library
+from bot.prompting import Frame, library
 from storage.records import (
     Happened,
     Kind,
@@ -377,4 +377,3 @@ def test_what_is_completed_for_a_quoting_template_ends_the_quotation() -> None:
     frame = Frame(help="x", person='{name}: "{text}"', cue='{name}: "', quote='"')
     (template,) = (t for n, t in library({"x": frame}).items() if n == "x")
     assert template.complete("a\nb") == 'a b"'
-    assert not hasattr(Chat, "complete")

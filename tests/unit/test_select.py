@@ -153,7 +153,8 @@ def test_votes_that_decide_nothing_are_counted_by_why() -> None:
     selector = Selector(Policy(author_votes=False), weights={})
     (verdict,) = selector.judge(not_blind)
     assert verdict.counts == Counts(chosen=1, not_blind=3)
-    selector.judge(by_author)
+    (verdict,) = selector.judge(by_author)
+    assert verdict.counts == Counts(chosen=1)
     assert selector.judge(marked(of_two, {1, 2}, blind=False)) is LeftOut.NO_VOTE_LEFT
     assert selector.votes_left_out == {VoteLeftOut.NOT_BLIND: 5, VoteLeftOut.BY_AUTHOR: 2}
 

@@ -54,6 +54,7 @@ class Town:
         mirrored: Battle | None = None,
         parent: Battle | None = None,
         tokens: tuple[int, int] = (20, 20),
+        flipped: bool = False,
     ) -> Battle:
         """An open battle. Its first answer is the base model's, on A but where flipped."""
         number = next(self._numbers)
@@ -70,7 +71,8 @@ class Town:
             parent_id=parent and parent.id,
             at=NOON,
         )
-        sides = sorted(Side, reverse=self._flipped != (mirrored is not None))
+        turns = (self._flipped, flipped, mirrored is not None)
+        sides = sorted(Side, reverse=sum(turns) % 2 == 1)
         answers = [
             replace(
                 answer(side, id=index, shown=texts[index] if texts else "", kind=kind),
@@ -105,7 +107,7 @@ class Town:
             voter_id=voter,
             outcome=choice,
             winner_answer_id=winner,
-            by_author=False,
+            by_author=voter == battle.author_id,
             at=NOON + timedelta(seconds=after),
             private=swapped,
         )

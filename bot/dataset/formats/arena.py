@@ -187,9 +187,9 @@ class Arena:
 
 
 def _winner(voted: VotedBattle, vote: Cast) -> str:
-    if vote.outcome is Outcome.WIN:
+    if vote.outcome == Outcome.WIN:
         return _side(voted, vote.winner_answer_id) or ""
-    return vote.outcome.value
+    return vote.outcome
 
 
 def _side(voted: VotedBattle, answer_id: int | None) -> str | None:

@@ -160,7 +160,7 @@ class Raw:
                 "vote": self._of("vote", vote.id),
                 "battle": battle,
                 "voter": self._member(vote.voter_id),
-                "outcome": vote.outcome.value,
+                "outcome": vote.outcome,
                 "winner": self._answer(vote.winner_answer_id),
                 "blind": bool(vote.blind),
                 "by_author": bool(vote.by_author),
