@@ -33,7 +33,28 @@ SNOWFLAKE = 10**18
 CONTENDERS = (("base", Kind.BASE), ("base-2", Kind.BASE), ("instruct", Kind.INSTRUCT))
 BATCH = 2000
 
-_SYLLABLES = "ba de fi go lu ma ne pi ro su ta ve wi xo ya zu kla dre spi tro".split()
+_SYLLABLES = [
+    "ba",
+    "de",
+    "fi",
+    "go",
+    "lu",
+    "ma",
+    "ne",
+    "pi",
+    "ro",
+    "su",
+    "ta",
+    "ve",
+    "wi",
+    "xo",
+    "ya",
+    "zu",
+    "kla",
+    "dre",
+    "spi",
+    "tro",
+]
 
 
 class Community:
@@ -41,7 +62,7 @@ class Community:
 
     def __init__(self, *, battles: int, seed: int) -> None:
         self._battles = battles
-        self._rng = random.Random(seed)  # noqa: S311 - no secret depends on it
+        self._rng = random.Random(seed)
         words = [
             "".join(self._rng.choices(_SYLLABLES, k=self._rng.randint(1, 4))) for _ in range(5000)
         ]
@@ -155,18 +176,20 @@ class Community:
         return self._text[start : start + characters].strip()
 
 
+_COLUMNS = {
+    "battles": "id, source_message_id, guild_id, channel_id, author_id, prompt, conversation, state,"
+    " purpose, created_at, opened_at, closed_at, prompt_key, bucket",
+    "turns": "battle_id, author_id, message_id",
+    "answers": "id, battle_id, side, contender_id, kind, fingerprint, template, rendered, raw, shown,"
+    " finish_reason, tags, prompt_tokens, completion_tokens, seconds_to_first_token, seconds, seed,"
+    " retries",
+    "votes": "id, battle_id, voter_id, outcome, winner_answer_id, blind, by_author, created_at,"
+    " updated_at, seconds",
+    "vote_events": "id, battle_id, voter_id, event, outcome, winner_answer_id, blind, at",
+}
 _INSERTS = {
-    "battles": "INSERT INTO battles (id, source_message_id, guild_id, channel_id, author_id, prompt,"
-    " conversation, state, purpose, created_at, opened_at, closed_at, prompt_key, bucket)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-    "turns": "INSERT INTO turns (battle_id, author_id, message_id) VALUES (?,?,?)",
-    "answers": "INSERT INTO answers (id, battle_id, side, contender_id, kind, fingerprint, template,"
-    " rendered, raw, shown, finish_reason, tags, prompt_tokens, completion_tokens,"
-    " seconds_to_first_token, seconds, seed, retries) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-    "votes": "INSERT INTO votes (id, battle_id, voter_id, outcome, winner_answer_id, blind, by_author,"
-    " created_at, updated_at, seconds) VALUES (?,?,?,?,?,?,?,?,?,?)",
-    "vote_events": "INSERT INTO vote_events (id, battle_id, voter_id, event, outcome,"
-    " winner_answer_id, blind, at) VALUES (?,?,?,?,?,?,?,?)",
+    table: f"INSERT INTO {table} ({columns}) VALUES ({','.join('?' * (columns.count(',') + 1))})"
+    for table, columns in _COLUMNS.items()
 }
 
 

@@ -15,7 +15,6 @@ import typer
 from rich.table import Table
 
 from bot import __version__
-from bot.config import Config
 from bot.dataset.commands import export
 from bot.dataset.importing.command import import_files
 from bot.errors import ConfigError, TwofoldError
@@ -25,6 +24,7 @@ from bot.terminal import database_of, err, out
 if TYPE_CHECKING:
     from typing import Any
 
+    from bot.config import Config
     from storage.erasure import Erasure
     from storage.records import Standing
 

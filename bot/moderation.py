@@ -124,7 +124,7 @@ async def judged(moderator: Moderator | None, texts: Sequence[str]) -> Sequence[
 
 def moderated(answer: Answer | VotedAnswer) -> bool:
     """Whether something was found in the answer, or nobody could look."""
-    return any(tag.startswith(MODERATED) for tag in answer.tags)
+    return bool(answer.tags) and any(tag.startswith(MODERATED) for tag in answer.tags)
 
 
 def concealed(answer: Answer, reasons: Iterable[str], *, whole: str, how: Moderation) -> Answer:

@@ -368,12 +368,10 @@ Said = tuple[Consent | None, Consent | None]
 
 
 class Cast(NamedTuple):
-    """A vote as exports read it. Those that are not asked for in detail end with `by_author`.
+    """A vote as exports read it.
 
     `outcome` is the value of an Outcome, which a million votes have no time to be made into.
-
-    `day` is that of the last choice, as `2026-11-01`; `guessed` whether a guess was asked
-    for and given, be it "not sure".
+    `about` is there where it was asked for.
     """
 
     voter_id: int
@@ -381,14 +379,24 @@ class Cast(NamedTuple):
     winner_answer_id: int | None
     blind: bool
     by_author: bool
-    id: int = 0
-    day: str = ""
-    seconds: float | None = None
-    full_text: bool = False
-    votes_before: int = 0
-    swapped: bool = False
-    guessed: bool = False
-    guessed_base_answer_id: int | None = None
+    about: About | None = None
+
+
+class About(NamedTuple):
+    """What is known of a vote besides.
+
+    `day` is that of the last choice, as `2026-11-01`; `guessed` whether a guess was asked
+    for and given, be it "not sure".
+    """
+
+    id: int
+    day: str
+    seconds: float | None
+    full_text: bool
+    votes_before: int
+    swapped: bool
+    guessed: bool
+    guessed_base_answer_id: int | None
 
 
 class VotedAnswer(NamedTuple):

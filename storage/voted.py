@@ -16,6 +16,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    null,
     or_,
     select,
     type_coerce,
@@ -23,6 +24,7 @@ from sqlalchemy import (
 
 from storage.members import ASKED, EVERYWHERE
 from storage.records import (
+    About,
     BattleState,
     Cast,
     Consent,
@@ -65,7 +67,7 @@ if TYPE_CHECKING:
     from storage.records import Said
     from storage.transactions import Transactions
 
-_PAGE = 250
+_PAGE = 128
 """How many battles an export holds in memory at once."""
 
 _AFTER_ALL = 2**63 - 1
@@ -185,14 +187,14 @@ async def _settings(connection: AsyncConnection) -> dict[int | None, Mapping[str
 
 
 async def _read_ahead(
-    connection: AsyncConnection, page: Select[tuple[str, int]]
+    connection: AsyncConnection, page: Select[str, int]
 ) -> AsyncGenerator[str, None]:
     """Yield page after page, each read while the one before it is made use of.
 
     A page is one row, so that SQLite's thread asks for Python's lock but once a page.
     """
 
-    def read(before: int) -> asyncio.Task[Row[tuple[str, int]]]:
+    def read(before: int) -> asyncio.Task[Row[str, int]]:
         return asyncio.create_task(_one(connection, page, before))
 
     reading = read(_AFTER_ALL)
@@ -205,9 +207,7 @@ async def _read_ahead(
         await asyncio.wait({reading})
 
 
-async def _one(
-    connection: AsyncConnection, page: Select[tuple[str, int]], before: int
-) -> Row[tuple[str, int]]:
+async def _one(connection: AsyncConnection, page: Select[str, int], before: int) -> Row[str, int]:
     return (await connection.execute(page, {"before": before})).one()
 
 
@@ -219,7 +219,7 @@ def _page(
     texts: Collection[str],
     details: bool,
     unvoted: bool,
-) -> Select[tuple[str, int]]:
+) -> Select[str, int]:
     """The battles before one, as one text of JSON, and the first of them.
 
     The database writes battles, answers and votes as lists in lists in a fraction of the time
@@ -254,7 +254,7 @@ def _page(
         _number(battles.c.edited_at.is_not(None)),
         _text(battles.c.wiped_because),
         _number(known) if earlier else literal(0, Integer),
-        listed(votes, *_of_votes(details=details)),
+        listed(votes, *_of_votes(dialect, details=details)),
         listed(turns, turns.c.author_id),
         listed(
             remarks,
@@ -288,26 +288,26 @@ _OF_EVENTS: tuple[ColumnElement[Any], ...] = (
 )
 
 
-def _of_votes(*, details: bool) -> list[ColumnElement[Any]]:
-    columns: list[ColumnElement[Any]] = [
+def _of_votes(dialect: str, *, details: bool) -> list[ColumnElement[Any]]:
+    about = _array(
+        dialect,
+        votes.c.id,
+        _day(votes.c.updated_at),
+        votes.c.seconds,
+        _number(votes.c.full_text),
+        votes.c.votes_before,
+        _number(votes.c.swapped),
+        _number(votes.c.guessed_at.is_not(None)),
+        votes.c.guessed_base_answer_id,
+    )
+    return [
         votes.c.voter_id,
         _text(votes.c.outcome),
         votes.c.winner_answer_id,
         _number(votes.c.blind),
         _number(votes.c.by_author),
+        about if details else null(),
     ]
-    if details:
-        columns += [
-            votes.c.id,
-            _day(votes.c.updated_at),
-            votes.c.seconds,
-            _number(votes.c.full_text),
-            votes.c.votes_before,
-            _number(votes.c.swapped),
-            _number(votes.c.guessed_at.is_not(None)),
-            votes.c.guessed_base_answer_id,
-        ]
-    return columns
 
 
 def _of_answers(
@@ -348,7 +348,7 @@ def _voted_battle(
         day,
         conversation_from_json(conversation),
         (_voted_answer(Side.A, a, slugs), _voted_answer(Side.B, b, slugs)),
-        tuple([Cast(*vote) for vote in cast_votes]),
+        _votes(cast_votes),
         parent_id,
         mirror_of_id,
         bucket,
@@ -361,6 +361,13 @@ def _voted_battle(
         settings.get(guild_id) or {},
         bool(known),
     )
+
+
+def _votes(found: list[list[Any]]) -> tuple[Cast, ...]:
+    if found and found[0][-1] is not None:
+        for vote in found:
+            vote[-1] = About._make(vote[-1])
+    return tuple(map(Cast._make, found))
 
 
 def _voted_answer(side: Side, found: list[Any], slugs: Mapping[int, str]) -> VotedAnswer:

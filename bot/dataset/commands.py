@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -252,16 +253,11 @@ def export(  # noqa: PLR0913 - every choice of an export is an option
     Example: `twofold export --purpose evaluate --format dpo --out exports/dpo`
     """
     from bot.dataset import export as exporting
-    from bot.dataset.formats.registry import CHATS, FORMATS
-    from bot.dataset.gate import PURPOSES, TRAINING_NEEDS, require_permission
     from bot.dataset.manifest import read
     from bot.dataset.request import Request
 
-    for what, name, known in (("format", format_name, FORMATS), ("purpose", purpose, PURPOSES)):
-        if name not in known:
-            raise ConfigError(f"There is no {what} {name}. Choose one of: {', '.join(known)}.")
-    if chat and format_name not in CHATS:
-        raise ConfigError(f"--chat goes with {', '.join(sorted(CHATS))}, not with {format_name}.")
+    scope = _scope(format_name, purpose)
+    _go_together(format_name, chat=chat, logprobs=logprobs is not None)
     purposes = tuple(include or (records.Purpose if format_name == "raw" else LIVE))
     chosen = {
         "votes": votes,
@@ -292,14 +288,9 @@ def export(  # noqa: PLR0913 - every choice of an export is an option
     if columns:
         chosen["columns"] = tuple(dict.fromkeys(columns))
     policy = _policy(chosen, with_logprobs=logprobs is not None)
-    if logprobs is not None and (format_name not in {"dpo", "reward"} or chat):
-        raise ConfigError("--logprobs goes with the text rows of dpo and reward.")
     config = configured()
-    scope = PURPOSES[purpose]
     if collection is None:
-        require_permission(scope, training_export=config.training_export)
-        if purpose != "evaluate":
-            err.print(TRAINING_NEEDS, soft_wrap=True)
+        _permitted(scope, config)
     token = _hub_token() if push else None
     request = Request(
         format=format_name,
@@ -316,23 +307,58 @@ def export(  # noqa: PLR0913 - every choice of an export is an option
         "languages": tuple(language or ()),
         "contact": contact,
     }
+    # Rows hold no circles, and looking for some takes a third of an export's time.
+    gc.disable()
     with ExitStack() as stack:
         scored = _scored(config, logprobs, stack) if logprobs else None
         manifest = asyncio.run(
             _export(config, request, folder, about, collection, scored, unlinkable=unlinkable)
         )
-    for line in exporting.told(manifest):
+    lines = [
+        *exporting.told(manifest),
+        *([scored.told()] if scored else []),
+        _end(manifest, folder),
+    ]
+    for line in lines:
         out.print(line, soft_wrap=True)
-    if scored is not None:
-        out.print(scored.told(), soft_wrap=True)
-    if manifest["rows"]:
-        out.print(f"Written to {folder}", soft_wrap=True)
-    elif manifest["since"]:
-        out.print("No row is new. What is gone stands in tombstones.jsonl.")
-    else:
-        out.print("There are no rows yet. Only the manifest and the card are written.")
     if push:
         _push(folder, push, token, private=not public, squash=squash)
+
+
+def _scope(format_name: str, purpose: str) -> records.Consent:
+    """The consent that is needed. Raises ConfigError for names that there are not."""
+    from bot.dataset.formats.registry import FORMATS
+    from bot.dataset.gate import PURPOSES
+
+    for what, name, known in (("format", format_name, FORMATS), ("purpose", purpose, PURPOSES)):
+        if name not in known:
+            raise ConfigError(f"There is no {what} {name}. Choose one of: {', '.join(known)}.")
+    return PURPOSES[purpose]
+
+
+def _go_together(format_name: str, *, chat: bool, logprobs: bool) -> None:
+    from bot.dataset.formats.registry import CHATS
+
+    if chat and format_name not in CHATS:
+        raise ConfigError(f"--chat goes with {', '.join(sorted(CHATS))}, not with {format_name}.")
+    if logprobs and (format_name not in {"dpo", "reward"} or chat):
+        raise ConfigError("--logprobs goes with the text rows of dpo and reward.")
+
+
+def _permitted(scope: records.Consent, config: Config) -> None:
+    from bot.dataset.gate import TRAINING_NEEDS, require_permission
+
+    require_permission(scope, training_export=config.training_export)
+    if scope.includes(records.Consent.TRAIN):
+        err.print(TRAINING_NEEDS, soft_wrap=True)
+
+
+def _end(manifest: dict[str, Any], folder: Path) -> str:
+    if manifest["rows"]:
+        return f"Written to {folder}"
+    if manifest["since"]:
+        return "No row is new. What is gone stands in tombstones.jsonl."
+    return "There are no rows yet. Only the manifest and the card are written."
 
 
 def _policy(chosen: dict[str, Any], *, with_logprobs: bool) -> Policy:

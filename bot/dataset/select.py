@@ -150,13 +150,22 @@ class Selector:
         return None
 
     def _counted(self, votes: Sequence[Cast]) -> Sequence[Cast]:
-        if self._policy.votes is Votes.BLIND and not all(vote.blind for vote in votes):
-            self.votes_left_out[VoteLeftOut.NOT_BLIND] += sum(not vote.blind for vote in votes)
-            votes = [vote for vote in votes if vote.blind]
-        if not self._policy.author_votes and any(vote.by_author for vote in votes):
-            self.votes_left_out[VoteLeftOut.BY_AUTHOR] += sum(vote.by_author for vote in votes)
-            votes = [vote for vote in votes if not vote.by_author]
+        if self._policy.votes is Votes.BLIND:
+            votes = self._without(
+                VoteLeftOut.NOT_BLIND, votes, [vote for vote in votes if vote.blind]
+            )
+        if not self._policy.author_votes:
+            votes = self._without(
+                VoteLeftOut.BY_AUTHOR, votes, [vote for vote in votes if not vote.by_author]
+            )
         return votes
+
+    def _without(
+        self, reason: VoteLeftOut, votes: Sequence[Cast], kept: Sequence[Cast]
+    ) -> Sequence[Cast]:
+        if lost := len(votes) - len(kept):
+            self.votes_left_out[reason] += lost
+        return kept
 
     def _decided(self, voted: VotedBattle, votes: Sequence[Cast]) -> _Decided | LeftOut:
         """How the votes fell, and what leads."""
@@ -255,7 +264,7 @@ class Selector:
     def _not_a_pair(self, first: Candidate, second: Candidate) -> LeftOut | None:
         if not first.text.strip() or not second.text.strip():
             return LeftOut.EMPTY
-        if _first_word(first.text) != _first_word(second.text):
+        if _begins(first.text) != _begins(second.text):
             return None
         same = normalised(first.text) == normalised(second.text)
         return LeftOut.SAME_TEXT if same else None
@@ -305,6 +314,6 @@ def _is_one_of(names: Iterable[str], tag: str) -> bool:
     return any(tag == name or tag.startswith(f"{name}:") for name in names)
 
 
-def _first_word(text: str) -> str:
+def _begins(text: str) -> str:
     """To tell most texts apart without reading them whole."""
-    return text.split(maxsplit=1)[0].casefold()
+    return text.lstrip()[:1].casefold()[:1]

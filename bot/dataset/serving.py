@@ -14,7 +14,6 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -55,8 +54,6 @@ MOST_BYTES = 24 * 2**20
 """Discord takes 25 MiB in a request, whatever a server's limit for a file is."""
 COOLDOWN = timedelta(minutes=1)
 """Between two exports of a server."""
-SHOWN = 2
-"""Rows in a preview."""
 REASONS = 3
 """Of why there are no rows; the largest ones."""
 
@@ -98,9 +95,9 @@ class Overview:
     """What an export of a server would be.
 
     `people` are those who wrote or voted there, by what their word comes to. `manifest` and
-    the rows of `preview` are those of a DPO export for `purpose`; None where there are too
-    many battles to look at. `last` is the newest export with rows of the server, and how
-    many battles of it that has. `training` is whether the operator has allowed training.
+    `row`, its first one, are those of a DPO export for `purpose`; there is none where there
+    is too much to look at. `last` is the newest export with rows of the server, and how many
+    battles of it that has. `training` is whether the operator has allowed training.
     """
 
     purpose: Consent
@@ -109,7 +106,7 @@ class Overview:
     battles: int
     people: Mapping[Consent, int]
     manifest: Mapping[str, Any] | None
-    preview: tuple[Mapping[str, Any], ...]
+    row: Mapping[str, Any] | None
     last: tuple[Export, int] | None
 
 
@@ -200,7 +197,7 @@ class ServingService:
         if guild_id in recent:
             seconds = (COOLDOWN - (now - recent[guild_id])).total_seconds()
             raise NotServed(
-                "This server had an export within the last minute. Try again in "
+                "This server has asked for an export within the last minute. Try again in "
                 f"{count(round(seconds) or 1, 'second')}."
             )
         self._exported_at = {**recent, guild_id: now}
@@ -228,7 +225,7 @@ class ServingService:
             people = dict.fromkeys(Consent, 0)
             for word, number in said.items():
                 people[effective(*word, cap)] += number
-            manifest, preview = await self._sample(store, guild_id, purpose)
+            manifest, row = await self._sample(store, guild_id, purpose)
             return Overview(
                 purpose=purpose,
                 cap=cap,
@@ -236,22 +233,22 @@ class ServingService:
                 battles=await store.census.battles(guild_id),
                 people=people,
                 manifest=manifest,
-                preview=preview,
+                row=row,
                 last=await store.exports.newest_of(guild_id),
             )
 
     async def _sample(
         self, store: Database, guild_id: int, purpose: Consent
-    ) -> tuple[Mapping[str, Any] | None, tuple[Mapping[str, Any], ...]]:
-        """The manifest of an export that nobody gets, and its first rows."""
+    ) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+        """The manifest of an export that nobody gets, and its first row."""
         with tempfile.TemporaryDirectory(prefix="twofold-") as place:
             try:
                 await self._write(store, guild_id, Wanted(), purpose, Path(place), _only_look)
             except _LookedAt as found:
-                return found.manifest, tuple(_first_rows(Path(place), found.manifest))
+                return found.manifest, _first_row(Path(place), found.manifest)
             except _TooMuch:
                 pass
-        return None, ()
+        return None, None
 
     async def _export(self, guild_id: int, wanted: Wanted, purpose: Consent, limit: int) -> Handed:
         name = "-".join(("twofold", wanted.format, *["chat"] * wanted.chat, purpose.value))
@@ -327,10 +324,12 @@ def _only_look(manifest: Mapping[str, Any]) -> NoReturn:
     raise _LookedAt(manifest)
 
 
-def _first_rows(folder: Path, manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    paths = layout.tables(manifest).get(layout.ONE_TABLE, {}).values()
-    lines = chain.from_iterable(folder.joinpath(path).read_bytes().splitlines() for path in paths)
-    return map(orjson.loads, islice(lines, SHOWN))
+def _first_row(folder: Path, manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    for path in layout.tables(manifest).get(layout.ONE_TABLE, {}).values():
+        with folder.joinpath(path).open("rb") as file:
+            row: Mapping[str, Any] = orjson.loads(file.readline())
+            return row
+    return None
 
 
 def _size(folder: Path) -> int:
@@ -350,7 +349,7 @@ def _why_none(manifest: Mapping[str, Any]) -> str:
     reasons = Counter(manifest["funnel"]["left_out"]).most_common(REASONS)
     told = [f"{words()['left_out'][reason]} ({number:,})" for reason, number in reasons if number]
     return (
-        f"Of {count(manifest['battles'], 'battle')} here none can be in it: {', '.join(told)}. "
+        f"None of {count(manifest['battles'], 'battle')} here can be in it: {', '.join(told)}. "
         "Members choose what may leave with /privacy."
     )
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from bot.dataset.serving import Handed, Overview
 
 MOST_REASONS = 4
-PROMPT_LIMIT = 260
+PROMPT_LIMIT = 600
 """In UTF-16 units, as below."""
-ANSWER_LIMIT = 220
+ANSWER_LIMIT = 400
 
 FOR = {
     Consent.EVALUATE: "for statistics",
@@ -76,9 +76,13 @@ def _counts(shown: Overview) -> Iterator[str]:
         yield f"{count(shown.battles, 'battle')}, more than {MOST_BATTLES:,} of them with votes."
         yield "That is too much to count while you wait. The operator can, on the command line."
         return
-    yield f"**{headline(manifest)}** {FOR[shown.purpose]}, as DPO has them"
-    yield f"-# {count(shown.battles, 'battle')} here, {manifest['battles']:,} of them with votes"
+    yield f"**{headline(manifest)}** {FOR[shown.purpose]}"
+    yield (
+        f"-# As a DPO export has them. {count(shown.battles, 'battle')} here, "
+        f"{manifest['battles']:,} of them with votes."
+    )
     yield from _left_out(manifest["funnel"])
+    yield from _not_counted(manifest["funnel"])
 
 
 def _left_out(funnel: Mapping[str, Any]) -> Iterator[str]:
@@ -93,6 +97,12 @@ def _left_out(funnel: Mapping[str, Any]) -> Iterator[str]:
         yield f"- {rest:,} × for other reasons"
 
 
+def _not_counted(funnel: Mapping[str, Any]) -> Iterator[str]:
+    for reason, number in funnel["votes_left_out"].items():
+        if number:
+            yield f"-# {count(number, 'vote')} not counted: {words()['votes_left_out'][reason]}"
+
+
 def _consent(shown: Overview) -> Iterator[str]:
     people = shown.people
     yield f"**What members allow** ({count(sum(people.values()), 'member')} who wrote or voted)"
@@ -103,10 +113,10 @@ def _consent(shown: Overview) -> Iterator[str]:
 
 
 def _preview(shown: Overview) -> Iterator[ui.Item[Any]]:
-    for number, row in enumerate(shown.preview, start=1):
+    if row := shown.row:
         yield ui.Separator()
         yield ui.TextDisplay(
-            f"**Row {number}**\n-# Prompt\n{_end(row['prompt'])}"
+            f"**A row, as it would leave**\n-# Prompt\n{_end(row['prompt'])}"
             f"-# Chosen\n{_start(row['chosen'])}-# Rejected\n{_start(row['rejected'])}"
         )
 
@@ -116,7 +126,7 @@ def _what_next(shown: Overview) -> Iterator[str]:
         export, battles = shown.last
         purpose = f" {FOR[export.purpose]}" if export.purpose in FOR else ""
         when = discord.utils.format_dt(export.created_at, "R")
-        yield f"Last export: `{export.format}`{purpose}, {count(battles, 'battle')} of here, {when}"
+        yield f"Last export: `{export.format}`{purpose}, {count(battles, 'battle')}, {when}"
     else:
         yield "Nothing of this server was ever exported."
     yield (

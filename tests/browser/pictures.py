@@ -32,6 +32,7 @@ def main() -> None:
             ("privacy", "this server"),
             ("mydata show", "stored"),
             ("settings", "Settings of this server"),
+            ("dataset", "Dataset of this server"),
         ):
             chat.command(command, then=words)
             take(chat, command.split()[0], words)
@@ -46,6 +47,7 @@ def _a_vote(chat: Chat) -> None:
     chat.press("A is better")
     take(chat, "guess", "Which one is the base model")
     take(chat, "consent", "Voting needs none of this")
+    chat.press("Help statistics", then="kept for statistics")
     chat.press("A", then="So far,")
     take(chat, "reveal", "So far,")
     chat.press("Why?", then="One tap will do")
@@ -57,6 +59,7 @@ def _its_end(chat: Chat) -> None:
     chat.become("alice")
     chat.press("B is better")
     chat.press("Not sure", then="You were not sure")
+    chat.press("Help statistics", then="kept for statistics")
     chat.press("⋯", then="Close and reveal: no more votes")
     take(chat, "more", "Close and reveal: no more votes")
     chat.press("Close and reveal", then="Closed by the one who asked")

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from bot.dataset.formats import Made, Making
@@ -63,7 +63,7 @@ policies = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=25, phases=(Phase.reuse, Phase.generate))
 @given(st.lists(fights, min_size=2, max_size=5), st.lists(policies, min_size=12, max_size=12))
 def test_every_row_is_what_the_stored_votes_say(history: list[Any], chosen: list[Policy]) -> None:
     with tempfile.TemporaryDirectory() as folder:

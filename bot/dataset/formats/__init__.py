@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bot.dataset.pseudonyms import Pseudonyms
     from bot.dataset.select import Selector, Verdict
     from bot.prompting import Framed
-    from storage.records import VotedBattle
+    from storage.records import About, Cast, VotedBattle
 
 Row: TypeAlias = dict[str, Any]
 
@@ -66,3 +66,10 @@ class Format(Protocol):
 
     def made(self, voted: VotedBattle) -> Made | LeftOut:
         """The rows of a battle, of which every one has every column, or why there are none."""
+
+
+def about_of(vote: Cast) -> About:
+    """What is known of a vote, for formats that ask for details."""
+    if vote.about is None:
+        raise ValueError("votes were read without details")
+    return vote.about

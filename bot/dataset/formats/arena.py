@@ -7,8 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from bot import prompting
-from bot.dataset.formats import MESSAGES, Made
-from bot.dataset.funnel import LeftOut
+from bot.dataset.formats import MESSAGES, Made, about_of
 from bot.moderation import plain
 from storage.records import Outcome, Side
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from bot.dataset.anonymity import Anonymity
     from bot.dataset.formats import Making, Row, Spec
+    from bot.dataset.funnel import LeftOut
     from storage.records import Cast, VotedBattle, Written
 
 PAIRS, VOTES = "pairs", "votes"
@@ -103,7 +103,7 @@ class Arena:
             return reason
         anonymity = self._selector.anonymity(voted)
         said = {remark.voter_id: remark for remark in voted.remarks}
-        ordered = sorted(voted.votes, key=lambda vote: vote.id)
+        ordered = sorted(voted.votes, key=lambda vote: about_of(vote).id)
         votes = [
             (VOTES, self._vote(voted, vote, place, said.get(vote.voter_id), anonymity))
             for place, vote in enumerate(ordered, start=1)
@@ -156,6 +156,7 @@ class Arena:
         anonymity: Anonymity,
     ) -> Row:
         a, b = voted.answers
+        about = about_of(vote)
         comment = edit = reason = edited = None
         if remark is not None:
             reason = remark.reason and remark.reason.value
@@ -163,7 +164,7 @@ class Arena:
             edit = remark.edit and anonymity.of(remark.edit)
             edited = _side(voted, remark.edited_answer_id)
         return {
-            "id": self._pseudonyms.of("vote", vote.id),
+            "id": self._pseudonyms.of("vote", about.id),
             "battle": self._pseudonyms.of("battle", voted.id),
             "model_a": a.contender,
             "model_b": b.contender,
@@ -172,17 +173,17 @@ class Arena:
             "evaluation_order": place,
             "blind": bool(vote.blind),
             "by_author": bool(vote.by_author),
-            "swapped": bool(vote.swapped),
-            "seconds": None if vote.seconds is None else round(vote.seconds, 1),
-            "full_text": bool(vote.full_text),
-            "guessed_base": (_side(voted, vote.guessed_base_answer_id) or "not_sure")
-            if vote.guessed
+            "swapped": bool(about.swapped),
+            "seconds": None if about.seconds is None else round(about.seconds, 1),
+            "full_text": bool(about.full_text),
+            "guessed_base": (_side(voted, about.guessed_base_answer_id) or "not_sure")
+            if about.guessed
             else None,
             "reason": reason,
             "comment": comment,
             "edited": edited,
             "edit": edit,
-            "timestamp": vote.day,
+            "timestamp": about.day,
         }
 
 

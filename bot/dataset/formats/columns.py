@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from bot.dataset.policy import Columns, Undecided
@@ -87,16 +88,6 @@ class Beside:
             row["tags"] = candidate.tags
         return self._weighed(row, verdict)
 
-    def p_chosen(self, counts: Counts) -> float:
-        """How likely the next voter prefers the chosen answer.
-
-        Laplace's rule of succession: one vote for each side is added, so that 2 against 1 is
-        0.6. A tie is half a vote for each where ties are soft.
-        """
-        tied = counts.tie + counts.both_bad if self._soft else 0
-        n = counts.chosen + counts.rejected + tied
-        return round((counts.chosen + tied / 2 + 1) / (n + 2), 4)
-
     def _of_both(self, verdict: Verdict) -> Row:
         row: Row = {"battle": self._pseudonyms.of("battle", verdict.battle.id)}
         counts = verdict.counts
@@ -108,7 +99,7 @@ class Beside:
             row["votes_not_blind"] = counts.not_blind
         if self._margin:
             row["margin"] = margin(counts)
-            row["p_chosen"] = self.p_chosen(counts)
+            row["p_chosen"] = p_chosen(counts, soft=self._soft)
         return row
 
     def _weighed(self, row: Row, verdict: Verdict) -> Row:
@@ -118,7 +109,20 @@ class Beside:
         return row
 
 
+@lru_cache(maxsize=4096)
 def margin(counts: Counts) -> float:
     """By how much of all counted votes the chosen answer leads: 2 against 1 is a third."""
     n = counts.chosen + counts.rejected + counts.tie + counts.both_bad
     return round((counts.chosen - counts.rejected) / n, 4) if n else 0.0
+
+
+@lru_cache(maxsize=4096)
+def p_chosen(counts: Counts, *, soft: bool) -> float:
+    """How likely the next voter prefers the chosen answer.
+
+    Laplace's rule of succession: one vote for each side is added, so that 2 against 1 is
+    0.6. A vote for neither is half a vote for each where ties are `soft`.
+    """
+    tied = counts.tie + counts.both_bad if soft else 0
+    n = counts.chosen + counts.rejected + tied
+    return round((counts.chosen + tied / 2 + 1) / (n + 2), 4)

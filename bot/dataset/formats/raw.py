@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.dataset.formats import Made
-from bot.dataset.funnel import LeftOut
+from bot.dataset.formats import Made, about_of
 from bot.moderation import plain
 
 if TYPE_CHECKING:
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
 
     from bot.dataset.anonymity import Anonymity
     from bot.dataset.formats import Making, Row, Spec
+    from bot.dataset.funnel import LeftOut
     from storage.records import VotedBattle
 
 BATTLES, ANSWERS, VOTES, EVENTS = "battles", "answers", "votes", "events"
@@ -154,27 +154,27 @@ class Raw:
 
     def _votes(self, voted: VotedBattle, battle: str, anonymity: Anonymity) -> Iterator[Row]:
         said = {remark.voter_id: remark for remark in voted.remarks}
-        for vote in sorted(voted.votes, key=lambda vote: vote.id):
-            remark = said.get(vote.voter_id)
+        for vote in sorted(voted.votes, key=lambda vote: about_of(vote).id):
+            about, remark = about_of(vote), said.get(vote.voter_id)
             yield {
-                "vote": self._of("vote", vote.id),
+                "vote": self._of("vote", about.id),
                 "battle": battle,
                 "voter": self._member(vote.voter_id),
                 "outcome": vote.outcome,
                 "winner": self._answer(vote.winner_answer_id),
                 "blind": bool(vote.blind),
                 "by_author": bool(vote.by_author),
-                "seconds": vote.seconds,
-                "full_text": bool(vote.full_text),
-                "votes_before": vote.votes_before,
-                "swapped": bool(vote.swapped),
-                "guessed": bool(vote.guessed),
-                "guessed_base": self._answer(vote.guessed_base_answer_id),
+                "seconds": about.seconds,
+                "full_text": bool(about.full_text),
+                "votes_before": about.votes_before,
+                "swapped": bool(about.swapped),
+                "guessed": bool(about.guessed),
+                "guessed_base": self._answer(about.guessed_base_answer_id),
                 "reason": remark and remark.reason and remark.reason.value,
                 "comment": remark and remark.comment and anonymity.of(remark.comment),
                 "edited": self._answer(remark.edited_answer_id if remark else None),
                 "edit": remark and remark.edit and anonymity.of(remark.edit),
-                "day": vote.day,
+                "day": about.day,
             }
 
     def _events(self, voted: VotedBattle, battle: str) -> Iterator[Row]:
