@@ -177,11 +177,11 @@ class Community:
 
 
 _COLUMNS = {
-    "battles": "id, source_message_id, guild_id, channel_id, author_id, prompt, conversation, state,"
-    " purpose, created_at, opened_at, closed_at, prompt_key, bucket",
+    "battles": "id, source_message_id, guild_id, channel_id, author_id, prompt, conversation,"
+    " state, purpose, created_at, opened_at, closed_at, prompt_key, bucket",
     "turns": "battle_id, author_id, message_id",
-    "answers": "id, battle_id, side, contender_id, kind, fingerprint, template, rendered, raw, shown,"
-    " finish_reason, tags, prompt_tokens, completion_tokens, seconds_to_first_token, seconds, seed,"
+    "answers": "id, battle_id, side, contender_id, kind, fingerprint, template, rendered, raw,"
+    " shown, finish_reason, tags, prompt_tokens, completion_tokens, seconds_to_first_token, seconds, seed,"
     " retries",
     "votes": "id, battle_id, voter_id, outcome, winner_answer_id, blind, by_author, created_at,"
     " updated_at, seconds",

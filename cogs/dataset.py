@@ -11,7 +11,6 @@ from discord.ext import commands
 
 from bot.dataset.formats.registry import HELP
 from bot.dataset.gate import PURPOSES
-from bot.dataset.serving import Wanted
 from bot.settings import PERMISSION
 from cogs._render import dataset as views
 from cogs._responding import Response, respond
@@ -64,24 +63,24 @@ class DatasetCog(commands.Cog):
     ) -> None:
         """A file for the one who asks alone."""
         guild_id = _managed(interaction)
-        wanted = Wanted(
-            format=format.removesuffix(CHAT),
-            chat=format.endswith(CHAT),
-            purpose=PURPOSES[purpose] if purpose else None,
-        )
-        await respond(interaction, self._exported(interaction, guild_id, wanted))
+        await respond(interaction, self._exported(interaction, guild_id, format, purpose))
 
     async def _shown(self, guild_id: int) -> Response:
         return Response(views.overview(await self._serving.overview(guild_id)))
 
     async def _exported(
-        self, interaction: discord.Interaction, guild_id: int, wanted: Wanted
+        self, interaction: discord.Interaction, guild_id: int, form: str, purpose: str | None
     ) -> Response:
-        handed = await self._serving.export(
-            guild_id, wanted, limit=interaction.filesize_limit, by=interaction.user.id
+        parcel = await self._serving.export(
+            guild_id,
+            format=form.removesuffix(CHAT),
+            chat=form.endswith(CHAT),
+            purpose=PURPOSES[purpose] if purpose else None,
+            limit=interaction.filesize_limit,
+            by=interaction.user.id,
         )
-        file = discord.File(io.BytesIO(handed.data), handed.name)
-        return Response(text=views.handed(handed), file=file)
+        file = discord.File(io.BytesIO(parcel.data), parcel.name)
+        return Response(text=views.handed(parcel), file=file)
 
 
 def _managed(interaction: discord.Interaction) -> int:

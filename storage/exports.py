@@ -51,10 +51,12 @@ class ExportStore:
         statement = insert(exports).values(**values, manifest=dict(manifest))
         async with self._transactions.write() as connection:
             number = (await connection.execute(statement.returning(exports.c.id))).scalar_one()
-        given = ({"export_id": number, "battle_id": b, "digest": d} for b, d in rows)
+        given = ((number, battle_id, digest) for battle_id, digest in rows)
         while part := list(islice(given, _AT_ONCE)):
             async with self._transactions.write() as connection:
-                await connection.execute(insert(exported), part)
+                # As the driver takes it: there may be hundreds of thousands.
+                added = insert(exported).compile(dialect=connection.dialect)
+                await connection.exec_driver_sql(str(added), part)
         whole = update(exports).where(exports.c.id == number).values(dataset=dataset)
         async with self._transactions.write() as connection:
             await connection.execute(whole)

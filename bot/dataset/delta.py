@@ -41,6 +41,11 @@ class Delta:
                 "Rows with ids of their own cannot be compared with earlier ones. Leave out "
                 "--unlinkable or --since."
             )
+        if not manifest.get("linkable"):
+            raise ConfigError(
+                "The earlier export was made with --unlinkable: nobody can tell which of its "
+                "rows are gone. Export all of it, without --since."
+            )
         options = options_of(request, means.pseudonyms)
         differs = [name for name, value in options.items() if manifest.get(name) != value]
         if differs:

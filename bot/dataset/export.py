@@ -13,7 +13,7 @@ from bot.dataset.files import Writer, write_whole
 from bot.dataset.formats import Making
 from bot.dataset.formats.registry import FORMATS
 from bot.dataset.funnel import plainly
-from bot.dataset.layout import CARD, MANIFEST, TOMBSTONES, is_data
+from bot.dataset.layout import CARD, MANIFEST, TOMBSTONES
 from bot.dataset.manifest import left_by, manifest_of, to_bytes
 from bot.dataset.select import Selector
 from bot.dataset.work import Work
@@ -75,7 +75,7 @@ async def export(
         with Writer(out, form.tables, request.files) as writer:
             await _read(store, request, form, work, writer, progress)
             manifest = await manifest_of(store, request, means, work, writer.finish())
-        await asyncio.to_thread(_beside, out, manifest, means, work, stale)
+        await asyncio.to_thread(_beside, out, manifest, means, work, form, stale)
     except OSError as error:
         raise ConfigError(
             f"{out} cannot be written: {error.strerror}. Choose another --out."
@@ -119,7 +119,12 @@ async def _read(
 
 
 def _beside(
-    out: Path, manifest: dict[str, Any], means: Means, work: Work, stale: Collection[str]
+    out: Path,
+    manifest: dict[str, Any],
+    means: Means,
+    work: Work,
+    form: Format,
+    stale: Collection[str],
 ) -> None:
     """Write what stands beside the rows, and take away what an earlier export left there."""
     files = dict(trainers.files(manifest))
@@ -128,12 +133,13 @@ def _beside(
     if work.delta is not None:
         lines = work.delta.tombstones(means.pseudonyms, work.gone)
         files[TOMBSTONES] = b"".join(lines)
-    files[CARD] = card.write(manifest, pictures=pictures, **means.about).encode()
+    text = card.write(manifest, pictures=pictures, columns=form.tables, **means.about)
+    files[CARD] = text.encode()
     for name, content in files.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         write_whole(out / name, content)
     write_whole(out / MANIFEST, to_bytes(manifest))
-    for name in filter(is_data, set(stale) - manifest["files"].keys()):
+    for name in set(stale) - manifest["files"].keys() - files.keys():
         (out / name).unlink(missing_ok=True)
 
 

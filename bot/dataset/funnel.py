@@ -41,6 +41,7 @@ class LeftOut(StrEnum):
     NO_TEMPLATE = "template_not_there"
     CONTINUED = "continued"
     LEAK = "would_leak_between_splits"
+    TOO_LONG = "too_long_for_the_model"
 
 
 class VoteLeftOut(StrEnum):

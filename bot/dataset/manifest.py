@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from bot import __version__
-from bot.dataset.layout import MANIFEST
+from bot.dataset import trainers
+from bot.dataset.layout import MANIFEST, TOMBSTONES, is_data
 from bot.dataset.request import options_of
 from bot.errors import ConfigError
 
@@ -78,11 +80,15 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def left_by(folder: Path) -> list[str]:
-    """Name the files that an earlier export of the folder wrote; none where it has no manifest."""
+    """Name what an earlier export may have left in the folder; nothing where it has no manifest.
+
+    A manifest may come from anywhere, so only what an export writes is looked for in it.
+    """
     try:
-        return list(read(folder / MANIFEST)["files"])
+        files = read(folder / MANIFEST)["files"]
     except ConfigError:
         return []
+    return [*filter(is_data, files), TOMBSTONES, *trainers.NAMES]
 
 
 def _source(means: Means) -> dict[str, Any]:
@@ -104,11 +110,17 @@ def _contender(who: tuple[str, str, str], known: Contender | None, work: Work) -
         "contender": slug,
         "kind": kind,
         "fingerprint": fingerprint,
-        "model": known.model if known and current else None,
+        "model": _model(known.model) if known and current else None,
         "template": known.template if known and current else None,
         "chosen": work.balance.chosen_by[who],
         "rejected": work.balance.rejected_by[who],
     }
+
+
+def _model(source: str) -> str:
+    """A model's source; of a folder of the operator's its name alone."""
+    kind, _, place = source.partition(":")
+    return f"{kind}:{PurePath(place).name}" if kind == "path" else source
 
 
 def _named(pseudonyms: Pseudonyms, battle_ids: list[int]) -> list[str] | int:

@@ -11,6 +11,7 @@ from bot.dataset.files import line_of
 from bot.dataset.formats import Made
 from bot.dataset.funnel import Funnel, LeftOut, VoteLeftOut
 from bot.dataset.gate import Gate
+from bot.dataset.logprobs import CHOSEN
 from bot.dataset.splits import Splits
 
 if TYPE_CHECKING:
@@ -71,9 +72,7 @@ class Work:
         self.funnel.votes += len(voted.votes)
         made = self._made(voted)
         if isinstance(made, LeftOut):
-            self.funnel.left_out[made] += bool(voted.votes) or self._form.every
-            if voted.exported:
-                self.gone[made].append(voted.id)
+            self._lose(voted, made)
             return
         split = ALL
         if self._form.splits and voted.bucket is not None:
@@ -85,12 +84,20 @@ class Work:
         if self._scored is not None:
             self._scored.fill([row for _, _, made in self._waiting for _, row in made.rows])
         for voted, split, made in self._waiting:
-            self._write(voted, split, made, writer)
+            if self._scored is not None and any(row[CHOSEN] is None for _, row in made.rows):
+                self._lose(voted, LeftOut.TOO_LONG)  # trainers stop at a row without the number
+            else:
+                self._write(voted, split, made, writer)
         self._waiting.clear()
 
     def finish(self) -> None:
         """Count what only the end tells."""
         self.funnel.votes_left_out += self._selector.votes_left_out
+
+    def _lose(self, voted: VotedBattle, reason: LeftOut) -> None:
+        self.funnel.left_out[reason] += bool(voted.votes) or self._form.every
+        if voted.exported:
+            self.gone[reason].append(voted.id)
 
     def _made(self, voted: VotedBattle) -> Made | LeftOut:
         """The rows of a battle.

@@ -10,8 +10,8 @@ from discord import ui
 
 from bot.answers import shorten, utf16_length
 from bot.dataset.card import headline
-from bot.dataset.card.sections import words
-from bot.dataset.serving import MOST_BATTLES
+from bot.dataset.card.sections import why
+from bot.dataset.parcel import MOST_BATTLES
 from bot.wording import count
 from cogs._render.layout import container, layout
 from storage.records import Consent
@@ -19,7 +19,8 @@ from storage.records import Consent
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from bot.dataset.serving import Handed, Overview
+    from bot.dataset.parcel import Parcel
+    from bot.dataset.serving import Overview
 
 MOST_REASONS = 4
 PROMPT_LIMIT = 600
@@ -58,9 +59,9 @@ def overview(shown: Overview) -> ui.LayoutView:
     )
 
 
-def handed(export: Handed) -> str:
+def handed(parcel: Parcel) -> str:
     """What stands above the file."""
-    manifest = export.manifest
+    manifest = parcel.manifest
     purpose = FOR[Consent(manifest["purpose"])]
     form = f"{manifest['format']}{' chat' if manifest['chat'] else ''}"
     return (
@@ -92,7 +93,7 @@ def _left_out(funnel: Mapping[str, Any]) -> Iterator[str]:
     yield f"Left out: {count(reasons.total(), 'battle')}"
     largest = [(reason, number) for reason, number in reasons.most_common(MOST_REASONS) if number]
     for reason, number in largest:
-        yield f"- {number:,} × {words()['left_out'][reason]}"
+        yield f"- {number:,} × {why('left_out', reason)}"
     if rest := reasons.total() - sum(number for _, number in largest):
         yield f"- {rest:,} × for other reasons"
 
@@ -100,7 +101,7 @@ def _left_out(funnel: Mapping[str, Any]) -> Iterator[str]:
 def _not_counted(funnel: Mapping[str, Any]) -> Iterator[str]:
     for reason, number in funnel["votes_left_out"].items():
         if number:
-            yield f"-# {count(number, 'vote')} not counted: {words()['votes_left_out'][reason]}"
+            yield f"-# {count(number, 'vote')} not counted: {why('votes_left_out', reason)}"
 
 
 def _consent(shown: Overview) -> Iterator[str]:

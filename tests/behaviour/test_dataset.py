@@ -18,7 +18,7 @@ import datasets
 import pytest
 
 from bot.answers import utf16_length
-from bot.dataset import serving
+from bot.dataset import parcel
 from storage.records import NOBODY, Consent, Contender, Outcome
 from tests.behaviour.conftest import Town, texts
 from tests.behaviour.test_closing import Clock
@@ -247,11 +247,10 @@ async def test_ids_join_with_no_other_servers_export(town: Town, tmp_path: Path)
     await allow(town, town.alice, town.bob)
     await fought(town, "here", (town.bob, 1))
     await fought(town, "there", (town.bob, 1), guild=ELSEWHERE)
-    wanted = serving.Wanted(format="arena")
     voters = []
     for number, guild in enumerate((town.guild.id, ELSEWHERE)):
-        handed = await town.services.serving.export(guild, wanted, limit=10**7, by=NOBODY)
-        with zipfile.ZipFile(io.BytesIO(handed.data)) as archive:
+        made = await town.services.serving.export(guild, format="arena", limit=10**7, by=NOBODY)
+        with zipfile.ZipFile(io.BytesIO(made.data)) as archive:
             archive.extractall(tmp_path / str(number))
         (votes,) = tmp_path.joinpath(str(number)).glob("*/votes/*.jsonl")
         voters.append(json.loads(votes.read_text())["judge"])
@@ -303,12 +302,12 @@ async def test_what_is_too_large_is_told_with_the_operators_command(
     await allow(town, town.alice, town.bob)
     await fought(town, "hello", (town.bob, 1))
     command = f"--format dpo --chat --purpose train --guild {town.guild.id} --out FOLDER"
-    monkeypatch.setattr(serving, "MOST_BYTES", 1000)
+    monkeypatch.setattr(parcel, "MOST_BYTES", 1000)
     told = await refusal(town, format="dpo chat")
     assert "MiB, and Discord takes at most 0.0 here" in told
     assert f"`twofold export {command}`" in told
     clock.now += timedelta(minutes=2)
-    monkeypatch.setattr(serving, "MOST_BATTLES", 0)
+    monkeypatch.setattr(parcel, "MOST_BATTLES", 0)
     told = await refusal(town, format="dpo chat")
     assert "too much here for an export in Discord" in told
     assert command in told
@@ -334,9 +333,9 @@ def locked(database: Path) -> Iterator[None]:
         yield
 
 
-async def begun(town: Town) -> asyncio.Task[serving.Handed]:
+async def begun(town: Town) -> asyncio.Task[parcel.Parcel]:
     """Another server's export, under way."""
-    making = town.services.serving.export(ELSEWHERE, serving.Wanted(), limit=10**7, by=NOBODY)
+    making = town.services.serving.export(ELSEWHERE, limit=10**7, by=NOBODY)
     task = asyncio.ensure_future(making)
     for _ in range(10):  # as far as it comes without the database's lock
         await asyncio.sleep(0)
@@ -367,7 +366,7 @@ async def test_stopping_breaks_an_export_off_and_leaves_no_file(
         stopping = asyncio.ensure_future(town.services.serving.close())
         await asyncio.sleep(0)
     await stopping
-    with pytest.raises(serving.NotServed, match="being restarted"):
+    with pytest.raises(parcel.NotServed, match="being restarted"):
         await task
     assert not list(place.iterdir())
     assert not await town.services.store.exports.all()

@@ -8,6 +8,7 @@ from pydantic_core import PydanticUndefined
 
 from bot.config import Config
 from bot.contenders import presets
+from bot.dataset.formats.registry import HELP
 from bot.dataset.lint import RULES
 from bot.guilds import SETTINGS, GuildSettings
 from bot.prompting import built_in
@@ -69,6 +70,12 @@ def lint_table() -> str:
     return "\n".join((*heads, *rows))
 
 
+def formats_table() -> str:
+    """Every format of exports, with who reads it."""
+    rows = [f"| `{name}` | {help_} |" for name, help_ in HELP.items()]
+    return "\n".join(("| format | what it is |", "| --- | --- |", *rows))
+
+
 def _values(setting: Setting) -> str:
     if setting.options:
         return "<br>".join(f"`{value}`: {help_}" for value, help_ in setting.options.items())
@@ -107,9 +114,11 @@ TABLES = {
     "presets": presets_table,
     "server settings": server_tables,
     "lint rules": lint_table,
+    "formats": formats_table,
 }
 PAGES = {
-    README: ("templates", "presets"),
+    README: ("templates", "presets", "formats"),
+    ROOT / "docs" / "dataset.md": ("formats",),
     ROOT / "docs" / "lint.md": ("lint rules",),
     ROOT / "docs" / "settings.md": ("server settings", "settings"),
 }

@@ -46,7 +46,7 @@ def test_importing_everything_opens_nothing_and_starts_no_thread() -> None:
 
 
 def test_the_command_line_and_the_export_do_not_import_models() -> None:
-    assert probe("bot.cli", "bot.app", "bot.dataset.write", "cogs.chat") == "[] 1 []"
+    assert probe("bot.cli", "bot.app", "bot.dataset.export", "cogs.chat") == "[] 1 []"
 
 
 def test_the_environment_is_read_in_one_file() -> None:

@@ -10,17 +10,23 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import datasets
 import pytest
 
-from bot.dataset import export as dataset_export
+from bot.cli import main
+from bot.dataset.export import told
+from bot.dataset.files import Files, Packing
+from bot.dataset.files import Kind as FileKind
+from bot.dataset.funnel import LeftOut
+from bot.dataset.policy import Columns
 from bot.dataset.pseudonyms import Pseudonyms
-from bot.redaction import Redactor
 from storage.database import Database, database_url
 from storage.records import Consent, Outcome
+from tests.unit import exports
 from tests.unit.records import NOON, bot_said, said, talk
+from tests.unit.test_formats import PERSON, VARIANTS
 from tests.unit.town import AUTHOR, GUILD, Town, town
 
 if TYPE_CHECKING:
@@ -41,26 +47,23 @@ def twofold(home: Path, *arguments: str, **variables: str) -> subprocess.Complet
     )
 
 
-async def export(
-    home: Path, out: str = "out", *, purpose: Consent = TRAIN, unlinkable: bool = False
-) -> dict:
-    """What `twofold export` does once its arguments are read."""
-    names = Pseudonyms.unlinkable() if unlinkable else Pseudonyms.kept_in(home)
-    async with Database.open(database_url(home / "twofold.db")) as store:
-        return await dataset_export.export(
-            store,
-            format="dpo",
-            purpose=purpose,
-            pseudonyms=names,
-            redactor=Redactor(),
-            out=home / out,
-            at=NOON,
-        )
+async def export(home: Path, out: str = "out", **options: Any) -> dict[str, Any]:
+    names = Pseudonyms.kept_in(home)
+    return await exports.exported(home, out, **({"names": names, "chat": True} | options))
 
 
-def rows(home: Path, out: str = "out") -> list[dict]:
-    data = home / out / "train.jsonl"
-    return [json.loads(line) for line in data.read_bytes().splitlines()] if data.exists() else []
+def rows(home: Path, out: str = "out") -> list[dict[str, Any]]:
+    return exports.rows(home / out)
+
+
+def left_out(manifest: dict[str, Any]) -> dict[str, int]:
+    return {reason: n for reason, n in manifest["funnel"]["left_out"].items() if n}
+
+
+def adds_up(manifest: dict[str, Any], home: Path, out: str = "out") -> bool:
+    """Every battle has rows, or a reason for having none."""
+    with_rows = {row["battle"] for row in rows(home, out)}
+    return manifest["battles"] == len(with_rows) + sum(left_out(manifest).values())
 
 
 async def fought(t: Town, *choices: int | Outcome, **battle: object) -> int:
@@ -100,42 +103,72 @@ def sql(home: Path, statement: str) -> None:
 
 async def test_the_votes_come_out_as_preferences(home: Path) -> None:
     done = twofold(home, "export", "--out", str(home / "out"), TWOFOLD_TRAINING_EXPORT="true")
-    assert "10 votes on 5 battles → 1 rows" in done.stdout
+    assert "10 votes on 5 battles → 1 row\n" in done.stdout
+    assert "  left out: 1 × failed or cancelled\n" in done.stdout
     assert "without Discord's express permission" in done.stderr
     manifest = json.loads((home / "out" / "manifest.json").read_bytes())
-    assert {reason: n for reason, n in manifest["left_out"].items() if n} == {
+    assert left_out(manifest) == {
         "failed_or_cancelled": 1,
         "tie": 1,
         "both_bad": 1,
         "no_majority": 1,
     }
-    assert manifest["battles"] == manifest["rows"] + sum(manifest["left_out"].values())
+    assert adds_up(manifest, home)
     assert (manifest["purpose"], manifest["gone"]) == ("train", {})
-    data = (home / "out" / "train.jsonl").read_bytes()
-    assert manifest["files"]["train.jsonl"]["sha256"] == hashlib.sha256(data).hexdigest()
+    ((path, told_of),) = manifest["files"].items()
+    data = (home / "out" / path).read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    assert told_of == {"rows": 1, "bytes": len(data), "sha256": digest}
 
 
-async def test_datasets_loads_it(home: Path) -> None:
-    await export(home)
+FILES = (Files(), Files(packing=Packing.GZ), Files(packing=Packing.ZST), Files(FileKind.PARQUET))
+
+
+@pytest.mark.parametrize("files", FILES)
+async def test_datasets_loads_it_with_its_splits_and_types(home: Path, files: Files) -> None:
+    wanted = {"chat": True, "files": files, "test": 0.5, "validation": 0.5}
+    await export(home, **wanted)
+    ((path, _),) = json.loads((home / "out" / "manifest.json").read_bytes())["files"].items()
     loaded = datasets.load_dataset(str(home / "out"), cache_dir=str(home / "cache"))
-    (row,) = loaded["train"]
+    ((split, found),) = loaded.items()
+    assert split == path.partition(".")[0] != "train"
+    (row,) = found
     assert row["prompt"][-2]["content"] == "a member named Member 1"
     assert row["prompt"][-1] == {"role": "user", "content": "question ?"}
     assert [m["role"] for m in row["chosen"] + row["rejected"]] == ["assistant", "assistant"]
     assert row["chosen"] != row["rejected"]
-    assert (row["votes_chosen"], row["votes_rejected"], row["weight"]) == (2, 1, 1.0)
+    assert (row["votes_chosen"], row["votes_rejected"], row["p_chosen"]) == (2, 1, 0.6)
 
 
-async def test_no_id_and_no_name_and_no_key_leaves(home: Path) -> None:
-    await export(home)
-    key = (home / "export.key").read_bytes()
-    for file in (home / "out").iterdir():
-        text = file.read_bytes()
-        assert not re.search(rb"(?<![0-9a-f])[0-9]{17,20}(?![0-9a-f])", text)
-        assert b"Alice" not in text
-        assert key not in text
-        assert key.hex().encode() not in text
-    assert re.fullmatch("[0-9a-f]{16}", rows(home)[0]["battle"])
+@pytest.mark.parametrize("name", ["arena", "raw"])
+async def test_datasets_loads_tables_by_their_names(home: Path, name: str) -> None:
+    manifest = await export(home, format=name, chat=False)
+    for path, told_of in manifest["files"].items():
+        table, _, file = path.partition("/")
+        assert file == "train.jsonl"
+        loaded = datasets.load_dataset(str(home / "out"), table, cache_dir=str(home / "cache"))
+        assert loaded["train"].num_rows == told_of["rows"] > 0
+
+
+@pytest.mark.parametrize(("name", "chat"), VARIANTS)
+async def test_no_id_and_no_name_and_no_key_leaves(tmp_path: Path, name: str, chat: bool) -> None:
+    async with town(tmp_path) as t:
+        await t.agree(AUTHOR, *VOTERS)
+        spoken = talk(said(f"<@{AUTHOR}> {VOTERS[0]} {PERSON}?", by=AUTHOR, name=PERSON))
+        battle = await t.battle(f"{PERSON} 1", f"{PERSON} {GUILD}", conversation=spoken)
+        await t.vote(battle, VOTERS[0], 0)
+        edit = {"comment": PERSON, "edited_answer_id": battle.answers[0].id, "edit": f"x {PERSON}"}
+        await t.store.votes.remark(battle.id, VOTERS[0], at=NOON, **edit)
+    await export(tmp_path, format=name, chat=chat, columns=tuple(Columns), edits="chosen")
+    key = (tmp_path / "export.key").read_bytes()
+    assert rows(tmp_path) or list((tmp_path / "out").glob("*/train.jsonl"))
+    for file in (path for path in (tmp_path / "out").rglob("*") if path.is_file()):
+        content = file.read_bytes()
+        secrets = [PERSON.encode(), key, key.hex().encode()]
+        secrets += [str(number).encode() for number in (AUTHOR, *VOTERS)]
+        assert not [secret for secret in secrets if secret in content]
+    for row in rows(tmp_path):
+        assert re.fullmatch("[0-9a-f]{16}", row.get("battle", "0" * 16))
 
 
 async def test_redaction_covers_what_was_stored_before_it_was_turned_on(tmp_path: Path) -> None:
@@ -164,21 +197,14 @@ async def test_redaction_covers_what_was_stored_before_it_was_turned_on(tmp_path
     ]
 
 
-async def test_the_same_database_gives_the_same_bytes(home: Path) -> None:
-    for name in ("one", "two"):
-        await export(home, name)
-    for file in ("train.jsonl", "manifest.json"):
-        assert (home / "one" / file).read_bytes() == (home / "two" / file).read_bytes()
-
-
 async def test_training_is_off_until_the_operator_turns_it_on(home: Path) -> None:
-    for purpose in ("train", "publish"):
-        refused = twofold(home, "export", "--purpose", purpose, "--out", str(home / "out"))
-        assert refused.returncode == 1
-        assert "Exports for training and publishing are off" in refused.stderr
-        assert "without Discord's express permission" in refused.stderr
+    refused = twofold(home, "export", "--out", str(home / "out"))
+    assert refused.returncode == 1
+    assert "Exports for training and publishing are off" in refused.stderr
+    assert "without Discord's express permission" in refused.stderr
     assert not (home / "out").exists()
-    assert twofold(home, "export", "--purpose", "evaluate", "--out", str(home / "out")).stderr == ""
+    done = twofold(home, "export", "--purpose", "evaluate", "--out", str(home / "out"))
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 async def test_a_row_follows_the_consent_of_who_speaks_in_it(home: Path) -> None:
@@ -193,7 +219,7 @@ async def test_a_row_follows_the_consent_of_who_speaks_in_it(home: Path) -> None
         evaluating = await export(home, "evaluated", purpose=EVALUATE)
         assert (training["rows"], evaluating["rows"]) == (trains, evaluates)
         assert (len(rows(home)), len(rows(home, "evaluated"))) == (trains, evaluates)
-        assert (training["left_out"]["no_consent"] > 0) is (trains == 0)
+        assert ("no_consent" in left_out(training)) is (trains == 0)
 
 
 async def test_publishing_takes_the_word_of_everybody_and_of_the_server(home: Path) -> None:
@@ -204,7 +230,7 @@ async def test_publishing_takes_the_word_of_everybody_and_of_the_server(home: Pa
         await store.guilds.update(GUILD, "consent_cap", "publish", by=1, at=NOON)
     arguments = ("export", "--purpose", "publish", "--out", str(home / "out"))
     done = twofold(home, *arguments, TWOFOLD_TRAINING_EXPORT="true")
-    assert "→ 1 rows" in done.stdout
+    assert "→ 1 row\n" in done.stdout
     assert "without Discord's express permission" in done.stderr
     await said_now(home, AUTHOR, TRAIN)
     assert (await export(home, purpose=PUBLISH))["rows"] == 0
@@ -213,7 +239,9 @@ async def test_publishing_takes_the_word_of_everybody_and_of_the_server(home: Pa
 async def test_the_votes_of_who_did_not_agree_do_not_count(home: Path) -> None:
     await said_now(home, VOTERS[0], EVALUATE)
     manifest = await export(home)
-    assert manifest["left_out"]["no_vote_of_who_agreed"] == 2
+    assert left_out(manifest)["no_vote_of_who_agreed"] == 2
+    assert manifest["funnel"]["votes_left_out"]["voter_has_not_agreed"] == 3
+    assert adds_up(manifest, home)
     # What was 2:1 is even now, and the even one is decided.
     (row,) = rows(home)
     assert (row["votes_chosen"], row["votes_rejected"]) == (1, 0)
@@ -237,7 +265,7 @@ async def test_an_admin_may_keep_a_server_out(home: Path) -> None:
         ("UPDATE battles SET edited_at = created_at WHERE id = 1", "prompt_edited"),
         (f"UPDATE members SET consent = 'none' WHERE member_id = {AUTHOR}", "no_consent"),
         ("DELETE FROM votes WHERE battle_id = 1", "votes_withdrawn"),
-        ("UPDATE votes SET blind = 0 WHERE battle_id = 1", "no_blind_vote"),
+        ("UPDATE votes SET blind = 0 WHERE battle_id = 1", "no_vote_left"),
         ("INSERT INTO turns (battle_id, author_id) VALUES (1, 77)", "no_consent"),
         ("UPDATE votes SET voter_id = -id WHERE battle_id = 1", "no_vote_of_who_agreed"),
         (
@@ -257,8 +285,8 @@ async def test_what_is_gone_since_is_listed_by_hash_with_its_reason(
     assert rows(home) == []
     plain = reason.replace("_", " ")
     line = f"  gone since earlier exports: 1 × {plain}: {row['battle']}"
-    assert line in dataset_export.told(manifest)
-    assert manifest["battles"] == manifest["rows"] + sum(manifest["left_out"].values())
+    assert line in told(manifest)
+    assert adds_up(manifest, home)
     # It stays listed: whoever has an older export can take it out with the newest manifest.
     assert await export(home, "later") == manifest
     assert (await export(home, "other", purpose=EVALUATE))["gone"] == {}
@@ -272,10 +300,14 @@ async def test_what_comes_back_is_not_gone(home: Path) -> None:
     assert (manifest["gone"], manifest["rows"]) == ({}, 1)
 
 
+def unlinkable(really: bool) -> dict[str, Any]:
+    return {"names": Pseudonyms.unlinkable()} if really else {}
+
+
 async def test_unlinkable_exports_have_nothing_in_common_but_texts(home: Path) -> None:
     hashed = set()
     for number in range(3):
-        manifest = await export(home, str(number), unlinkable=number > 0)
+        manifest = await export(home, str(number), **unlinkable(number > 0))
         assert manifest["linkable"] is (number == 0)
         hashed.add(rows(home, str(number))[0]["battle"])
     assert len(hashed) == 3
@@ -288,6 +320,28 @@ async def test_unlinkable_exports_have_nothing_in_common_but_texts(home: Path) -
     assert "gone since earlier exports: 1 × prompt edited\n" in done.stdout
     manifest = json.loads((home / "last" / "manifest.json").read_bytes())
     assert manifest["gone"] == {"prompt_edited": 1}
+
+
+async def test_only_the_guilds_that_are_wanted_are_read_and_named_by_hash(home: Path) -> None:
+    sql(home, "UPDATE battles SET guild_id = 6 WHERE id > 1")
+    manifest = await export(home, guilds=(GUILD,))
+    assert (manifest["battles"], manifest["rows"]) == (1, 1)
+    assert manifest["policy"]["guilds"] == [Pseudonyms.kept_in(home).of("guild", GUILD)]
+    assert (await export(home, guilds=(6,)))["rows"] == 0
+
+
+@pytest.mark.parametrize(
+    "policy", [{}, {"min_votes": 2}, {"deciding": "every"}, {"length_ratio": 1.1}, {"votes": "all"}]
+)
+async def test_the_funnel_adds_up_whatever_the_policy(home: Path, policy: dict[str, Any]) -> None:
+    await said_now(home, VOTERS[2], NONE)
+    sql(home, "UPDATE votes SET blind = 0 WHERE id % 3 = 0")
+    sql(home, "UPDATE battles SET bucket = NULL WHERE id = 4")
+    for format_name in ("dpo", "kto", "sft", "reward"):
+        manifest = await export(home, format=format_name, **policy)
+        assert adds_up(manifest, home)
+        assert manifest["rows"] == sum(manifest["splits"].values()) == len(rows(home))
+        assert set(manifest["funnel"]["left_out"]) == {reason.value for reason in LeftOut}
 
 
 async def test_the_leaderboard_counts_battles_that_have_closed(home: Path) -> None:
@@ -319,7 +373,7 @@ async def test_a_hurried_voter_weighs_less(tmp_path: Path) -> None:
         for number in range(20):
             battle = await t.battle(tokens=(200, 200))
             await t.vote(battle, VOTERS[number % 2], number // 2 % 2, after=1 + 90 * (number % 2))
-    await export(tmp_path)
+    await export(tmp_path, columns=("weight",), test=0, validation=0)
     assert [row["weight"] for row in rows(tmp_path)] == [1.0, 0.6] * 10
 
 
@@ -338,7 +392,7 @@ async def test_only_the_longest_of_answers_that_went_on_has_a_row(tmp_path: Path
         manifest = await export(tmp_path)
         (row,) = rows(tmp_path)
         assert row["chosen"][0]["content"] == chosen
-        assert manifest["left_out"]["continued"] == continued
+        assert left_out(manifest)["continued"] == continued
     assert len(manifest["gone"]["continued"]) == 1
 
 
@@ -354,19 +408,58 @@ async def test_a_backup_with_its_key_gives_the_same_hashes(home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--format", "parquet", "--out", "x"], "There is no format parquet. Choose one of: dpo"),
-        (
-            ["--purpose", "fun", "--out", "x"],
-            "no purpose fun. Choose one of: train, evaluate, publish",
-        ),
-        (["--purpose", "evaluate", "--out", "/dev/null/x"], "cannot be written"),
+        (["--format", "parquet"], "There is no format parquet. Choose one of: dpo, kto,"),
+        (["--purpose", "fun"], "no purpose fun. Choose one of: train, evaluate, publish"),
+        (["--format", "openai", "--chat"], "--chat goes with dpo, kto, reward, sft, not with"),
+        (["--format", "kto", "--logprobs", "base"], "--logprobs goes with the text rows of dpo"),
+        (["--chat", "--logprobs", "base"], "--logprobs goes with the text rows of dpo"),
+        (["--columns", "logprobs"], "For the column logprobs, name the model: --logprobs base."),
+        (["--after", "yesterday"], "'yesterday' does not match the format"),
+        (["--after", "2026-11-02", "--before", "2026-11-01"], "since is after until"),
+        (["--validation", "0.7", "--test", "0.7"], "test together are more than everything"),
+        (["--min-agreement", "2"], "Invalid value for '--min-agreement'"),
+        (["--compress", "rar"], "Invalid value for '--compress'"),
+        (["--since", "none.json"], "none.json cannot be read: No such file or directory."),
     ],
 )
-def test_bad_arguments_are_sentences(tmp_path: Path, arguments: list[str], says: str) -> None:
-    done = twofold(tmp_path, "export", *arguments)
+def test_bad_options_are_sentences(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    says: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TWOFOLD_HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["twofold", "export", "--out", "x", *arguments])
+    if "--purpose" not in arguments:
+        sys.argv += ["--purpose", "evaluate"]
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code in {1, 2}
+    assert says in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (
+            ["--out", "/dev/null/x"],
+            "/dev/null/x cannot be written: Not a directory. Choose another",
+        ),
+        (["--out", "x", "--render-with", "haiku"], "There is no template haiku. Choose one of:"),
+        (["--out", "x", "--from", "nobody"], "nobody"),
+    ],
+)
+def test_what_turns_out_later_is_a_sentence_too(
+    tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    done = twofold(tmp_path, "export", "--purpose", "evaluate", *arguments)
     assert done.returncode == 1
     assert says in " ".join(done.stderr.split())
-    assert "Traceback" not in done.stderr
+    assert "unexpected" not in done.stderr
 
 
 def test_a_spoilt_key_is_a_sentence(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from bot.dataset.splits import prompt_key
+from bot.prompting import library
 from storage.database import Database, database_url
 from storage.records import (
     Consent,
@@ -30,15 +31,16 @@ if TYPE_CHECKING:
 GUILD = 5
 AUTHOR = 2**60 + 1
 KINDS = (Kind.BASE, Kind.INSTRUCT)
+TRANSCRIPT = library({})["transcript"]
 
 
 class Town:
     """An open database in which everybody's doings take one line."""
 
-    def __init__(self, store: Database, *, flipped: bool = False) -> None:
+    def __init__(self, store: Database, *, flipped: bool = False, first: int = 1) -> None:
         self.store = store
         self._flipped = flipped
-        self._numbers = count(1)
+        self._numbers = count(first)
 
     async def agree(self, *members: int, scope: Consent = Consent.TRAIN, guild: int = 0) -> None:
         for member in members:
@@ -73,11 +75,14 @@ class Town:
         )
         turns = (self._flipped, flipped, mirrored is not None)
         sides = sorted(Side, reverse=sum(turns) % 2 == 1)
+        rendered = str(TRANSCRIPT.render(conversation).prompt)
         answers = [
             replace(
                 answer(side, id=index, shown=texts[index] if texts else "", kind=kind),
                 id=0,
                 contender=kind.value,
+                template="transcript" if kind is Kind.BASE else "chat",
+                rendered=rendered if kind is Kind.BASE else "",
                 completion_tokens=tokens[index],
             )
             for index, (side, kind) in enumerate(zip(sides, KINDS, strict=True))
@@ -114,8 +119,9 @@ class Town:
 
 
 @asynccontextmanager
-async def town(home: Path, *, flipped: bool = False) -> AsyncIterator[Town]:
+async def town(home: Path, *, flipped: bool = False, first: int = 1) -> AsyncIterator[Town]:
+    """Open the database of a data folder; what is there already has numbers below `first`."""
     async with Database.open(database_url(home / "twofold.db")) as store:
         roster = [Contender(slug=kind.value, kind=kind, model="scripted:") for kind in KINDS]
         await store.contenders.register(roster, at=NOON)
-        yield Town(store, flipped=flipped)
+        yield Town(store, flipped=flipped, first=first)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from importlib import resources
 from string import Template
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from bot.dataset import layout, trainers
@@ -21,6 +22,8 @@ from bot.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+
+    from bot.dataset.formats import Spec
 
 PUBLISHED = "cc-by-4.0"
 """What members were told that votes and prompts are published under."""
@@ -37,19 +40,23 @@ def write(
     languages: Sequence[str] = (),
     contact: str | None = None,
     pictures: Collection[str] = (),
+    columns: Mapping[str, Mapping[str, Spec]] = MappingProxyType({}),
 ) -> str:
     """The whole text of README.md.
 
     `repo` is OWNER/NAME where it will be found, `languages` are codes such as `en`, `contact`
-    is whom to write to, `pictures` are those paths of PICTURES that lie in the folder. Without
-    `licence`, votes and prompts are under PUBLISHED where members agreed to publishing, and
-    what is imported under its own. Raises ConfigError for a language that is none.
+    is whom to write to, `pictures` are those paths of PICTURES that lie in the folder, `columns`
+    are those of the format's tables. Without `licence`, votes and prompts are under PUBLISHED
+    where members agreed to publishing, and what is imported under its own. Raises ConfigError
+    for a language that is none.
     """
     heading = line(title or (repo or "").rpartition("/")[2] or _title(manifest))
     licence = line(licence or _licence(manifest))
     text = (resources.files(__package__) / "card.md").read_text("utf-8")
     filled = Template(text).substitute(
-        metadata=metadata(manifest, title=heading, licence=licence, languages=languages),
+        metadata=metadata(
+            manifest, title=heading, licence=licence, languages=languages, columns=columns
+        ),
         title=plain(heading),
         summary=_summary(manifest),
         purpose=_purpose(manifest),

@@ -16,6 +16,8 @@ from bot.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from bot.dataset.formats import Spec
+
 LICENCES = frozenset(
     {
         *("apache-2.0", "mit", "cc0-1.0", "odc-by", "odbl", "pddl", "unlicense", "unknown"),
@@ -31,6 +33,9 @@ FIRST_TABLE = {"arena": "votes", "raw": "battles"}
 
 _CATEGORIES = {"sft": ["text-generation"], "arena": ["text-generation"], "raw": ["text-generation"]}
 _OTHER_CATEGORIES = ["text-generation", "reinforcement-learning"]
+_TYPES = {"int": "int64", "float": "float64", "day": "date32"}
+"""What `datasets` calls what columns hold, where its name is another one."""
+
 _BY_TRL = ("dpo", "kto", "sft", "reward")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]+)*|code|multilingual")
 _SIZES = (
@@ -40,9 +45,18 @@ _SIZES = (
 
 
 def metadata(
-    manifest: Mapping[str, Any], *, title: str, licence: str, languages: Sequence[str]
+    manifest: Mapping[str, Any],
+    *,
+    title: str,
+    licence: str,
+    languages: Sequence[str],
+    columns: Mapping[str, Mapping[str, Spec]],
 ) -> str:
-    """The YAML, without the lines that enclose it. Raises ConfigError for a wrong language."""
+    """The YAML, without the lines that enclose it. Raises ConfigError for a wrong language.
+
+    `columns` are those of each table, where they are known. Without them, readers of JSON lines
+    guess from the first rows: a list that is empty there then cannot hold a text later on.
+    """
     for language in languages:
         if not _LANGUAGE.fullmatch(language):
             raise ConfigError(
@@ -65,6 +79,11 @@ def metadata(
     data["tags"] = _tags(manifest)
     if configs := _configs(manifest):
         data["configs"] = configs
+        data["dataset_info"] = [
+            {"config_name": table or "default", "features": _features(columns[table])}
+            for table in layout.tables(manifest)
+            if table in columns
+        ] or None
     return data.to_yaml()
 
 
@@ -83,6 +102,19 @@ def _configs(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
         default = {} if configs else {"default": True}
         configs.append({"config_name": table or "default", **default, "data_files": files})
     return configs
+
+
+def _features(columns: Mapping[str, Spec]) -> list[dict[str, Any]]:
+    return [{"name": name, **_feature(spec)} for name, spec in columns.items()]
+
+
+def _feature(spec: Spec) -> dict[str, Any]:
+    if isinstance(spec, dict):
+        return {"struct": _features(spec)}
+    if isinstance(spec, list):
+        ((_, inner),) = _feature(spec[0]).items()
+        return {"list": inner}
+    return {"dtype": _TYPES.get(spec, spec)}
 
 
 def _size(rows: int) -> str:

@@ -36,6 +36,11 @@ def prose(name: str) -> str:
     return str(words()["prose"][name])
 
 
+def why(kind: str, reason: str) -> str:
+    """Tell a reason of a funnel in words; `kind` is what it took, as the manifest has it."""
+    return str(words()[kind].get(reason) or plainly(reason))
+
+
 def columns(manifest: Mapping[str, Any]) -> str:
     """The columns of the format, and those of the groups that were asked for."""
     form = manifest["format"]
@@ -94,7 +99,7 @@ def consent(manifest: Mapping[str, Any]) -> str:
 def funnel(manifest: Mapping[str, Any]) -> str:
     """A row for each reason that took something."""
     rows = [
-        (words()[kind].get(reason) or plain(plainly(reason)), f"{number:,} {unit}")
+        (plain(why(kind, reason)), f"{number:,} {unit}")
         for kind, unit in (("votes_left_out", "votes"), ("left_out", "battles"))
         for reason, number in manifest["funnel"][kind].items()
         if number

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 Row: TypeAlias = dict[str, Any]
 
 Spec: TypeAlias = "str | list[Any] | dict[str, Any]"
-"""What a column holds: `string`, `int`, `float`, `bool`, a list of one, or a dict of them."""
+"""What a column holds: `string`, `int`, `float`, `bool`, `day`, a list of one, or a dict of them.
+
+A `day` is written as in 2026-11-01.
+"""
 
 MESSAGES: Spec = [{"role": "string", "content": "string"}]
 

@@ -75,7 +75,7 @@ class Arena:
                 "votes_tie": "int",
                 "votes_both_bad": "int",
                 "votes_not_blind": "int",
-                "timestamp": "string",
+                "timestamp": "day",
             },
             VOTES: {
                 "id": "string",
@@ -93,7 +93,7 @@ class Arena:
                 "comment": "string",
                 "edited": "string",
                 "edit": "string",
-                "timestamp": "string",
+                "timestamp": "day",
             },
         }
 

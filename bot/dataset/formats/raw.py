@@ -46,7 +46,7 @@ class Raw:
                 "mirror_of": "string",
                 "bot": "string",
                 "turns": _TURNS,
-                "day": "string",
+                "day": "day",
             },
             ANSWERS: {
                 "answer": "string",
@@ -86,7 +86,7 @@ class Raw:
                 "comment": "string",
                 "edited": "string",
                 "edit": "string",
-                "day": "string",
+                "day": "day",
             },
             EVENTS: {
                 "event": "string",
@@ -96,7 +96,7 @@ class Raw:
                 "outcome": "string",
                 "winner": "string",
                 "blind": "bool",
-                "day": "string",
+                "day": "day",
             },
         }
 
