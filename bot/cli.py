@@ -411,7 +411,7 @@ async def _integrity(config: Config, collection: str | None) -> list[dict[str, A
     names = Pseudonyms.kept_in(config.home)
     async with (
         Database.open(database_of(config, collection)) as store,
-        aclosing(store.voted.seen()) as votes,
+        aclosing(store.seen.all()) as votes,
     ):
         seen = as_agreed(votes) if collection else votes
         voters = [

@@ -22,6 +22,7 @@ from storage.imports import ImportStore
 from storage.members import MemberStore
 from storage.people import PeopleStore
 from storage.retention import RetentionStore
+from storage.seen import SeenStore
 from storage.sightings import SightingStore
 from storage.transactions import Transactions, create_brief, create_engine, told_plainly
 from storage.upgrade import refuse_foreign_file, upgrade
@@ -44,6 +45,7 @@ class Database:
         self.ballots = BallotStore(transactions)
         self.votes = VoteStore(transactions)
         self.voted = VotedStore(transactions)
+        self.seen = SeenStore(transactions)
         self.sightings = SightingStore(transactions)
         self.guilds = GuildStore(transactions)
         self.members = MemberStore(transactions)

@@ -12,7 +12,7 @@ from storage.schema import guilds, setting_changes
 from storage.transactions import insert_if_new
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -104,3 +104,11 @@ async def _get(
 ) -> dict[str, object]:
     statement = select(guilds.c.settings).where(guilds.c.id == guild_id)
     return await connection.scalar(statement.with_for_update() if lock else statement) or {}
+
+
+async def settings_by_guild(
+    connection: AsyncConnection,
+) -> dict[int | None, Mapping[str, object]]:
+    """What the admins of each guild set."""
+    rows = await connection.execute(select(guilds.c.id, guilds.c.settings))
+    return {row.id: row.settings for row in rows}

@@ -56,7 +56,7 @@ async def export(
     """
     weights: dict[int, float] = {}
     if request.policy.weighs:
-        async with aclosing(store.voted.seen()) as votes:
+        async with aclosing(store.seen.all()) as votes:
             weights = {voter.voter_id: voter.weight async for voter in figures(votes)}
     selector = Selector(request.policy, weights=weights, redact=means.redactor.redact)
     making = Making(

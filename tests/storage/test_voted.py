@@ -50,7 +50,7 @@ async def voted(arena: Arena, **of: object) -> list[VotedBattle]:
 
 
 async def seen(arena: Arena) -> list[SeenVote]:
-    return [vote async for vote in arena.database.voted.seen()]
+    return [vote async for vote in arena.database.seen.all()]
 
 
 async def test_a_battle_comes_with_the_words_of_its_people_here_and_everywhere(
