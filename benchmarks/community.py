@@ -181,8 +181,8 @@ _COLUMNS = {
     " state, purpose, created_at, opened_at, closed_at, prompt_key, bucket",
     "turns": "battle_id, author_id, message_id",
     "answers": "id, battle_id, side, contender_id, kind, fingerprint, template, rendered, raw,"
-    " shown, finish_reason, tags, prompt_tokens, completion_tokens, seconds_to_first_token, seconds, seed,"
-    " retries",
+    " shown, finish_reason, tags, prompt_tokens, completion_tokens, seconds_to_first_token,"
+    " seconds, seed, retries",
     "votes": "id, battle_id, voter_id, outcome, winner_answer_id, blind, by_author, created_at,"
     " updated_at, seconds",
     "vote_events": "id, battle_id, voter_id, event, outcome, winner_answer_id, blind, at",

@@ -2,10 +2,11 @@
 
     python -m benchmarks.exporting --votes 10000 100000 1000000
 
-The bare loop is what anybody would write first: sqlite3, one join with the votes counted in
-SQL, json.dumps, a file; no consent, no names taken out, no hashes, no splits. Each run is a
-process of its own, the two in turns. Rows per second are of the whole process without its
-imports; memory is the most that the process ever had.
+The bare loop is what anybody would write first: sqlite3, one join that lets through whoever
+agreed and counts the votes, json.dumps, a file; no names taken out, no hashes, no splits, no
+settings of guilds. Both come to the same rows. Each run is a process of its own, the two in
+turns. Rows per second are of the whole process without its imports; memory is the most that
+the process ever had.
 """
 
 from __future__ import annotations
@@ -61,7 +62,12 @@ FROM battles b
 JOIN answers a ON a.battle_id = b.id AND a.side = 'a'
 JOIN answers i ON i.battle_id = b.id AND i.side = 'b'
 JOIN votes v ON v.battle_id = b.id
-WHERE v.blind GROUP BY b.id
+JOIN members m ON m.member_id = v.voter_id AND m.guild_id = 0
+WHERE v.blind AND m.consent IN ('train', 'publish') AND NOT EXISTS (
+  SELECT 1 FROM turns t
+  LEFT JOIN members w ON w.member_id = t.author_id AND w.guild_id = 0
+  WHERE t.battle_id = b.id AND coalesce(w.consent, 'none') NOT IN ('train', 'publish'))
+GROUP BY b.id
 """
 
 _BARE = """

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 CHAT = " chat"
 """After the name of a format: the same rows as chats."""
 
-_FORMATS = {"dpo": HELP["dpo"], f"dpo{CHAT}": "the same as chats, for instruct models", **HELP}
+_FORMATS = {
+    "dpo": HELP["dpo"],
+    f"dpo{CHAT}": "the same as chats, for instruct models",
+    **{name: HELP[name] for name in ("kto", "sft", "reward", "openai")},
+}
+"""Not those with each vote by itself: who knows a server could tell whose it is."""
 _PURPOSES = {
     "evaluate": "statistics and evaluation, no training",
     "train": "training models",

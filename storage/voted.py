@@ -250,8 +250,10 @@ def _page(
         _array(dialect, *_of_answers(dialect, a, texts, details=details)),
         _array(dialect, *_of_answers(dialect, b, texts, details=details)),
     )
+    # Of all that were looked at: a page may have none with two answers, and more come after it.
+    first = select(func.min(ids.c.id)).correlate(None).scalar_subquery()
     return (
-        select(_text(_all(dialect, battle)), func.min(ids.c.id))
+        select(_text(_all(dialect, battle)), first)
         .select_from(ids)
         .join(battles, battles.c.id == ids.c.id)
         .join(a, (a.c.battle_id == battles.c.id) & (a.c.side == Side.A))

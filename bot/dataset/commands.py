@@ -412,6 +412,8 @@ async def _export(
     async with Database.open(database_of(config, collection)) as store:
         means = await _means(config, store, request, about, collection, scored, unlinkable)
         with err.status("Reading battles") as status:
+            if scored is not None:
+                scored.progress = lambda n: status.update(f"{n:,} rows have log-probabilities")
             return await write(
                 store,
                 request,

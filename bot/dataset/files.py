@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,6 +17,7 @@ from bot.dataset.layout import ONE_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from concurrent.futures import Executor, Future
     from pathlib import Path
     from types import TracebackType
 
@@ -75,6 +77,7 @@ class Writer:
         self._files = files
         self._parts: dict[tuple[str, str], _Part] = {}
         self._open = ExitStack()
+        self._thread = self._open.enter_context(ThreadPoolExecutor(1, thread_name_prefix="rows"))
 
     def __enter__(self) -> Self:
         return self
@@ -116,7 +119,7 @@ class Writer:
             if self._files.kind is Kind.PARQUET
             else _Lines(whole, self._files.packing)
         )
-        return _Part(whole, sink)
+        return _Part(whole, sink, self._thread)
 
 
 class Whole:
@@ -241,19 +244,28 @@ class _Part:
 
     whole: Whole
     sink: _Sink
+    thread: Executor
     rows: int = 0
     waiting: list[bytes] = field(default_factory=list)
+    writing: Future[None] | None = None
 
     def take(self, line: bytes) -> None:
         self.rows += 1
         self.waiting.append(line)
         if len(self.waiting) >= _BATCH:
-            self.sink.write(self.waiting)
-            self.waiting = []
+            self._write()
+
+    def _write(self) -> None:
+        """Hashing and writing need no lock of Python's, so they are done beside the making."""
+        if self.writing is not None:
+            self.writing.result()
+        self.writing = self.thread.submit(self.sink.write, self.waiting)
+        self.waiting = []
 
     def finish(self) -> dict[str, Any]:
-        if self.waiting:
-            self.sink.write(self.waiting)
+        self._write()
+        if self.writing is not None:
+            self.writing.result()
         self.sink.close()
         sha256 = self.whole.finish()
         return {"rows": self.rows, "bytes": self.whole.size, "sha256": sha256}

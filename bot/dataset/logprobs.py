@@ -61,7 +61,7 @@ class Scored:
         self, *, scorer: Scorer, cache: Path, progress: Callable[[int], None] = lambda _: None
     ) -> None:
         self._scorer = scorer
-        self._progress = progress
+        self.progress = progress
         self._model = hashlib.sha256(f"{_EDITION}:{scorer.fingerprint}".encode()).hexdigest()[:16]
         self._path = cache / f"{self._model}.jsonl"
         self._known: dict[str, float] = {}
@@ -89,7 +89,8 @@ class Scored:
         """What to say of it: how many rows have numbers, and why some have none."""
         said = f"reference log-probabilities: {self.rows - self.too_long} of {self.rows} rows"
         if self.too_long:
-            said += f", the others are longer than {self._scorer.max_length} tokens"
+            longest = self._scorer.max_length
+            said += f", the others are longer than {longest} tokens or than the model takes"
         return said
 
     def close(self) -> None:
@@ -104,8 +105,8 @@ class Scored:
             if logp is not None:
                 self._keep(missing[index], logp)
             left -= 1
-            self._progress(max(self.rows, end - (left + 1) // 2))
-        self._progress(end)
+            self.progress(max(self.rows, end - (left + 1) // 2))
+        self.progress(end)
 
     def _asked(self, row: dict[str, Any]) -> Iterator[tuple[str, Completion]]:
         """The row's two completions, chosen first, each with its key in the side file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import os
 import secrets
@@ -25,7 +26,7 @@ class Pseudonyms:
     """
 
     def __init__(self, key: bytes, *, linkable: bool) -> None:
-        self._key = key
+        self._hash = hmac.new(key, digestmod=hashlib.sha256)
         self._members: dict[int, str] = {}
         self.linkable = linkable
 
@@ -58,12 +59,15 @@ class Pseudonyms:
 
     def within(self, guild_id: int) -> Pseudonyms:
         """Those of one guild's own exports, which cannot be joined with what others have."""
-        key = hmac.digest(self._key, f"within:{guild_id}".encode(), "sha256")
-        return Pseudonyms(key, linkable=self.linkable)
+        keyed = self._hash.copy()
+        keyed.update(f"within:{guild_id}".encode())
+        return Pseudonyms(keyed.digest(), linkable=self.linkable)
 
     def of(self, what: str, number: int) -> str:
         """The hash of an id; `what` keeps a battle and a voter of one number apart."""
-        return hmac.digest(self._key, f"{what}:{number}".encode(), "sha256").hex()[:DIGITS]
+        keyed = self._hash.copy()
+        keyed.update(f"{what}:{number}".encode())
+        return keyed.hexdigest()[:DIGITS]
 
     def of_member(self, member_id: int) -> str:
         """The hash of a person's id, who may come again and again."""

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
 from bot.answers import CUT_SHORT, TRUNCATED, normalised
-from bot.dataset.anonymity import Anonymity
+from bot.dataset.anonymity import anonymity_of
 from bot.dataset.funnel import LeftOut, VoteLeftOut
 from bot.dataset.policy import Deciding, Edits, Text, Undecided, Votes
 from bot.moderation import plain
@@ -17,6 +17,7 @@ from storage.records import BattleState, Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from bot.dataset.anonymity import Anonymity
     from bot.dataset.policy import Policy
     from storage.records import Cast, VotedAnswer, VotedBattle
 
@@ -106,7 +107,8 @@ class Selector:
         verdicts: list[Verdict] = []
         if not isinstance(decided, LeftOut):
             anonymity = self.anonymity(voted)
-            first, second = (self._candidate(answer, anonymity) for answer in voted.answers)
+            first = self._candidate(voted.answers[0], anonymity)
+            second = self._candidate(voted.answers[1], anonymity)
             reason = self._not_a_pair(first, second)
             if reason is None:
                 verdicts = self._verdicts(voted, votes, decided, (first, second), anonymity)
@@ -274,7 +276,7 @@ class Selector:
         return Candidate(
             anonymity.of(text),
             answer.contender,
-            answer.kind.value,
+            answer.kind,
             answer.fingerprint,
             answer.tags,
             answer,
@@ -283,7 +285,7 @@ class Selector:
     def anonymity(self, voted: VotedBattle) -> Anonymity:
         """What makes the texts of a battle fit to leave."""
         redact = self._redact if voted.settings.get("redaction") else str
-        return Anonymity(voted.conversation, redact=redact)
+        return anonymity_of(voted.conversation, redact=redact)
 
     def _is_cut(self, answer: VotedAnswer) -> bool:
         tags = answer.tags

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from bot.answers import normalised
-from bot.dataset.anonymity import Anonymity
+from bot.dataset.anonymity import anonymity_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ def prompt_key(conversation: Conversation, redact: Callable[[str], str]) -> int:
     Compared is what a dataset would hold: without names, ids and what `redact` leaves out,
     so that no two splits have the same row. Case and white space make no difference.
     """
-    prompt = Anonymity(conversation, redact=redact).of(conversation.prompt.text)
+    prompt = anonymity_of(conversation, redact=redact).of(conversation.prompt.text)
     said = normalised(prompt).encode("utf-8", "replace")
     # The largest integer of a database has a sign.
     return int.from_bytes(blake2b(said, digest_size=8).digest(), "big") >> 1

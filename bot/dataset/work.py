@@ -130,11 +130,13 @@ class Work:
 
     def _write(self, voted: VotedBattle, split: str, made: Made, writer: Writer) -> None:
         lines = [(table, line_of(row)) for table, row in made.rows]
-        digest = hashlib.sha256(b"".join([line for _, line in lines])).digest()[:8]
+        whole = lines[0][1] if len(lines) == 1 else b"".join([line for _, line in lines])
+        digest = hashlib.sha256(whole).digest()[:8]
         number = int.from_bytes(digest, "big") >> 1
         self._state.update(digest)
         self.digests[voted.id] = number
-        self.first_day = min(self.first_day or voted.day, voted.day)
+        if not self.first_day or voted.day < self.first_day:
+            self.first_day = voted.day
         self.last_day = max(self.last_day, voted.day)
         for verdict in made.verdicts:
             self.balance.count(verdict)

@@ -208,8 +208,6 @@ async def test_the_file_loads_and_has_this_server_and_who_agreed_alone(
         ("sft", {"train"}),
         ("reward", {"train"}),
         ("openai", {"train"}),
-        ("arena", {"votes/train", "pairs/train"}),
-        ("raw", {"battles/train", "answers/train", "votes/train", "events/train"}),
     ],
 )
 async def test_each_format_is_handed_over(

@@ -35,7 +35,7 @@ def main() -> None:
         ):
             chat.command(command, then=words)
             take(chat, command.split()[0], words)
-        chat.press("B is better", then="So far,")  # on the ballot of /rate: without a lead no row
+        chat.press("B is better", then="Which one is the base model")  # of the ballot of /rate
         chat.command("dataset", then="Dataset of this server")
         take(chat, "dataset", "Dataset of this server")
 
@@ -72,6 +72,7 @@ def take(chat: Chat, name: str, words: str) -> None:
     """Keep a picture of the newest message that has these words."""
     message = chat.page.locator("article").filter(has_text=words).last
     expect(message).to_be_visible(timeout=PATIENCE)
+    message.scroll_into_view_if_needed()
     chat.page.mouse.move(0, 0)
     chat.page.wait_for_timeout(500)
     message.screenshot(path=PICTURES / f"{name}.png")

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from storage.records import Consent, Conversation, Outcome, Purpose, Side, Turn
+from storage.records import (
+    Consent,
+    Conversation,
+    Outcome,
+    Purpose,
+    Reason,
+    Side,
+    Turn,
+    VoteEventKind,
+    Written,
+)
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
+    import pytest
     from conftest import Arena
 
     from storage.records import Battle, SeenVote, VotedBattle
@@ -96,6 +108,93 @@ async def test_what_an_export_of_the_same_sort_has_is_marked_and_comes_without_v
         assert [(one.id, one.exported) for one in await voted(arena, **other)] == [
             (second.id, False)
         ]
+
+
+async def test_pages_have_every_battle_once_the_newest_first(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those without answers are no reason to stop, however many come one after another."""
+    monkeypatch.setattr("storage.voted._PAGE", 2)
+    kept = []
+    for number in range(12):
+        if number in {3, 4, 5, 6, 7, 9}:
+            await arena.answering()
+            continue
+        battle = await arena.open()
+        kept.append(battle.id)
+        if number % 2:
+            await press(arena, battle, Side.A)
+    every = [one.id for one in await voted(arena, unvoted=True)]
+    assert every == kept[::-1]
+    with_votes = [one.id for one in await voted(arena)]
+    assert with_votes == [number for number in every if number % 2 == 0]
+
+
+async def test_a_page_that_nobody_reads_on_from_lets_the_database_go(arena: Arena) -> None:
+    for _ in range(3):
+        await press(arena, await arena.open(), Side.A)
+    async with aclosing(arena.database.voted.pages()) as pages:
+        assert len(await anext(pages)) == 3
+    await arena.open()
+
+
+async def test_votes_are_read_as_they_stand_with_their_log_where_it_is_wanted(
+    arena: Arena, raw: Connection
+) -> None:
+    battle = await arena.open()
+    a, b = battle.answers
+    for voter, side in ((1, Side.A), (2, Side.A), (3, None), (4, Side.B)):
+        await press(arena, battle, side, voter=voter, private=voter == 4)
+    store = arena.database.votes
+    await store.withdraw(battle.id, 2, at=arena.at(20))
+    await store.guess(battle.id, 1, b.id, at=arena.at(21))
+    await press(arena, battle, Side.B, voter=1, at=86_400)
+    said = {"reason": Reason.SHORT, "comment": "why", "edited_answer_id": a.id, "edit": "anew"}
+    await store.remark(battle.id, 1, at=arena.at(30), **said)
+    (plain,) = await voted(arena)
+    fell = {v[0]: (v.outcome, v.winner_answer_id, bool(v.blind), v.about) for v in plain.votes}
+    assert fell == {
+        1: ("win", b.id, False, None),
+        3: ("tie", None, True, None),
+        4: ("win", b.id, True, None),
+    }
+    assert plain.remarks == (Written(1, Reason.SHORT, "why", a.id, "anew"),)
+    assert plain.events == ()
+    (one,) = await voted(arena, details=True)
+    about = {vote.voter_id: vote.about for vote in one.votes}
+    assert (about[1].day, about[1].guessed, about[1].guessed_base_answer_id) == (
+        *("2026-01-02", 1),
+        b.id,
+    )
+    assert (about[4].day, about[4].seconds, about[4].votes_before) == ("2026-01-01", 8, 3)
+    events = [(event.voter_id, event.event, event.winner_answer_id) for event in one.events]
+    assert sorted(events, key=str) == [
+        (1, VoteEventKind.CAST, a.id),
+        (1, VoteEventKind.CHANGE, b.id),
+        (2, VoteEventKind.CAST, a.id),
+        (2, VoteEventKind.WITHDRAW, None),
+        (3, VoteEventKind.CAST, None),
+        (4, VoteEventKind.CAST, b.id),
+    ]
+
+
+async def test_an_answer_has_the_texts_that_are_asked_for(arena: Arena) -> None:
+    battle = await arena.open("hi")
+    await press(arena, battle, Side.A)
+    (bare,) = await voted(arena, texts=())
+    (whole,) = await voted(arena, details=True)
+    for stored, less, all_of_it in zip(battle.answers, bare.answers, whole.answers, strict=True):
+        assert (less.rendered, less.raw, less.shown) == ("", "", stored.shown)
+        assert all_of_it._asdict() == {name: getattr(stored, name) for name in less._fields}
+    assert whole.conversation == battle.conversation
+    assert (whole.day, whole.guild_id, whole.state) == ("2026-01-01", 7, battle.state)
+
+
+async def test_only_the_guilds_that_are_asked_for_are_read(arena: Arena) -> None:
+    for guild in (7, 8, None):
+        await press(arena, await arena.open(guild_id=guild), Side.A)
+    assert [one.guild_id for one in await voted(arena, guild_ids=(8, 9))] == [8]
+    assert [one.guild_id for one in await voted(arena)] == [None, 8, 7]
 
 
 async def test_a_battle_comes_with_those_whom_the_bot_had_answered_in_it(arena: Arena) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from storage.records import (
+    About,
     Answer,
     Battle,
     BattleState,
@@ -106,12 +107,7 @@ def voted(of: Battle, *outcomes: Outcome | int, **changes: Any) -> VotedBattle:
     An integer is a win of the answer with that id.
     """
     a, b = (_read(answer) for answer in of.answers)
-    votes = [
-        Cast(number, Outcome.WIN, outcome, blind=True, by_author=False, id=number, day=DAY)
-        if isinstance(outcome, int)
-        else Cast(number, outcome, None, blind=True, by_author=False, id=number, day=DAY)
-        for number, outcome in enumerate(outcomes, start=1)
-    ]
+    votes = [_cast(number, outcome) for number, outcome in enumerate(outcomes, start=1)]
     battle = VotedBattle(
         id=of.id,
         guild_id=of.guild_id,
@@ -125,6 +121,13 @@ def voted(of: Battle, *outcomes: Outcome | int, **changes: Any) -> VotedBattle:
         said=Words(),
     )
     return battle._replace(**changes)
+
+
+def _cast(number: int, outcome: Outcome | int) -> Cast:
+    about = About(number, DAY, 60.0, False, 0, False, False, None)
+    winner = outcome if isinstance(outcome, int) else None
+    said = Outcome.WIN if winner else outcome
+    return Cast(number, str(said), winner, blind=True, by_author=False, about=about)
 
 
 class Words(dict[int, "Said"]):

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from bot.dataset.anonymity import Anonymity, without_ids
+from bot.dataset.anonymity import anonymity_of, without_ids
 from storage.records import NOBODY
 from tests.unit.records import bot_said, said, talk
 
@@ -17,7 +17,7 @@ def test_names_in_texts_are_those_of_members_and_the_bot_keeps_its_own() -> None
         bot_said("Hello Ann, I am Twofold"),
         said("and I? bob? <@&7>", by=2, name="Bob"),
     )
-    turns = Anonymity(log).conversation(log).turns
+    turns = anonymity_of(log).conversation(log).turns
     assert [(turn.name, turn.text) for turn in turns] == [
         ("Member 1", "I am Member 1"),
         ("Twofold", "Hello Member 1, I am Twofold"),
@@ -41,7 +41,7 @@ def test_whole_names_are_found_the_longest_first(text: str, leaves_as: str) -> N
     people = ("Ann", "Ann Lee", "x <3", "X", "Twofold", "Ann")
     turns = [said("hi", by=number, name=name) for number, name in enumerate(people, start=1)]
     log = talk(*turns, said("<message omitted>", by=NOBODY, name="someone"))
-    assert Anonymity(log).of(text) == leaves_as
+    assert anonymity_of(log).of(text) == leaves_as
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,6 @@ def test_names_are_found_in_what_redaction_left_of_them() -> None:
         return re.sub(r"\+\d+", "<PHONE>", text)
 
     log = talk(said("hi", name="Ann (+4930901820)"), said("and hi", by=2, name="+4930901821"))
-    anonymity = Anonymity(log, redact=redact)
+    anonymity = anonymity_of(log, redact=redact)
     assert anonymity.of("Ann (+4930901820)? ring +4930901829") == "Member 1? ring <PHONE>"
     assert anonymity.of("+4930901821 said so") == "<PHONE> said so"

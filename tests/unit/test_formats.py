@@ -291,7 +291,9 @@ def planted() -> VotedBattle:
     of = voted(battle(texts=(f"one {spread}", f"two {spread}"), conversation=log, id=ID), 1, 1)
     a, b = of.answers
     votes = tuple(
-        vote._replace(voter_id=ID + number, id=ID + 50 + number, guessed=True)
+        vote._replace(
+            voter_id=ID + number, about=vote.about._replace(id=ID + 50 + number, guessed=True)
+        )
         for number, vote in enumerate(of.votes)
     )
     return of._replace(

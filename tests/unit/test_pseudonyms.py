@@ -42,6 +42,14 @@ def test_an_unlinkable_key_is_new_each_time() -> None:
     assert not one.linkable
 
 
+def test_a_guilds_own_hashes_cannot_be_joined_with_others_and_stay_the_same() -> None:
+    names = Pseudonyms(b"k" * 32, linkable=True)
+    one, other = names.within(5), names.within(6)
+    assert len({who.of("voter", SNOWFLAKE) for who in (names, one, other)}) == 3
+    assert names.within(5).of_member(SNOWFLAKE) == one.of("voter", SNOWFLAKE)
+    assert (one.linkable, Pseudonyms.unlinkable().within(5).linkable) == (True, False)
+
+
 def test_a_key_that_is_none_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / KEY_FILE).write_bytes(b"short")
     with pytest.raises(ConfigError, match=r"export\.key, is too short\. Restore it"):

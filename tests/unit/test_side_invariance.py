@@ -64,7 +64,7 @@ exceptions = st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=8)
 @given(histories, exceptions)
 def test_swapping_the_sides_of_every_battle_leaves_every_export_as_it_is(
     history: list[Fight], said: dict[tuple[int, int], Consent]

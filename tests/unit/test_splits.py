@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from bot.dataset.splits import BUCKETS, Splits, prompt_key
@@ -92,7 +92,7 @@ grown = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=10)
+@settings(deadline=None, max_examples=6, phases=(Phase.reuse, Phase.generate))
 @given(grown)
 def test_rows_never_change_split_and_no_prompt_or_talk_is_in_two(history: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:

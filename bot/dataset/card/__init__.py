@@ -162,7 +162,9 @@ def _trainer(manifest: Mapping[str, Any]) -> str:
     if told is None or manifest["purpose"] == "evaluate":
         return ""
     beside = [prose(name) for name in trainers.files(manifest)]
-    return " ".join((told, prose("chat" if manifest["chat"] else "text"), *beside))
+    text = " ".join((told, prose("chat" if manifest["chat"] else "text"), *beside))
+    given = manifest["format"] == "dpo" and "logprobs" in manifest["policy"].get("columns", ())
+    return f"{text}\n\n{prose('logprobs')}" if given else text
 
 
 def _splits(manifest: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ made of verdicts, by `Paired`, as text for base models or as chats.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,8 +42,7 @@ class Making:
     chat: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(NamedTuple):
     """What a battle became: rows by table, and the verdicts that they were made of."""
 
     rows: list[tuple[str, Row]]

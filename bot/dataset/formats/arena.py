@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from bot import prompting
 from bot.dataset.formats import MESSAGES, Made, about_of
+from bot.dataset.formats.forms import chat_of
 from bot.moderation import plain
 from storage.records import Outcome, Side
 
@@ -116,8 +116,7 @@ class Arena:
         fell = Counter(_winner(voted, vote) for vote in blind)
         leading = fell.most_common(2)
         tied = len(leading) > 1 and leading[0][1] == leading[1][1]
-        context = prompting.chat(anonymity.conversation(voted.conversation))
-        asked = [{"role": m.role, "content": m.content} for m in context]
+        asked = chat_of(voted.conversation, anonymity)
         text_a, text_b = (anonymity.of(plain(answer) or "") for answer in (a, b))
         return {
             "id": self._pseudonyms.of("battle", voted.id),
@@ -126,7 +125,7 @@ class Arena:
             "winner": None if tied or not leading else leading[0][0],
             "conversation_a": [*asked, {"role": "assistant", "content": text_a}],
             "conversation_b": [*asked, {"role": "assistant", "content": text_b}],
-            "turn": sum(message.role == "user" for message in context),
+            "turn": sum(message["role"] == "user" for message in asked),
             "is_code": "```" in text_a or "```" in text_b or "```" in asked[-1]["content"],
             "kinds": _each(a.kind.value, b.kind.value),
             "fingerprints": _each(a.fingerprint, b.fingerprint),

@@ -11,9 +11,11 @@ from bot.dataset.policy import Text
 from storage.records import Kind
 
 if TYPE_CHECKING:
+    from bot.dataset.anonymity import Anonymity
     from bot.dataset.formats import Making
     from bot.dataset.select import Candidate, Verdict
     from bot.prompting import Framed
+    from storage.records import Conversation
 
 _ALIKE = 8
 """So many characters tell whether a shown text begins where the model began to write."""
@@ -113,9 +115,16 @@ class AsChat:
 
     def of(self, verdict: Verdict) -> Parts | LeftOut:
         """The two texts of a verdict as messages of the assistant."""
-        talk = verdict.anonymity.conversation(verdict.battle.conversation)
         return Parts(
-            [{"role": m.role, "content": m.content} for m in prompting.chat(talk)],
+            chat_of(verdict.battle.conversation, verdict.anonymity),
             [{"role": "assistant", "content": verdict.chosen.text.strip()}],
             [{"role": "assistant", "content": verdict.rejected.text.strip()}],
         )
+
+
+def chat_of(conversation: Conversation, anonymity: Anonymity) -> list[dict[str, str]]:
+    """A conversation as messages that may leave."""
+    if len(conversation.turns) == 1:  # most are, and then nobody has to be told apart
+        return [{"role": "user", "content": anonymity.of(conversation.prompt.text)}]
+    talk = prompting.chat(anonymity.conversation(conversation))
+    return [{"role": message.role, "content": message.content} for message in talk]
