@@ -1,23 +1,25 @@
-"""How much there is of one guild."""
+"""How much there is."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select, union
+from sqlalchemy import exists, func, select, union
 
 from storage.members import ASKED, EVERYWHERE
 from storage.records import Consent
 from storage.schema import battles, members, turns, votes
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from storage.records import Said
     from storage.transactions import Transactions
 
 
 class CensusStore:
-    """Counts within a guild. Every method raises StorageError."""
+    """Counts. Every method raises StorageError."""
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
@@ -25,6 +27,14 @@ class CensusStore:
     async def battles(self, guild_id: int) -> int:
         """Count its battles, whatever became of them."""
         statement = select(func.count()).where(battles.c.guild_id == guild_id)
+        async with self._transactions.read() as connection:
+            return int(await connection.scalar(statement) or 0)
+
+    async def voted(self, guild_ids: Collection[int] = ()) -> int:
+        """Count the battles that have votes, in these guilds or everywhere."""
+        statement = select(func.count()).where(exists().where(votes.c.battle_id == battles.c.id))
+        if guild_ids:
+            statement = statement.where(battles.c.guild_id.in_(guild_ids))
         async with self._transactions.read() as connection:
             return int(await connection.scalar(statement) or 0)
 

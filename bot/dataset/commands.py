@@ -406,21 +406,28 @@ async def _export(
     *,
     unlinkable: bool,
 ) -> dict[str, Any]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
     from bot.dataset.export import export as write
     from storage.database import Database
 
     async with Database.open(database_of(config, collection)) as store:
         means = await _means(config, store, request, about, collection, scored, unlinkable)
-        with err.status("Reading battles") as status:
+        total = await store.census.voted(request.policy.guilds)
+        columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=err, transient=True) as shown:
+            bar = shown.add_task("battles", total=total)
             if scored is not None:
-                scored.progress = lambda n: status.update(f"{n:,} rows have log-probabilities")
+                scored.progress = lambda n: shown.update(
+                    bar, description=f"battles, {n:,} rows scored"
+                )
             return await write(
                 store,
                 request,
                 means,
                 out=folder,
                 at=datetime.now(UTC),
-                progress=lambda n: status.update(f"{n:,} battles read"),
+                progress=lambda n: shown.update(bar, completed=n),
             )
 
 
