@@ -57,6 +57,11 @@ class Pseudonyms:
             )
         return cls(key, linkable=True)
 
+    @property
+    def mark(self) -> str | None:
+        """The same for all hashes under one key, which it does not tell; None for a lone use."""
+        return self.of("key", 0) if self.linkable else None
+
     def within(self, guild_id: int) -> Pseudonyms:
         """Those of one guild's own exports, which cannot be joined with what others have."""
         keyed = self._hash.copy()

@@ -57,5 +57,6 @@ def options_of(request: Request, pseudonyms: Pseudonyms) -> dict[str, Any]:
         "format": request.format,
         "chat": request.chat,
         "purpose": request.purpose.value,
+        "ids": pseudonyms.mark,
         "policy": request.policy.model_dump(mode="json") | {"guilds": guilds},
     }

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from contextlib import suppress
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -362,7 +363,7 @@ async def test_a_table_of_votes_needs_the_texts_of_its_pairs(tmp_path: Path) -> 
     assert result.skips == {Skip.NO_PAIR: 1}
     (battle,) = await stored(tmp_path)
     assert [(vote.outcome, vote.blind) for vote in battle.votes] == [("both_bad", False)] * 2
-    assert battle.votes[1].day == "2026-11-01"
+    assert battle.votes[1].about.day == "2026-11-01"
     assert [answer.finish_reason for answer in battle.answers] == ["stop", "length"]
 
 
@@ -475,7 +476,7 @@ OURS = {"id": "1", "battle": "b", "winner": "tie", "judge": "j", "timestamp": "2
 def test_whatever_a_row_holds_it_is_understood_or_has_a_reason(
     data: st.DataObject, make: Callable[[], dict]
 ) -> None:
-    row = make()
+    row = deepcopy(make())
     key = data.draw(st.sampled_from(list(row)))
     row[key] = spoiled(data.draw, row[key], JUNK)
     with suppress(Skipped):

@@ -1,0 +1,183 @@
+"""The statement that exports read battles by: a page of them as one text of JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    Integer,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    type_coerce,
+)
+
+from storage.records import Side
+from storage.schema import answers, battles, exported, remarks, turns, vote_events, votes
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy import ColumnElement, ScalarSelect, Table
+    from sqlalchemy.sql.selectable import NamedFromClause
+
+PAGE = 128
+"""How many battles an export holds in memory at once."""
+
+
+def _text(column: ColumnElement[Any]) -> ColumnElement[str]:
+    return type_coerce(column, Text)
+
+
+def _number(column: ColumnElement[Any]) -> ColumnElement[int]:
+    return cast(column, Integer)
+
+
+def _day(column: ColumnElement[Any]) -> ColumnElement[str]:
+    """The day of a moment, as `2026-11-01`."""
+    return func.substr(cast(column, Text), 1, 10)
+
+
+def page_of(
+    dialect: str,
+    earlier: Sequence[int],
+    *,
+    guild_ids: Collection[int],
+    texts: Collection[str],
+    details: bool,
+    unvoted: bool,
+) -> Select[str, int]:
+    """The battles before one, as one text of JSON, and the first of them.
+
+    The database writes battles, answers and votes as lists in lists in a fraction of the time
+    that handing each row over would take.
+    """
+    known = exists().where(exported.c.battle_id == battles.c.id, exported.c.export_id.in_(earlier))
+    wanted = select(battles.c.id).where(battles.c.id < bindparam("before"))
+    if guild_ids:
+        wanted = wanted.where(battles.c.guild_id.in_(guild_ids))
+    if not unvoted:
+        has_vote = exists().where(votes.c.battle_id == battles.c.id)
+        wanted = wanted.where(or_(has_vote, known) if earlier else has_vote)
+    ids = wanted.order_by(battles.c.id.desc()).limit(PAGE).cte("page")
+    a, b = answers.alias("a"), answers.alias("b")
+
+    def listed(table: Table, *columns: ColumnElement[Any]) -> ScalarSelect[Any]:
+        made = columns[0] if len(columns) == 1 else _array(dialect, *columns)
+        mine = select(_all(dialect, made)).where(table.c.battle_id == battles.c.id)
+        return mine.scalar_subquery()
+
+    battle = _array(
+        dialect,
+        battles.c.id,
+        battles.c.guild_id,
+        _text(battles.c.state),
+        _text(battles.c.purpose),
+        _day(battles.c.created_at),
+        _json(dialect, battles.c.conversation),
+        battles.c.parent_id,
+        battles.c.mirror_of_id,
+        battles.c.bucket,
+        _number(battles.c.edited_at.is_not(None)),
+        _text(battles.c.wiped_because),
+        _number(known) if earlier else literal(0, Integer),
+        listed(votes, *_of_votes(dialect, details=details)),
+        listed(turns, turns.c.author_id),
+        listed(
+            remarks,
+            remarks.c.voter_id,
+            _text(remarks.c.reason),
+            remarks.c.comment,
+            remarks.c.edited_answer_id,
+            remarks.c.edit,
+        ),
+        listed(vote_events, *_OF_EVENTS) if details else _array(dialect),
+        _array(dialect, *_of_answers(dialect, a, texts, details=details)),
+        _array(dialect, *_of_answers(dialect, b, texts, details=details)),
+    )
+    # Of all that were looked at: a page may have none with two answers, and more come after it.
+    first = select(func.min(ids.c.id)).correlate(None).scalar_subquery()
+    return (
+        select(_text(_all(dialect, battle)), first)
+        .select_from(ids)
+        .join(battles, battles.c.id == ids.c.id)
+        .join(a, (a.c.battle_id == battles.c.id) & (a.c.side == Side.A))
+        .join(b, (b.c.battle_id == battles.c.id) & (b.c.side == Side.B))
+    )
+
+
+_OF_EVENTS: tuple[ColumnElement[Any], ...] = (
+    vote_events.c.id,
+    vote_events.c.voter_id,
+    _text(vote_events.c.event),
+    _text(vote_events.c.outcome),
+    vote_events.c.winner_answer_id,
+    _number(vote_events.c.blind),
+    _day(vote_events.c.at),
+)
+
+
+def _of_votes(dialect: str, *, details: bool) -> list[ColumnElement[Any]]:
+    about = _array(
+        dialect,
+        votes.c.id,
+        _day(votes.c.updated_at),
+        votes.c.seconds,
+        _number(votes.c.full_text),
+        votes.c.votes_before,
+        _number(votes.c.swapped),
+        _number(votes.c.guessed_at.is_not(None)),
+        votes.c.guessed_base_answer_id,
+    )
+    return [
+        votes.c.voter_id,
+        _text(votes.c.outcome),
+        votes.c.winner_answer_id,
+        _number(votes.c.blind),
+        _number(votes.c.by_author),
+        about if details else null(),
+    ]
+
+
+def _of_answers(
+    dialect: str, answer: NamedFromClause, texts: Collection[str], *, details: bool
+) -> list[ColumnElement[Any]]:
+    columns: list[ColumnElement[Any]] = [
+        answer.c.id,
+        answer.c.contender_id,
+        _text(answer.c.kind),
+        answer.c.fingerprint,
+        answer.c.template,
+        *(answer.c[name] if name in texts else literal("") for name in ("rendered", "raw")),
+        answer.c.shown,
+        _text(answer.c.finish_reason),
+        _json(dialect, answer.c.tags),
+    ]
+    if details:
+        figures = ("prompt_tokens", "completion_tokens", "seconds_to_first_token", "seconds")
+        columns += [answer.c[name] for name in (*figures, "seed", "retries")]
+    return columns
+
+
+def _all(dialect: str, values: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The values of all rows as one list in JSON."""
+    if dialect == "sqlite":
+        return func.json_group_array(values)
+    return func.coalesce(func.json_agg(values), func.json_build_array())
+
+
+def _array(dialect: str, *values: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The values of one row as a list in JSON."""
+    return func.json_array(*values) if dialect == "sqlite" else func.json_build_array(*values)
+
+
+def _json(dialect: str, column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """What is stored as JSON, as such and not as a text."""
+    return func.json(_text(column)) if dialect == "sqlite" else column
