@@ -114,7 +114,7 @@ async def test_pages_have_every_battle_once_the_newest_first(
     arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those without answers are no reason to stop, however many come one after another."""
-    monkeypatch.setattr("storage.voted._PAGE", 2)
+    monkeypatch.setattr("storage.pages.PAGE", 2)
     kept = []
     for number in range(12):
         if number in {3, 4, 5, 6, 7, 9}:
