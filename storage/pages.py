@@ -1,4 +1,4 @@
-"""The statement that exports read battles by: a page of them as one text of JSON."""
+"""The statement that exports read battles by, a page of them at a time."""
 
 from __future__ import annotations
 
@@ -53,65 +53,69 @@ def page_of(
     texts: Collection[str],
     details: bool,
     unvoted: bool,
-) -> Select[str, int]:
-    """The battles before one, as one text of JSON, and the first of them.
+) -> Select[*tuple[Any, ...]]:
+    """The last battles before one, a row for each, with its votes and the like as JSON.
 
-    The database writes battles, answers and votes as lists in lists in a fraction of the time
-    that handing each row over would take.
+    The database writes the votes of a battle as a list in a fraction of the time that handing
+    each of them over would take. There are ABOUT columns, and as many for the answer on A as
+    for that on B.
     """
     known = exists().where(exported.c.battle_id == battles.c.id, exported.c.export_id.in_(earlier))
-    wanted = select(battles.c.id).where(battles.c.id < bindparam("before"))
-    if guild_ids:
-        wanted = wanted.where(battles.c.guild_id.in_(guild_ids))
-    if not unvoted:
-        has_vote = exists().where(votes.c.battle_id == battles.c.id)
-        wanted = wanted.where(or_(has_vote, known) if earlier else has_vote)
-    ids = wanted.order_by(battles.c.id.desc()).limit(PAGE).cte("page")
     a, b = answers.alias("a"), answers.alias("b")
 
-    def listed(table: Table, *columns: ColumnElement[Any]) -> ScalarSelect[Any]:
+    def listed(table: Table, *columns: ColumnElement[Any]) -> ScalarSelect[str]:
         made = columns[0] if len(columns) == 1 else _array(dialect, *columns)
         mine = select(_all(dialect, made)).where(table.c.battle_id == battles.c.id)
         return mine.scalar_subquery()
 
-    battle = _array(
-        dialect,
+    columns = (
         battles.c.id,
         battles.c.guild_id,
         _text(battles.c.state),
         _text(battles.c.purpose),
         _day(battles.c.created_at),
-        _json(dialect, battles.c.conversation),
+        cast(battles.c.conversation, Text),
         battles.c.parent_id,
         battles.c.mirror_of_id,
         battles.c.bucket,
         _number(battles.c.edited_at.is_not(None)),
         _text(battles.c.wiped_because),
-        _number(known) if earlier else literal(0, Integer),
+        _number(known) if earlier else literal(0),
         listed(votes, *_of_votes(dialect, details=details)),
         listed(turns, turns.c.author_id),
-        listed(
-            remarks,
-            remarks.c.voter_id,
-            _text(remarks.c.reason),
-            remarks.c.comment,
-            remarks.c.edited_answer_id,
-            remarks.c.edit,
-        ),
-        listed(vote_events, *_OF_EVENTS) if details else _array(dialect),
-        _array(dialect, *_of_answers(dialect, a, texts, details=details)),
-        _array(dialect, *_of_answers(dialect, b, texts, details=details)),
+        listed(remarks, *_OF_REMARKS),
+        listed(vote_events, *_OF_EVENTS) if details else literal("[]"),
     )
-    # Of all that were looked at: a page may have none with two answers, and more come after it.
-    first = select(func.min(ids.c.id)).correlate(None).scalar_subquery()
-    return (
-        select(_text(_all(dialect, battle)), first)
-        .select_from(ids)
-        .join(battles, battles.c.id == ids.c.id)
+    page = (
+        select(
+            *columns,
+            *_of_answers(a, texts, details=details),
+            *_of_answers(b, texts, details=details),
+        )
         .join(a, (a.c.battle_id == battles.c.id) & (a.c.side == Side.A))
         .join(b, (b.c.battle_id == battles.c.id) & (b.c.side == Side.B))
+        .where(battles.c.id < bindparam("before"))
+        .order_by(battles.c.id.desc())
+        .limit(PAGE)
     )
+    if guild_ids:
+        page = page.where(battles.c.guild_id.in_(guild_ids))
+    if unvoted:
+        return page
+    has_vote = exists().where(votes.c.battle_id == battles.c.id)
+    return page.where(or_(has_vote, known) if earlier else has_vote)
 
+
+ABOUT = 16
+"""How many columns there are before those of the answers."""
+
+_OF_REMARKS: tuple[ColumnElement[Any], ...] = (
+    remarks.c.voter_id,
+    _text(remarks.c.reason),
+    remarks.c.comment,
+    remarks.c.edited_answer_id,
+    remarks.c.edit,
+)
 
 _OF_EVENTS: tuple[ColumnElement[Any], ...] = (
     vote_events.c.id,
@@ -147,7 +151,7 @@ def _of_votes(dialect: str, *, details: bool) -> list[ColumnElement[Any]]:
 
 
 def _of_answers(
-    dialect: str, answer: NamedFromClause, texts: Collection[str], *, details: bool
+    answer: NamedFromClause, texts: Collection[str], *, details: bool
 ) -> list[ColumnElement[Any]]:
     columns: list[ColumnElement[Any]] = [
         answer.c.id,
@@ -158,7 +162,7 @@ def _of_answers(
         *(answer.c[name] if name in texts else literal("") for name in ("rendered", "raw")),
         answer.c.shown,
         _text(answer.c.finish_reason),
-        _json(dialect, answer.c.tags),
+        cast(answer.c.tags, Text),
     ]
     if details:
         figures = ("prompt_tokens", "completion_tokens", "seconds_to_first_token", "seconds")
@@ -166,18 +170,13 @@ def _of_answers(
     return columns
 
 
-def _all(dialect: str, values: ColumnElement[Any]) -> ColumnElement[Any]:
+def _all(dialect: str, values: ColumnElement[Any]) -> ColumnElement[str]:
     """The values of all rows as one list in JSON."""
     if dialect == "sqlite":
-        return func.json_group_array(values)
-    return func.coalesce(func.json_agg(values), func.json_build_array())
+        return func.json_group_array(values, type_=Text)
+    return cast(func.coalesce(func.json_agg(values), func.json_build_array()), Text)
 
 
 def _array(dialect: str, *values: ColumnElement[Any]) -> ColumnElement[Any]:
     """The values of one row as a list in JSON."""
     return func.json_array(*values) if dialect == "sqlite" else func.json_build_array(*values)
-
-
-def _json(dialect: str, column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """What is stored as JSON, as such and not as a text."""
-    return func.json(_text(column)) if dialect == "sqlite" else column

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -11,7 +9,7 @@ from sqlalchemy import select
 
 from storage.guilds import settings_by_guild
 from storage.members import ASKED, EVERYWHERE
-from storage.pages import page_of
+from storage.pages import ABOUT, page_of
 from storage.records import (
     About,
     BattleState,
@@ -34,9 +32,8 @@ from storage.rows import conversation_from_json
 from storage.schema import contenders, exports, members
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Collection, Mapping
+    from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 
-    from sqlalchemy import Row, Select
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from storage.records import Said
@@ -77,7 +74,8 @@ class VotedStore:
         votes, and the log. One unchanging view, streamed. It holds a connection until it is
         exhausted: leave it early through `contextlib.aclosing`.
         """
-        async with self._transactions.read() as connection:
+        # Turns of a thread would take as long again. Who exports has a loop to itself.
+        async with self._transactions.read(brief=True) as connection:
             said = await _said(connection)
             settings = await settings_by_guild(connection)
             named = await connection.execute(select(contenders.c.id, contenders.c.slug))
@@ -93,9 +91,10 @@ class VotedStore:
                 details=details,
                 unvoted=unvoted,
             )
-            async for text in _read_ahead(connection, page):
-                found = sorted(orjson.loads(text), key=itemgetter(0), reverse=True)
-                yield [_voted_battle(battle, slugs, said, settings) for battle in found]
+            before = _AFTER_ALL
+            while rows := (await connection.execute(page, {"before": before})).all():
+                before = rows[-1][0]
+                yield [_voted_battle(row, slugs, said, settings) for row in rows]
 
 
 class _SaidIn(dict[int, "Said"]):
@@ -128,61 +127,37 @@ async def _said(connection: AsyncConnection) -> _SaidAnywhere:
     return _SaidAnywhere({(row[0], row[1]): Consent(row[2]) for row in rows})
 
 
-async def _read_ahead(
-    connection: AsyncConnection, page: Select[str, int]
-) -> AsyncGenerator[str, None]:
-    """Yield page after page, each read while the one before it is made use of.
-
-    A page is one row, so that SQLite's thread asks for Python's lock but once a page.
-    """
-
-    def read(before: int) -> asyncio.Task[Row[str, int]]:
-        return asyncio.create_task(_one(connection, page, before))
-
-    reading = read(_AFTER_ALL)
-    try:
-        while (found := await reading)[1] is not None:
-            reading = read(found[1])
-            await asyncio.sleep(0)  # it begins now, and goes on in its own thread
-            yield found[0]
-    finally:
-        await asyncio.wait({reading})
-
-
-async def _one(connection: AsyncConnection, page: Select[str, int], before: int) -> Row[str, int]:
-    return (await connection.execute(page, {"before": before})).one()
-
-
 def _voted_battle(
-    found: list[Any],
+    row: Sequence[Any],
     slugs: Mapping[int, str],
     said: _SaidAnywhere,
     settings: Mapping[int | None, Mapping[str, object]],
 ) -> VotedBattle:
-    (
-        (number, guild_id, state, purpose, day, conversation, parent_id, mirror_of_id, bucket),
-        (edited, wiped, known, cast_votes, speakers, remarked, happened, a, b),
-    ) = found[:9], found[9:]
+    guild_id, wiped, remarked, happened = row[1], row[10], row[14], row[15]
+    half = ABOUT + (len(row) - ABOUT) // 2
     return VotedBattle(
-        number,
+        row[0],
         guild_id,
-        _STATES[state],
-        _PURPOSES[purpose],
-        day,
-        conversation_from_json(conversation),
-        (_voted_answer(Side.A, a, slugs), _voted_answer(Side.B, b, slugs)),
-        _votes(cast_votes),
-        parent_id,
-        mirror_of_id,
-        bucket,
-        bool(edited),
+        _STATES[row[2]],
+        _PURPOSES[row[3]],
+        row[4],
+        conversation_from_json(orjson.loads(row[5])),
+        (
+            _voted_answer(Side.A, row[ABOUT:half], slugs),
+            _voted_answer(Side.B, row[half:], slugs),
+        ),
+        _votes(orjson.loads(row[12])),
+        row[6],
+        row[7],
+        row[8],
+        bool(row[9]),
         wiped and Wiped(wiped),
-        frozenset(speakers),
-        tuple([_written(*remark) for remark in remarked]) if remarked else (),
-        tuple([_happened(*event) for event in happened]) if happened else (),
+        frozenset(orjson.loads(row[13])),
+        () if remarked == "[]" else tuple([_written(*one) for one in orjson.loads(remarked)]),
+        () if happened == "[]" else tuple([_happened(*one) for one in orjson.loads(happened)]),
         said[guild_id],
         settings.get(guild_id) or {},
-        bool(known),
+        bool(row[11]),
     )
 
 
@@ -193,12 +168,22 @@ def _votes(found: list[list[Any]]) -> tuple[Cast, ...]:
     return tuple(map(Cast._make, found))
 
 
-def _voted_answer(side: Side, found: list[Any], slugs: Mapping[int, str]) -> VotedAnswer:
-    found[1] = slugs[found[1]]
-    found[2] = _KINDS[found[2]]
-    found[8] = _ENDS[found[8]]
-    found[9] = tuple(found[9])
-    return VotedAnswer(side, *found)
+def _voted_answer(side: Side, row: Sequence[Any], slugs: Mapping[int, str]) -> VotedAnswer:
+    number, contender, kind, fingerprint, template, rendered, raw, shown, end, tags = row[:10]
+    return VotedAnswer(
+        side,
+        number,
+        slugs[contender],
+        _KINDS[kind],
+        fingerprint,
+        template,
+        rendered,
+        raw,
+        shown,
+        _ENDS[end],
+        () if tags == "[]" else tuple(orjson.loads(tags)),
+        *row[10:],
+    )
 
 
 def _written(voter: int, reason: str | None, *rest: Any) -> Written:  # noqa: ANN401

@@ -415,7 +415,7 @@ async def _export(
         means = await _means(config, store, request, about, collection, scored, unlinkable)
         total = await store.census.voted(request.policy.guilds)
         columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=err, transient=True) as shown:
+        with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as shown:
             bar = shown.add_task("battles", total=total)
             if scored is not None:
                 scored.progress = lambda n: shown.update(
