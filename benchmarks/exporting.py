@@ -2,11 +2,10 @@
 
     python -m benchmarks.exporting --votes 10000 100000 1000000
 
-The bare loop is what anybody would write first: sqlite3, one join that lets through whoever
-agreed and counts the votes, json.dumps, a file; no names taken out, no hashes, no splits, no
-settings of guilds. Both come to the same rows. Each run is a process of its own, the two in
-turns. Rows per second are of the whole process without its imports; memory is the most that
-the process ever had.
+The bare loop runs the very statement that exports read by through sqlite3, takes its columns
+with json.loads, counts the votes, and writes rows with json.dumps: no consent, no names taken
+out, no hashes, no splits. Each run is a process of its own, the two in turns. Rows per second
+are of the whole process without its imports; memory is the most that the process ever had.
 """
 
 from __future__ import annotations
@@ -19,7 +18,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from sqlalchemy.dialects import sqlite
+
 from benchmarks.community import build
+from storage.pages import page_of
 
 FORMATS = (
     ("dpo",),
@@ -52,75 +54,63 @@ peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(json.dumps([manifest["rows"], seconds, peak]))
 """
 
-_JOIN = """
-SELECT b.id, b.conversation, b.guild_id, b.state, b.purpose, b.created_at,
-  a.id, a.kind, a.fingerprint, a.tags, a.shown, {a_texts},
-  i.id, i.kind, i.fingerprint, i.tags, i.shown, {i_texts},
-  sum(v.winner_answer_id IS a.id), sum(v.winner_answer_id IS i.id),
-  sum(v.outcome = 'tie'), sum(v.outcome = 'both_bad')
-FROM battles b
-JOIN answers a ON a.battle_id = b.id AND a.side = 'a'
-JOIN answers i ON i.battle_id = b.id AND i.side = 'b'
-JOIN votes v ON v.battle_id = b.id
-JOIN members m ON m.member_id = v.voter_id AND m.guild_id = 0
-WHERE v.blind AND m.consent IN ('train', 'publish') AND NOT EXISTS (
-  SELECT 1 FROM turns t
-  LEFT JOIN members w ON w.member_id = t.author_id AND w.guild_id = 0
-  WHERE t.battle_id = b.id AND coalesce(w.consent, 'none') NOT IN ('train', 'publish'))
-GROUP BY b.id
-"""
-
 _BARE = """
 import json, resource, sqlite3, sys, time
 path, out, shape, join = sys.argv[1:]
-TABLES = ("battles", "answers", "votes", "vote_events")
-def pairs(connection):
-    for row in connection.execute(join):
-        number, conversation, guild, state, purpose, day, *rest = row
-        a, b, (wa, wb, ties, bad) = (*rest[:7], ), (*rest[7:14], ), rest[14:]
-        turns = json.loads(conversation)["turns"]
-        if wa == wb or max(ties, bad) >= max(wa, wb):
-            continue
-        won, lost = (a, b) if wa > wb else (b, a)
-        about = {"battle": number, "votes_chosen": max(wa, wb), "votes_rejected": min(wa, wb),
-                 "votes_tie": ties, "votes_both_bad": bad}
-        base = a if a[1] == "base" else b
-        text = shape.endswith("text")
-        prompt = base[5] if text else [{"role": "user", "content": t["text"]} for t in turns]
-        said = [x[6] if text else [{"role": "assistant", "content": x[4]}] for x in (won, lost)]
-        sides = {"chosen_kind": won[1], "rejected_kind": lost[1], "chosen_fingerprint": won[2],
-                 "rejected_fingerprint": lost[2], "chosen_tags": json.loads(won[3]),
-                 "rejected_tags": json.loads(lost[3])}
-        if shape.startswith("pair"):
-            yield {"prompt": prompt, "chosen": said[0], "rejected": said[1], **about, **sides}
-        if shape.startswith("one"):
-            yield {"prompt": prompt, "completion": said[0], **about, "kind": won[1]}
-        if shape.startswith("two"):
-            for side, of, label in ((said[0], won, True), (said[1], lost, False)):
-                yield {"prompt": prompt, "completion": side, "label": label, **about, "kind": of[1]}
-def tables(connection, names):
-    for name in names:
-        cursor = connection.execute(f"SELECT * FROM {name}")
-        keys = [column[0] for column in cursor.description]
-        for row in cursor:
-            yield dict(zip(keys, row))
-def arena(connection):
-    for row in connection.execute(join):
-        number, conversation, guild, state, purpose, day, *rest = row
-        a, b, votes = rest[:7], rest[7:14], rest[14:]
-        asked = [{"role": "user", "content": t["text"]} for t in json.loads(conversation)["turns"]]
-        yield {"id": number, "model_a": a[1], "model_b": b[1], "votes": votes,
-               "conversation_a": asked + [{"role": "assistant", "content": a[4]}],
-               "conversation_b": asked + [{"role": "assistant", "content": b[4]}]}
-    yield from tables(connection, ("votes",))
+details = shape in ("arena", "raw")
+width = 16 if details else 10
+def messages(*said):
+    return [{"role": role, "content": text} for role, text in said]
+def rows_of(row):
+    number, votes = row[0], json.loads(row[12])
+    turns = json.loads(row[5])["turns"]
+    a, b = row[16:16 + width], row[16 + width:]
+    if shape == "raw":
+        yield {"battle": number, "turns": turns, "day": row[4], "state": row[2]}
+        for answer in (a, b):
+            yield {"battle": number, "answer": list(answer)}
+        for vote in votes:
+            yield {"battle": number, "vote": vote}
+        for event in json.loads(row[15]):
+            yield {"battle": number, "event": event}
+        return
+    asked = messages(*(("user", turn["text"]) for turn in turns))
+    if shape == "arena":
+        yield {"id": number, "conversation_a": asked + messages(("assistant", a[7])),
+               "conversation_b": asked + messages(("assistant", b[7])),
+               "tags": [json.loads(a[9]), json.loads(b[9])], "timestamp": row[4]}
+        for vote in votes:
+            yield {"battle": number, "vote": vote}
+        return
+    fell = [0, 0, 0, 0]
+    for voter, outcome, winner, blind, by_author, about in votes:
+        fell[0 if winner == a[0] else 1 if winner == b[0] else 2 if outcome == "tie" else 3] += 1
+    most = max(fell)
+    if fell.count(most) > 1 or fell.index(most) > 1:
+        return
+    won, lost = (a, b) if fell[0] > fell[1] else (b, a)
+    text = shape.endswith("text")
+    prompt = (a if a[2] == "base" else b)[5] if text else asked
+    said = [answer[6] if text else messages(("assistant", answer[7])) for answer in (won, lost)]
+    about = {"battle": number, "votes_chosen": fell[won is b], "votes_rejected": fell[won is a],
+             "votes_tie": fell[2], "votes_both_bad": fell[3]}
+    names = [{"contender": x[1], "kind": x[2], "fingerprint": x[3], "tags": json.loads(x[9])}
+             for x in (won, lost)]
+    if shape.startswith("pair"):
+        sides = {f"{side}_{key}": value for side, of in zip(("chosen", "rejected"), names)
+                 for key, value in of.items()}
+        yield {"prompt": prompt, "chosen": said[0], "rejected": said[1], **about, **sides}
+    several = {"one": 1, "two": 2}.get(shape[:3], 0)
+    for side, of, label in list(zip(said, names, (True, False)))[:several]:
+        yield {"prompt": prompt, "completion": side, "label": label, **about, **of}
 begin = time.perf_counter()
 connection = sqlite3.connect(path)
 rows = 0
-made = {"arena": arena, "raw": lambda c: tables(c, TABLES)}.get(shape, pairs)(connection)
 with open(out, "w") as file:
-    for row in made:
-        file.write(json.dumps(row) + chr(10))
-        rows += 1
+    for row in connection.execute(join):
+        for made in rows_of(row):
+            file.write(json.dumps(made) + chr(10))
+            rows += 1
 seconds = time.perf_counter() - begin
 print(json.dumps([rows, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
 """
@@ -137,12 +127,23 @@ def shape_of(options: tuple[str, ...]) -> str:
     return f"{_SHAPES.get(name, 'pair')}-{'chat' if chat else 'text'}"
 
 
+def join_of(shape: str) -> str:
+    """The statement that an export reads by, for all battles at once."""
+    statement = page_of(
+        "sqlite",
+        [],
+        guild_ids=(),
+        texts=("rendered", "raw") if shape.endswith("text") or shape == "raw" else (),
+        details=shape in {"arena", "raw"},
+        unvoted=shape == "raw",
+    )
+    whole = statement.limit(None).params(before=2**63 - 1)
+    return str(whole.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
+
+
 def bare(database: Path, work: Path, shape: str) -> list[float]:
     """Rows, seconds and peak MiB of the bare loop."""
-    texts = shape.endswith("text")
-    columns = ["{0}.rendered, {0}.raw" if texts else "'', ''"] * 2
-    join = _JOIN.format(a_texts=columns[0].format("a"), i_texts=columns[1].format("i"))
-    return _run("-c", _BARE, str(database), str(work / "bare.jsonl"), shape, join)
+    return _run("-c", _BARE, str(database), str(work / "bare.jsonl"), shape, join_of(shape))
 
 
 def export(database: Path, work: Path, options: tuple[str, ...]) -> list[float]:

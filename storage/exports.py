@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from storage.transactions import Transactions
 
-_AT_ONCE = 5000
+_AT_ONCE = 20_000
 """Battles that are written in one transaction: others write in between."""
 
 

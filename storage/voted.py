@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -165,7 +166,11 @@ def _votes(found: list[list[Any]]) -> tuple[Cast, ...]:
     if found and found[0][-1] is not None:
         for vote in found:
             vote[-1] = About._make(vote[-1])
-    return tuple(map(Cast._make, found))
+    return tuple(map(_cast, found))
+
+
+_cast = partial(tuple.__new__, Cast)
+"""As `Cast._make`, which takes three times as long to see that nothing is missing."""
 
 
 def _voted_answer(side: Side, row: Sequence[Any], slugs: Mapping[int, str]) -> VotedAnswer:
