@@ -5,7 +5,8 @@
 The bare loop runs the very statement that exports read by through sqlite3, takes its columns
 with json.loads, counts the votes, and writes rows with json.dumps: no consent, no names taken
 out, no hashes, no splits. Each run is a process of its own, the two in turns. Rows per second
-are of the whole process without its imports; memory is the most that the process ever had.
+are of the whole process without its imports; memory is the most that each
+process ever had, those of an export together.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO())
         assert not end.code, said.getvalue()
 seconds = time.perf_counter() - begin
 manifest = json.load(open(sys.argv[3] + "/manifest.json"))
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+used = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+peak = sum(resource.getrusage(who).ru_maxrss for who in used) / 1024
 print(json.dumps([manifest["rows"], seconds, peak]))
 """
 
@@ -137,7 +139,7 @@ def join_of(shape: str) -> str:
         details=shape in {"arena", "raw"},
         unvoted=shape == "raw",
     )
-    whole = statement.limit(None).params(before=2**63 - 1)
+    whole = statement.limit(None).params(since=0, before=2**63 - 1)
     return str(whole.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
 
 

@@ -54,7 +54,7 @@ def page_of(
     details: bool,
     unvoted: bool,
 ) -> Select[*tuple[Any, ...]]:
-    """The last battles before one, a row for each, with its votes and the like as JSON.
+    """The last battles before one and since another, a row for each, votes and the like as JSON.
 
     The database writes the votes of a battle as a list in a fraction of the time that handing
     each of them over would take. There are ABOUT columns, and as many for the answer on A as
@@ -94,7 +94,7 @@ def page_of(
         )
         .join(a, (a.c.battle_id == battles.c.id) & (a.c.side == Side.A))
         .join(b, (b.c.battle_id == battles.c.id) & (b.c.side == Side.B))
-        .where(battles.c.id < bindparam("before"))
+        .where(battles.c.id < bindparam("before"), battles.c.id >= bindparam("since"))
         .order_by(battles.c.id.desc())
         .limit(PAGE)
     )

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import exists, func, select
 
 from storage.guilds import settings_by_guild
 from storage.members import ASKED, EVERYWHERE
@@ -30,7 +30,7 @@ from storage.records import (
     Written,
 )
 from storage.rows import conversation_from_json
-from storage.schema import contenders, exports, members
+from storage.schema import battles, contenders, exports, members, votes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from storage.records import Said
     from storage.transactions import Transactions
 
-_AFTER_ALL = 2**63 - 1
+AFTER_ALL = 2**63 - 1
 
 _STATES = {state.value: state for state in BattleState}
 _PURPOSES = {purpose.value: purpose for purpose in Purpose}
@@ -63,6 +63,8 @@ class VotedStore:
         texts: Collection[str] = ("rendered", "raw"),
         details: bool = False,
         unvoted: bool = False,
+        since: int = 0,
+        before: int = AFTER_ALL,
     ) -> AsyncGenerator[list[VotedBattle], None]:
         """Yield every battle with at least one vote, whatever its state and purpose, in parts.
 
@@ -70,10 +72,11 @@ class VotedStore:
 
         Those that an earlier export of this format and purpose holds come too, and are
         marked, even where they have no votes any more; with `unvoted` so do all that have two
-        answers. With `guild_ids` only what was said there is looked at. `texts` are those
-        besides what was shown that are wanted, `details` what else is known of answers and
-        votes, and the log. One unchanging view, streamed. It holds a connection until it is
-        exhausted: leave it early through `contextlib.aclosing`.
+        answers. With `guild_ids` only what was said there is looked at, and only ids from
+        `since` on and below `before`. `texts` are those besides what was shown that are
+        wanted, `details` what else is known of answers and votes, and the log. One unchanging
+        view, streamed. It holds a connection until it is exhausted: leave it early through
+        `contextlib.aclosing`.
         """
         # Turns of a thread would take as long again. Who exports has a loop to itself.
         async with self._transactions.read(brief=True) as connection:
@@ -92,10 +95,32 @@ class VotedStore:
                 details=details,
                 unvoted=unvoted,
             )
-            before = _AFTER_ALL
-            while rows := (await connection.execute(page, {"before": before})).all():
-                before = rows[-1][0]
+            bounds = {"since": since, "before": before}
+            while rows := (await connection.execute(page, bounds)).all():
+                bounds["before"] = rows[-1][0]
                 yield [_voted_battle(row, slugs, said, settings) for row in rows]
+
+    async def halfway(self, guild_ids: Collection[int] = ()) -> int:
+        """The battle that half of those with votes come before, and none goes on across.
+
+        So what is before it and what is not can be read apart. 0 where there is none.
+        """
+        voted = select(battles.c.id).where(exists().where(votes.c.battle_id == battles.c.id))
+        if guild_ids:
+            voted = voted.where(battles.c.guild_id.in_(guild_ids))
+        async with self._transactions.read() as connection:
+            count = await connection.scalar(select(func.count()).select_from(voted.subquery()))
+            middle = voted.order_by(battles.c.id).limit(1).offset((count or 0) // 2)
+            border = await connection.scalar(middle) or 0
+            while border:
+                across = select(func.min(battles.c.parent_id)).where(
+                    battles.c.id >= border, battles.c.parent_id < border
+                )
+                earlier = await connection.scalar(across)
+                if earlier is None:
+                    return int(border)
+                border = earlier
+        return 0
 
 
 class _SaidIn(dict[int, "Said"]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from bot.dataset.select import EDIT
@@ -49,6 +49,11 @@ class Balance:
         self.rejected_characters += len(rejected.text)
         self.chosen_by[_who(chosen)] += 1
         self.rejected_by[_who(rejected)] += 1
+
+    def add(self, other: Balance) -> None:
+        """Take in what another process counted."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
 
     def to_json(self) -> dict[str, Any]:
         """Counts, and mean characters of either side."""

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from typing import TYPE_CHECKING, Any
 
 from bot.dataset import card, trainers
 from bot.dataset.delta import Delta
 from bot.dataset.files import Writer, write_whole
-from bot.dataset.formats import Making
-from bot.dataset.formats.registry import FORMATS
 from bot.dataset.funnel import plainly
+from bot.dataset.halves import WORTH_IT, older_half
 from bot.dataset.layout import CARD, MANIFEST, TOMBSTONES
 from bot.dataset.manifest import left_by, manifest_of, to_bytes
-from bot.dataset.select import Selector
-from bot.dataset.work import Work
+from bot.dataset.reading import begin, read
 from bot.errors import ConfigError
 from bot.integrity import figures
 from bot.wording import count
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
 
     from bot.dataset.formats import Format
     from bot.dataset.request import Means, Request
+    from bot.dataset.work import Work
     from storage.database import Database
 
 SHOWN = 5
@@ -58,22 +57,30 @@ async def export(
     if request.policy.weighs:
         async with aclosing(store.seen.all()) as votes:
             weights = {voter.voter_id: voter.weight async for voter in figures(votes)}
-    selector = Selector(request.policy, weights=weights, redact=means.redactor.redact)
-    making = Making(
-        policy=request.policy,
-        selector=selector,
-        pseudonyms=means.pseudonyms,
-        templates=means.templates,
-        chat=request.chat,
-    )
-    form = FORMATS[request.format](making)
     delta = await Delta.since(store, request, means) if request.since else None
-    work = Work(request, means, form=form, selector=selector, delta=delta)
+    form, work = begin(request, means, weights=weights, delta=delta)
     try:
         await asyncio.to_thread(out.mkdir, parents=True, exist_ok=True)
         stale = await asyncio.to_thread(left_by, out)
-        with Writer(out, form.tables, request.files) as writer:
-            await _read(store, request, form, work, writer, progress)
+        with ExitStack() as stack:
+            border = await _border(store, request, means)
+            older = None
+            if border and means.url:
+                half = older_half(out, means.url, request, means, weights=weights, before=border)
+                older = stack.enter_context(half)
+            writer = stack.enter_context(Writer(out, form.tables, request.files))
+            halves = 2 if older else 1
+            await read(
+                store,
+                request,
+                form,
+                work,
+                writer,
+                since=border,
+                progress=lambda n: progress(halves * n),
+            )
+            if older:
+                await older.add_to(work, writer)
             manifest = await manifest_of(store, request, means, work, writer.finish())
         await asyncio.to_thread(_beside, out, manifest, means, work, form, stale)
     except OSError as error:
@@ -93,29 +100,16 @@ async def export(
     return manifest
 
 
-async def _read(
-    store: Database,
-    request: Request,
-    form: Format,
-    work: Work,
-    writer: Writer,
-    progress: Callable[[int], None],
-) -> None:
-    voted = store.voted.pages(
-        format=request.format,
-        purpose=request.purpose,
-        guild_ids=request.policy.guilds,
-        texts=form.texts,
-        details=form.details,
-        unvoted=form.every,
-    )
-    async with aclosing(voted) as battles:
-        async for page in battles:
-            for battle in page:
-                work.take(battle)
-            work.write(writer)
-            progress(work.funnel.battles)
-    work.finish()
+async def _border(store: Database, request: Request, means: Means) -> int:
+    """Where to part the battles for two processes; 0 where one is enough or has to do.
+
+    A delta and log-probabilities are made in order, one battle after the other.
+    """
+    if means.url is None or means.scored is not None or request.since is not None:
+        return 0
+    guild_ids = request.policy.guilds
+    worth_it = await store.census.voted(guild_ids) >= WORTH_IT
+    return await store.voted.halfway(guild_ids) if worth_it else 0
 
 
 def _beside(

@@ -89,6 +89,11 @@ class Writer:
             part = self._parts[table, split] = self._new(table, split)
         part.take(line)
 
+    @property
+    def parts(self) -> list[tuple[str, str]]:
+        """The tables and splits that have rows."""
+        return list(self._parts)
+
     def finish(self) -> dict[str, dict[str, Any]]:
         """Put all files where they belong; return rows, bytes and SHA-256 of each by path.
 

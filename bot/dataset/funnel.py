@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -61,6 +61,11 @@ class Funnel:
     rows: int = 0
     votes_left_out: Counter[VoteLeftOut] = field(default_factory=Counter)
     left_out: Counter[LeftOut] = field(default_factory=Counter)
+
+    def add(self, other: Funnel) -> None:
+        """Take in what another process counted."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
 
     def to_json(self) -> dict[str, Any]:
         """Every reason with its count, those that took nothing too."""

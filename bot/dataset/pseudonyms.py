@@ -6,11 +6,13 @@ import hashlib
 import hmac
 import os
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from bot.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 KEY_FILE = "export.key"
@@ -26,6 +28,7 @@ class Pseudonyms:
     """
 
     def __init__(self, key: bytes, *, linkable: bool) -> None:
+        self._key = key
         self._hash = hmac.new(key, digestmod=hashlib.sha256)
         self._members: dict[int, str] = {}
         self.linkable = linkable
@@ -56,6 +59,10 @@ class Pseudonyms:
                 "delete it to begin anew: later exports cannot be joined with earlier ones then."
             )
         return cls(key, linkable=True)
+
+    def __reduce__(self) -> tuple[Callable[[bytes], Pseudonyms], tuple[bytes]]:
+        """How another process of the same export gets them."""
+        return partial(Pseudonyms, linkable=self.linkable), (self._key,)
 
     @property
     def mark(self) -> str | None:

@@ -39,7 +39,8 @@ class Means:
     """What an export works with, besides the database: hashes, redaction, templates, a scorer.
 
     `collection` are the files of a collection that was imported; of a bot's own database
-    there are none. `about` are the options of the card.
+    there are none. `about` are the options of the card. `url` is where a second process may
+    read the same database; without one, one process does it all.
     """
 
     pseudonyms: Pseudonyms
@@ -48,6 +49,7 @@ class Means:
     scored: Scored | None = None
     collection: tuple[str, Sequence[Import]] | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
+    url: str | None = None
 
 
 def options_of(request: Request, pseudonyms: Pseudonyms) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bot.dataset.balance import Balance
 from bot.dataset.files import line_of
@@ -24,6 +24,18 @@ if TYPE_CHECKING:
 
 ALL = "train"
 """The only split of formats that are not for training."""
+
+
+class Part(NamedTuple):
+    """What a part of an export came to, beside its rows."""
+
+    funnel: Funnel
+    balance: Balance
+    splits: Counter[str]
+    first_day: str
+    last_day: str
+    gone: dict[LeftOut, list[int]]
+    digests: dict[int, int]
 
 
 class Work:
@@ -90,9 +102,37 @@ class Work:
                 self._write(voted, split, made, writer)
         self._waiting.clear()
 
+    def add(self, other: Part) -> None:
+        """Take in the counts of another process, which had the battles before these."""
+        self.funnel.add(other.funnel)
+        self.balance.add(other.balance)
+        self.splits += other.splits
+        days = [day for day in (self.first_day, other.first_day) if day]
+        self.first_day, self.last_day = min(days, default=""), max(self.last_day, other.last_day)
+        for reason, ids in other.gone.items():
+            self.gone[reason] += ids
+        for battle_id, number in other.digests.items():
+            self._note(battle_id, number)
+
+    def part(self) -> Part:
+        """These counts, as they go to another process."""
+        return Part(
+            self.funnel,
+            self.balance,
+            self.splits,
+            self.first_day,
+            self.last_day,
+            dict(self.gone),
+            self.digests,
+        )
+
     def finish(self) -> None:
         """Count what only the end tells."""
         self.funnel.votes_left_out += self._selector.votes_left_out
+
+    def _note(self, battle_id: int, number: int) -> None:
+        self.digests[battle_id] = number
+        self._state.update(number.to_bytes(8, "big"))
 
     def _lose(self, voted: VotedBattle, reason: LeftOut) -> None:
         self.funnel.left_out[reason] += bool(voted.votes) or self._form.every
@@ -133,8 +173,7 @@ class Work:
         whole = lines[0][1] if len(lines) == 1 else b"".join([line for _, line in lines])
         digest = hashlib.sha256(whole).digest()[:8]
         number = int.from_bytes(digest, "big") >> 1
-        self._state.update(digest)
-        self.digests[voted.id] = number
+        self._note(voted.id, number)
         if not self.first_day or voted.day < self.first_day:
             self.first_day = voted.day
         self.last_day = max(self.last_day, voted.day)
