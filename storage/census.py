@@ -32,7 +32,8 @@ class CensusStore:
 
     async def voted(self, guild_ids: Collection[int] = ()) -> int:
         """Count the battles that have votes, in these guilds or everywhere."""
-        statement = select(func.count()).where(exists().where(votes.c.battle_id == battles.c.id))
+        has_vote = exists().where(votes.c.battle_id == battles.c.id)
+        statement = select(func.count()).select_from(battles).where(has_vote)
         if guild_ids:
             statement = statement.where(battles.c.guild_id.in_(guild_ids))
         async with self._transactions.read() as connection:

@@ -15,6 +15,7 @@ from bot.dataset.card.sections import PICTURES
 from bot.dataset.manifest import read
 from bot.errors import ConfigError
 from bot.wording import count
+from storage.records import Consent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -53,7 +54,7 @@ def push(
     folder: Path,
     repo: str,
     *,
-    token: str | None,
+    token: str,
     check: Callable[[Path], Report] = lint.check,
     private: bool = True,
     squash: bool = False,
@@ -67,16 +68,15 @@ def push(
     one leave with it; other files of the repository stay. `squash` makes the history one
     commit, for good. `tell` gets what the operator has to know. `endpoint` is another hub.
 
-    Raises ConfigError: for exports that may not be passed on, for deltas, for what `check`
-    finds, without a token, where a private push would become public, and where the hub cannot
-    be reached or refuses. Nothing is on the hub then, unless it says that only `squash` failed.
+    Raises ConfigError: as `require_pushable`, for an export without rows, for what `check`
+    finds, where a private push would become public, and where the hub cannot be reached or
+    refuses. Nothing is on the hub then, unless it says that only `squash` failed.
     """
-    if not _REPO.fullmatch(repo):
-        raise ConfigError("Name the repository as OWNER/NAME, in letters, digits, `-`, `_`, `.`.")
     manifest = _manifest(folder)
-    _may_go(manifest, private=private)
-    if not token:
-        raise ConfigError("Set HF_TOKEN to a token of the hub that may write.")
+    is_delta = manifest["since"] is not None
+    require_pushable(repo, manifest["purpose"], private=private, since=is_delta)
+    if not manifest["rows"]:
+        raise ConfigError("There are no rows yet, so there is nothing to push.")
     report = check(folder)
     if not report.ok:
         raise ConfigError(_objections(folder, report))
@@ -97,30 +97,31 @@ def push(
     return address
 
 
+def require_pushable(repo: str, purpose: str, *, private: bool, since: bool) -> None:
+    """Raise ConfigError where no such export may go to OWNER/NAME, whatever its rows are.
+
+    `purpose` is a Consent or its value, `since` whether the export is a delta.
+    """
+    if not _REPO.fullmatch(repo):
+        raise ConfigError("Name the repository as OWNER/NAME, in letters, digits, `-`, `_`, `.`.")
+    if purpose not in {Consent.TRAIN, Consent.PUBLISH}:
+        raise ConfigError(
+            "Exports for evaluation stay here: their members have not agreed to more. Export with "
+            "`--purpose publish`, or `--purpose train` for a private repository."
+        )
+    if not private and purpose != Consent.PUBLISH:
+        raise ConfigError(
+            "Only what members agreed to publish may be public. Export with `--purpose publish`."
+        )
+    if since:
+        raise ConfigError("An export with --since has only what changed. Push a whole one.")
+
+
 def _manifest(folder: Path) -> dict[str, Any]:
     found = read(folder / layout.MANIFEST)
     if not found.keys() >= {"format", "chat", "purpose", "since", "votes", "rows"}:
         raise ConfigError(f"{folder} is no export of Twofold: its manifest.json is another one.")
     return found
-
-
-def _may_go(manifest: Mapping[str, Any], *, private: bool) -> None:
-    purpose = manifest["purpose"]
-    if purpose not in {"train", "publish"}:
-        raise ConfigError(
-            "Exports for evaluation stay here: their members have not agreed to more. Export with "
-            "`--purpose publish`, or `--purpose train` for a private repository."
-        )
-    if not private and purpose != "publish":
-        raise ConfigError(
-            "Only what members agreed to publish may be public. Export with `--purpose publish`."
-        )
-    if manifest["since"] is not None:
-        raise ConfigError(
-            "This folder has only what changed. Push a whole export, without --since."
-        )
-    if not manifest["rows"]:
-        raise ConfigError("There are no rows yet, so there is nothing to push.")
 
 
 def _objections(folder: Path, report: Report) -> str:

@@ -126,9 +126,8 @@ async def test_nothing_is_sent_when_lint_objects(tmp_path: Path, hub: FakeHub) -
         (
             {"since": {"dataset": "abc", "added": 1, "changed": 0, "gone": 0}},
             {},
-            "This folder has only what changed",
+            "has only what changed",
         ),
-        ({}, {"token": None}, "Set HF_TOKEN"),
         ({}, {"repo": "no-owner"}, "OWNER/NAME"),
         ({}, {"repo": "dana/../x"}, "OWNER/NAME"),
     ],
