@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
     from typing import Any
 
-    import discord
-
     from bot.app import Services
     from bot.engines import Chunk, CompletionRequest, Engine, Prompt
 
@@ -167,6 +165,7 @@ async def _world(
     only then the client starts, which would do its work of every minute until then.
     """
     env = simcord.Env(client, settle_timeout=SETTLE_SECONDS)
+    env.backend.bot_user.name = "Twofold"  # what it reads of itself when it starts
     users = [env.create_user(name) for name in MEMBERS]
     guild = env.create_guild("Twofold demo", owner=users[0])
     channel = guild.create_text_channel(CHANNEL, topic=TOPIC)
@@ -180,14 +179,11 @@ async def _world(
 
 
 async def _settle_in(env: simcord.Env, services: Services, channel: simcord.ChannelHandle) -> None:
-    """Have the channel answered, and the bot named as it is."""
+    """Have the channel answered."""
     guild = channel.guild
     assert guild is not None, "the channel was made in a server"  # noqa: S101
     await services.guilds.set(guild.id, "channels", [channel.id], by=NOBODY)
     await env.settle()
-    me: discord.Member | None = guild.me
-    if me is not None:
-        await me.edit(nick="Twofold")
 
 
 async def _to_the_present(env: simcord.Env) -> None:

@@ -28,11 +28,7 @@ _FORMATS = {
     **{name: HELP[name] for name in ("kto", "sft", "reward", "openai")},
 }
 """Not those with each vote by itself: who knows a server could tell whose it is."""
-_PURPOSES = {
-    "evaluate": "statistics and evaluation, no training",
-    "train": "training models",
-    "publish": "training models, and publishing",
-}
+_PURPOSES = {scope.value: what for scope, what in views.FOR.items()}
 
 
 def _choices(told: dict[str, str]) -> list[app_commands.Choice[str]]:

@@ -147,8 +147,8 @@ def _battle_row(battle: ImportedBattle) -> dict[str, Any]:
         "opened_at": battle.at,
         "closed_at": battle.at,
         "prompt_key": battle.prompt_key,
-        # As of any battle that shares nothing with others but the prompt.
-        "bucket": battle.prompt_key % BUCKETS,
+        # By how its conversation began, which its other turns have in common with it.
+        "bucket": battle.root_key % BUCKETS,
     }
 
 

@@ -559,11 +559,13 @@ class ImportedBattle:
     """A battle that others collected, answered on side A and on side B, with its votes.
 
     `source_message_id` is made of its id in the file, so that a second import knows it, and
-    `prompt_key` as for battles of our own. Its turns have no message ids.
+    `prompt_key` as for battles of our own; `root_key` is that of the first thing that was said,
+    by which all turns of a conversation come into one split. Its turns have no message ids.
     """
 
     source_message_id: int
     prompt_key: int
+    root_key: int
     conversation: Conversation
     answers: tuple[ImportedAnswer, ImportedAnswer]
     votes: tuple[ImportedVote, ...]

@@ -21,6 +21,7 @@ from storage import records
 
 if TYPE_CHECKING:
     from bot.config import Config
+    from bot.contenders import ContenderConfig
     from bot.dataset.logprobs import Scored
     from bot.dataset.request import Means, Request
 _DAY = ["%Y-%m-%d"]
@@ -261,11 +262,18 @@ def export(  # noqa: PLR0913 - every choice of an export is an option
     Example: `twofold export --purpose evaluate --format dpo --out exports/dpo`
     """
     from bot.dataset import export as exporting
+    from bot.dataset.card.command import OPTIONS
+    from bot.dataset.formats.choices import require_meaning
     from bot.dataset.manifest import read
+    from bot.dataset.push import require_pushable
     from bot.dataset.request import Request
 
     scope = _scope(format_name, purpose)
     _go_together(format_name, chat=chat, logprobs=logprobs is not None)
+    if push:
+        require_pushable(push, scope, private=not public, since=since is not None)
+    elif public or squash:
+        raise ConfigError("--public and --squash go with --push.")
     purposes = tuple(include or (records.Purpose if format_name == "raw" else LIVE))
     chosen = {
         "votes": votes,
@@ -273,14 +281,14 @@ def export(  # noqa: PLR0913 - every choice of an export is an option
         "min_votes": min_votes,
         "min_agreement": min_agreement,
         "author_votes": author_votes,
-        "purposes": purposes,
+        "purposes": tuple(sorted(set(purposes))),
         "since": after.date() if after else None,
         "until": before.date() if before else None,
-        "guilds": tuple(sorted(guild or ())),
-        "contenders": tuple(sorted(contender or ())),
-        "templates": tuple(sorted(template or ())),
-        "without_tags": tuple(sorted(without_tag or ())),
-        "chosen_kinds": tuple(only_from or ()),
+        "guilds": tuple(sorted(set(guild or ()))),
+        "contenders": tuple(sorted(set(contender or ()))),
+        "templates": tuple(sorted(set(template or ()))),
+        "without_tags": tuple(sorted(set(without_tag or ()))),
+        "chosen_kinds": tuple(sorted(set(only_from or ()))),
         "length_ratio": length_ratio,
         "text": text,
         "cut": keep_cut,
@@ -294,12 +302,18 @@ def export(  # noqa: PLR0913 - every choice of an export is an option
         "seed": seed,
     }
     if columns:
-        chosen["columns"] = tuple(dict.fromkeys(columns))
-    policy = _policy(chosen, with_logprobs=logprobs is not None)
+        chosen["columns"] = tuple(column for column in Columns if column in columns)
+    policy = _policy(chosen)
+    require_meaning(format_name, policy, OPTIONS)
+    if render_with and chat:
+        raise ConfigError("--render-with is for rows of text, so not for --chat.")
     config = configured()
+    base = _base(config, logprobs) if logprobs else None
+    if base is not None:
+        policy = policy.model_copy(update={"logprobs": base.slug})
     if collection is None:
         _permitted(scope, config)
-    token = _hub_token() if push else None
+    token = _hub_token() if push else ""
     request = Request(
         format=format_name,
         purpose=scope,
@@ -318,7 +332,7 @@ def export(  # noqa: PLR0913 - every choice of an export is an option
     # Rows hold no circles, and looking for some takes a third of an export's time.
     gc.disable()
     with ExitStack() as stack:
-        scored = _scored(config, logprobs, stack) if logprobs else None
+        scored = _scored(config, base.model, stack) if base else None
         means = _means(config, request, scored, about, unlinkable=unlinkable)
         url = database_of(config, collection)
         if processes > 1:
@@ -366,27 +380,38 @@ def _permitted(scope: records.Consent, config: Config) -> None:
 def _end(manifest: dict[str, Any], folder: Path) -> str:
     if manifest["rows"]:
         return f"Written to {folder}"
-    if manifest["since"]:
-        return "No row is new. What is gone stands in tombstones.jsonl."
+    if since := manifest["since"]:
+        gone = since["changed"] + since["gone"]
+        what = "What is gone stands in tombstones.jsonl." if gone else "Nothing has changed."
+        return f"No row is new. {what}"
+    if manifest["funnel"]["left_out"]["no_base_prompt"]:
+        return "There are no rows: nobody knows the prompts. Use --chat, or --render-with TEMPLATE."
     return "There are no rows yet. Only the manifest and the card are written."
 
 
-def _policy(chosen: dict[str, Any], *, with_logprobs: bool) -> Policy:
+def _policy(chosen: dict[str, Any]) -> Policy:
     try:
-        policy = Policy(**chosen)
+        return Policy(**chosen)
     except ValidationError as error:
         first = error.errors()[0]
+        if "ctx" in first and "error" in first["ctx"]:
+            raise ConfigError(f"{first['ctx']['error']}.") from None
         where = ".".join(map(str, first["loc"])).replace("_", "-")
-        raise ConfigError(f"These options do not go together: {where} {first['msg']}.") from None
-    if with_logprobs:
-        return policy.model_copy(update={"columns": (*policy.columns, Columns.LOGPROBS)})
-    if Columns.LOGPROBS in policy.columns:
-        raise ConfigError("For the column logprobs, name the model: --logprobs base.")
-    return policy
+        raise ConfigError(f"--{where}: {first['msg']}.") from None
 
 
-def _scored(config: Config, name: str, stack: ExitStack) -> Scored:
-    """What scores rows under a base contender that runs here."""
+def _base(config: Config, name: str) -> ContenderConfig:
+    """The contender of that name, or the first base contender for `base`."""
+    base = [c for c in config.contenders if c.kind is not records.Kind.INSTRUCT]
+    named = base[:1] if name == "base" else [c for c in base if c.slug == name]
+    if not named:
+        known = ", ".join(c.slug for c in base) or "none"
+        raise ConfigError(f"There is no base contender {name} in the roster. There are: {known}.")
+    return named[0]
+
+
+def _scored(config: Config, model: str, stack: ExitStack) -> Scored:
+    """What scores rows under a model that runs here."""
     from contextlib import closing
 
     from bot.console import fetch
@@ -394,12 +419,6 @@ def _scored(config: Config, name: str, stack: ExitStack) -> Scored:
     from bot.engines.local.scoring import LocalScorer
     from bot.engines.weights import parse_source, pull
 
-    base = [c for c in config.contenders if c.kind is not records.Kind.INSTRUCT]
-    named = base[:1] if name == "base" else [c for c in base if c.slug == name]
-    if not named:
-        known = ", ".join(c.slug for c in base) or "none"
-        raise ConfigError(f"There is no base contender {name} in the roster. There are: {known}.")
-    model = named[0].model
     fetch(model, config=config, console=err)
     scorer = LocalScorer(pull(parse_source(model), config.models_folder))
     cache = config.home / "cache" / "logprobs"
@@ -471,7 +490,7 @@ def _hub_token() -> str:
     return token
 
 
-def _push(folder: Path, repo: str, token: str | None, *, private: bool, squash: bool) -> None:
+def _push(folder: Path, repo: str, token: str, *, private: bool, squash: bool) -> None:
     from bot.dataset.push import push
 
     address = push(

@@ -24,7 +24,7 @@ class Delta:
 
     def __init__(self, earlier: str, rows: Mapping[int, int | None]) -> None:
         self.earlier = earlier
-        self.added = 0
+        self.added = self.unchanged = 0
         self.changed: list[int] = []
         self._rows = dict(rows)
 
@@ -36,6 +36,11 @@ class Delta:
         not the same, so that rows could not be compared.
         """
         manifest = request.since or {}
+        if request.format == "openai":
+            raise ConfigError(
+                "Rows of openai name no battle, so nobody could tell which of them are gone. "
+                "Export all of it, without --since."
+            )
         if not means.pseudonyms.linkable:
             raise ConfigError(
                 "Rows with ids of their own cannot be compared with earlier ones. Leave out "
@@ -69,6 +74,7 @@ class Delta:
             return True
         before = self._rows.pop(battle_id)
         if before == number:
+            self.unchanged += 1
             return False
         self.changed.append(battle_id)
         return True
@@ -100,4 +106,5 @@ class Delta:
             "added": self.added,
             "changed": len(self.changed),
             "gone": len(self._rows),
+            "unchanged": self.unchanged,
         }

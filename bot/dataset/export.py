@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from bot.dataset import card, trainers
 from bot.dataset.delta import Delta
-from bot.dataset.files import Writer, write_whole
+from bot.dataset.files import Kind, Packing, Writer, write_whole
 from bot.dataset.funnel import plainly
 from bot.dataset.halves import WORTH_IT, older_half
 from bot.dataset.layout import CARD, MANIFEST, TOMBSTONES
-from bot.dataset.manifest import left_by, manifest_of, to_bytes
+from bot.dataset.manifest import dataset_in, left_by, manifest_of, to_bytes
 from bot.dataset.reading import begin, read
 from bot.errors import ConfigError
 from bot.integrity import figures
@@ -61,7 +61,7 @@ async def export(
     form, work = begin(request, means, weights=weights, delta=delta)
     try:
         await asyncio.to_thread(out.mkdir, parents=True, exist_ok=True)
-        stale = await asyncio.to_thread(left_by, out)
+        stale = await asyncio.to_thread(_replaceable, out, request)
         with ExitStack() as stack:
             border = await _border(store, request, means)
             older = None
@@ -100,6 +100,24 @@ async def export(
     return manifest
 
 
+def _replaceable(out: Path, request: Request) -> list[str]:
+    """What an earlier export left in the folder, which this one takes the place of.
+
+    Raises ConfigError where that would destroy what is not to be had again.
+    """
+    stale = left_by(out)
+    if request.since is not None and dataset_in(out) == request.since.get("dataset"):
+        raise ConfigError(
+            f"{out} holds the very export that --since names, and a delta would take its place. "
+            "Choose another --out."
+        )
+    if not stale and (out / CARD).exists() and not (out / MANIFEST).exists():
+        raise ConfigError(
+            f"{out} has a {CARD} that no export wrote. Choose an empty folder for --out."
+        )
+    return stale
+
+
 async def _border(store: Database, request: Request, means: Means) -> int:
     """Where to part the battles for two processes; 0 where one is enough or has to do.
 
@@ -107,6 +125,8 @@ async def _border(store: Database, request: Request, means: Means) -> int:
     """
     if means.url is None or means.scored is not None or request.since is not None:
         return 0
+    if request.files.kind is Kind.PARQUET or request.files.packing is Packing.ZST:
+        return 0  # Arrow takes as much memory as a second process
     guild_ids = request.policy.guilds
     worth_it = await store.census.voted(guild_ids) >= WORTH_IT
     return await store.voted.halfway(guild_ids) if worth_it else 0
@@ -148,7 +168,8 @@ def told(manifest: Mapping[str, Any]) -> Iterator[str]:
             if number:
                 yield f"  {what}: {number:,} × {plainly(reason)}"
     if since := manifest["since"]:
-        yield "  since then: {added} new, {changed} changed, {gone} gone".format_map(since)
+        changes = "{added} new, {changed} changed, {gone} gone, {unchanged} as they were"
+        yield f"  battles since then: {changes.format_map(since)}"
     for reason, gone in manifest["gone"].items():
         if isinstance(gone, int):
             yield f"  gone since earlier exports: {gone} × {plainly(reason)}"

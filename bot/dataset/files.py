@@ -268,7 +268,8 @@ class _Part:
         self.waiting = []
 
     def finish(self) -> dict[str, Any]:
-        self._write()
+        if self.waiting:
+            self._write()
         if self.writing is not None:
             self.writing.result()
         self.sink.close()

@@ -44,12 +44,17 @@ class LeftOut(StrEnum):
     TOO_LONG = "too_long_for_the_model"
 
 
+GONE = frozenset(list(LeftOut)[: list(LeftOut).index(LeftOut.NOT_LIVE)]) | {LeftOut.HIDDEN}
+"""What takes back earlier rows. The other reasons are choices of one export."""
+
+
 class VoteLeftOut(StrEnum):
     """Why a vote on a battle decided nothing there."""
 
     NO_CONSENT = "voter_has_not_agreed"
     NOT_BLIND = "not_blind"
     BY_AUTHOR = "by_the_author"
+    UNDECIDED = "tie_or_both_bad"
 
 
 @dataclass(slots=True)

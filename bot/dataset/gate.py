@@ -83,7 +83,7 @@ class Gate:
         votes = [vote for vote in voted.votes if agreed[vote[0]]]
         if not votes and not self._unvoted:
             return LeftOut.NO_VOTE if voted.votes else LeftOut.WITHDRAWN
-        if len(votes) == len(voted.votes):
+        if len(votes) == len(voted.votes) and not voted.remarks and not voted.events:
             return voted
         return voted._replace(
             votes=tuple(votes),

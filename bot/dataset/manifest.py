@@ -9,6 +9,7 @@ import orjson
 
 from bot import __version__
 from bot.dataset import trainers
+from bot.dataset.funnel import GONE
 from bot.dataset.layout import MANIFEST, TOMBSTONES, is_data
 from bot.dataset.request import options_of
 from bot.errors import ConfigError
@@ -54,6 +55,7 @@ async def manifest_of(
         "gone": {
             reason.value: _named(means.pseudonyms, sorted(ids, reverse=True))
             for reason, ids in sorted(work.gone.items())
+            if reason in GONE
         },
         "dataset": work.state,
         "since": work.delta and work.delta.to_json(),
@@ -77,6 +79,14 @@ def read(path: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
         raise ConfigError(f"{path} is no manifest of an export.")
     return manifest
+
+
+def dataset_in(folder: Path) -> str | None:
+    """The identity of what an export left in a folder, if one did."""
+    try:
+        return str(read(folder / MANIFEST).get("dataset"))
+    except ConfigError:
+        return None
 
 
 def left_by(folder: Path) -> list[str]:

@@ -66,7 +66,6 @@ class Columns(StrEnum):
     CONTENDERS = "contenders"
     TAGS = "tags"
     WEIGHT = "weight"
-    LOGPROBS = "logprobs"
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -80,20 +79,21 @@ class Policy(BaseModel):
     characters of the shorter. `chosen_kinds` keeps rows whose chosen side is of such a kind.
     `cut` keeps rows whose chosen side ends because its length ran out. `continued` keeps
     answers that went on later, beside the longer ones. `render_with` is a prompt template for
-    all rows of text, instead of the one that each battle was prompted with.
+    all rows of text, instead of the one that each battle was prompted with. `logprobs` is the
+    contender whose log-probabilities of both sides rows have.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     votes: Votes = Votes.BLIND
     deciding: Deciding = Deciding.MAJORITY
-    min_votes: Annotated[int, Field(ge=1)] = 1
+    min_votes: Annotated[int, Field(ge=1, le=10**6)] = 1
     min_agreement: Share = 0.0
     author_votes: bool = True
     purposes: tuple[Purpose, ...] = (Purpose.LIVE,)
     since: date | None = None
     until: date | None = None
-    guilds: tuple[int, ...] = ()
+    guilds: tuple[Annotated[int, Field(ge=1, lt=2**63)], ...] = ()
     contenders: tuple[str, ...] = ()
     templates: tuple[str, ...] = ()
     without_tags: tuple[str, ...] = ()
@@ -106,6 +106,7 @@ class Policy(BaseModel):
     both_bad: Undecided = Undecided.UNDESIRABLE
     edits: Edits = Edits.CHOSEN
     render_with: str | None = None
+    logprobs: str | None = None
     columns: tuple[Columns, ...] = (
         Columns.VOTES,
         Columns.MARGIN,
@@ -114,14 +115,14 @@ class Policy(BaseModel):
     )
     validation: Share = 0.05
     test: Share = 0.05
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, le=2**32)] = 0
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.validation + self.test > 1:
-            raise ValueError("validation and test together are more than everything")
+            raise ValueError("--validation and --test together are more than 1")
         if self.since and self.until and self.since > self.until:
-            raise ValueError("since is after until")
+            raise ValueError("--after is later than --before")
         return self
 
     @property

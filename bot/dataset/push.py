@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 
 from bot import __version__
-from bot.dataset import layout, lint, trainers
+from bot.dataset import layout, trainers
 from bot.dataset.card import headline
 from bot.dataset.card.sections import PICTURES
+from bot.dataset.lint.checking import check as lint
+from bot.dataset.lint.rules import RULES, Severity
 from bot.dataset.manifest import read
 from bot.errors import ConfigError
 from bot.wording import count
@@ -23,14 +25,14 @@ if TYPE_CHECKING:
 
     from huggingface_hub import HfApi
 
-    from bot.dataset.lint import Report
+    from bot.dataset.lint.report import Report
 
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 _KIND = "dataset"
 SHOWN = 3
 """How many findings of lint are named."""
 
-_SEVERITY = {rule.name: rule.severity for rule in lint.RULES}
+_SEVERITY = {rule.name: rule.severity for rule in RULES}
 
 _STATUS = {
     400: "The hub does not accept what is in {repo}. Check the name, and the head of README.md.",
@@ -55,7 +57,7 @@ def push(
     repo: str,
     *,
     token: str,
-    check: Callable[[Path], Report] = lint.check,
+    check: Callable[[Path], Report] = lint,
     private: bool = True,
     squash: bool = False,
     endpoint: str | None = None,
@@ -127,7 +129,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
 def _objections(folder: Path, report: Report) -> str:
     """How much lint found, and the first few places."""
     found = report.findings
-    serious = [f for f in found if _SEVERITY[f.rule] is lint.Severity.ERROR] or found
+    serious = [f for f in found if _SEVERITY[f.rule] is Severity.ERROR] or found
     places = " ".join(f"{finding.place}: {finding.text}" for finding in serious[:SHOWN])
     much = count(report.errors, "error") if report.errors else count(report.warnings, "warning")
     return f"Nothing was pushed. Lint found {much}. {places} `twofold lint {folder}` lists them."

@@ -44,10 +44,10 @@ class Candidate(NamedTuple):
 class Counts(NamedTuple):
     """How the votes fell, seen from the chosen answer; `not_blind` ones decided nothing."""
 
-    chosen: int = 0
-    rejected: int = 0
-    tie: int = 0
-    both_bad: int = 0
+    chosen: float = 0
+    rejected: float = 0
+    tie: float = 0
+    both_bad: float = 0
     not_blind: int = 0
 
 
@@ -55,7 +55,8 @@ class Verdict(NamedTuple):
     """What voters said of two texts.
 
     For a win, `chosen` is the better one. For a tie and for both bad nobody chose: which of
-    them is `chosen` is drawn by their texts, never by their sides. `weight` is the mean
+    them is `chosen` is drawn by their texts, never by their sides. `said` are the
+    counts as they decided: weighted, or of one vote, where that is the policy. `weight` is the mean
     weight, from 0 to 1, of those who said so.
     """
 
@@ -64,6 +65,7 @@ class Verdict(NamedTuple):
     chosen: Candidate
     rejected: Candidate
     counts: Counts
+    said: Counts
     weight: float
     anonymity: Anonymity
 
@@ -114,7 +116,8 @@ class Selector:
                 verdicts = self._verdicts(voted, votes, decided, (first, second), anonymity)
             else:
                 decided = reason
-        if self._policy.edits is Edits.CHOSEN and voted.remarks:
+        enough = decided is not LeftOut.FEW_VOTES
+        if self._policy.edits is Edits.CHOSEN and voted.remarks and enough:
             verdicts += self._edits(voted, votes, anonymity or self.anonymity(voted))
         return verdicts or (decided if isinstance(decided, LeftOut) else LeftOut.EMPTY)
 
@@ -176,7 +179,7 @@ class Selector:
             return LeftOut.FEW_VOTES
         fell, said = self._tally(voted, votes)
         if policy.deciding is Deciding.EVERY:
-            return _Decided(fell, None)
+            return _Decided(fell, fell, None)
         most = max(said)
         if said.count(most) > 1:
             return LeftOut.SPLIT
@@ -189,7 +192,7 @@ class Selector:
             return LeftOut.TIE
         if leading == _BOTH_BAD and policy.both_bad is Undecided.LEAVE_OUT:
             return LeftOut.BOTH_BAD
-        return _Decided(fell, leading)
+        return _Decided(fell, said, leading)
 
     def _tally(
         self, voted: VotedBattle, votes: Sequence[Cast]
@@ -220,9 +223,10 @@ class Selector:
         candidates: tuple[Candidate, Candidate],
         anonymity: Anonymity,
     ) -> list[Verdict]:
-        fell, leading = decided
+        fell, said, leading = decided
         if leading not in {_FIRST, _SECOND} and _drawn(candidates[1]) < _drawn(candidates[0]):
             candidates, fell = candidates[::-1], [fell[1], fell[0], *fell[2:]]
+            said = [said[1], said[0], *said[2:]]
         not_blind = 0
         if self._policy.votes is Votes.BLIND and len(votes) < len(voted.votes):
             not_blind = sum(not vote.blind for vote in voted.votes)
@@ -231,12 +235,15 @@ class Selector:
             turned = index == _SECOND
             chosen, rejected = reversed(candidates) if turned else candidates
             counts = Counts(fell[turned], fell[1 - turned], fell[_TIE], fell[_BOTH_BAD], not_blind)
+            weighed = Counts(said[turned], said[1 - turned], said[_TIE], said[_BOTH_BAD])
+            if leading is None:
+                weighed = _ONE_VOTE[index]
             outcome = _OUTCOMES[index]
             weight = 1.0
             if self._weights:
                 winner = chosen.answer.id if outcome is Outcome.WIN and chosen.answer else None
                 weight = self._weight(votes, outcome, winner)
-            verdict = Verdict(voted, outcome, chosen, rejected, counts, weight, anonymity)
+            verdict = Verdict(voted, outcome, chosen, rejected, counts, weighed, weight, anonymity)
             verdicts += [verdict] * (1 if leading is not None else fell[index])
         return verdicts
 
@@ -260,7 +267,14 @@ class Selector:
             if self._not_a_pair(written, edited) is None:
                 weight = self._weights.get(remark.voter_id, 1.0)
                 yield Verdict(
-                    voted, Outcome.WIN, written, edited, Counts(chosen=1), weight, anonymity
+                    voted,
+                    Outcome.WIN,
+                    written,
+                    edited,
+                    Counts(chosen=1),
+                    Counts(chosen=1),
+                    weight,
+                    anonymity,
                 )
 
     def _not_a_pair(self, first: Candidate, second: Candidate) -> LeftOut | None:
@@ -293,16 +307,18 @@ class Selector:
 
 
 _FIRST, _SECOND, _TIE, _BOTH_BAD = range(4)
+_ONE_VOTE = (Counts(chosen=1), Counts(chosen=1), Counts(tie=1), Counts(both_bad=1))
 _OUTCOMES = (Outcome.WIN, Outcome.WIN, Outcome.TIE, Outcome.BOTH_BAD)
 
 
 class _Decided(NamedTuple):
-    """Votes for the first answer, the second, a tie and both bad; which of these leads.
+    """Votes for the first answer, the second, a tie and both bad; what they weigh; which leads.
 
     None where each vote is its own.
     """
 
     fell: list[int]
+    said: Sequence[float]
     leading: int | None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ MOST_REASONS = 4
 PROMPT_LIMIT = 600
 """In UTF-16 units, as below."""
 ANSWER_LIMIT = 400
+LINE = 54
+"""Characters of a line in a block of code, which not every screen breaks."""
 
 FOR = {
     Consent.EVALUATE: "for statistics",
@@ -78,10 +81,10 @@ def _counts(shown: Overview) -> Iterator[str]:
         yield "That is too much to count while you wait. The operator can, on the command line."
         return
     yield f"**{headline(manifest)}** {FOR[shown.purpose]}"
-    yield (
-        f"-# As a DPO export has them. {count(shown.battles, 'battle')} here, "
-        f"{manifest['battles']:,} of them with votes."
-    )
+    battles, voted = count(shown.battles, "battle"), manifest["battles"]
+    all_voted = shown.battles == voted
+    told = f"{battles} with votes" if all_voted else f"{battles} here, {voted:,} of them with votes"
+    yield f"-# As a DPO export has them. {told}."
     yield from _left_out(manifest["funnel"])
     yield from _not_counted(manifest["funnel"])
 
@@ -90,8 +93,12 @@ def _left_out(funnel: Mapping[str, Any]) -> Iterator[str]:
     reasons = Counter(funnel["left_out"])
     if not reasons.total():
         return
-    yield f"Left out: {count(reasons.total(), 'battle')}"
     largest = [(reason, number) for reason, number in reasons.most_common(MOST_REASONS) if number]
+    total = f"Left out: {count(reasons.total(), 'battle')}"
+    if len(largest) == 1:
+        yield f"{total}, {why('left_out', largest[0][0])}"
+        return
+    yield total
     for reason, number in largest:
         yield f"- {number:,} × {why('left_out', reason)}"
     if rest := reasons.total() - sum(number for _, number in largest):
@@ -107,9 +114,9 @@ def _not_counted(funnel: Mapping[str, Any]) -> Iterator[str]:
 def _consent(shown: Overview) -> Iterator[str]:
     people = shown.people
     yield f"**What members allow** ({count(sum(people.values()), 'member')} who wrote or voted)"
-    yield " · ".join(f"{ALLOWED[scope]} {people[scope]:,}" for scope in ALLOWED if people[scope])
+    yield " · ".join(f"{ALLOWED[scope]}: {people[scope]:,}" for scope in ALLOWED if people[scope])
     yield f"-# They are asked for at most: {ALLOWED[shown.cap]} (/settings)"
-    switch = "on" if shown.training else "off, which only the operator of this bot can change"
+    switch = "on" if shown.training else "off; only the operator can turn it on"
     yield f"-# Exports for training: {switch}"
 
 
@@ -117,7 +124,8 @@ def _preview(shown: Overview) -> Iterator[ui.Item[Any]]:
     if row := shown.row:
         yield ui.Separator()
         yield ui.TextDisplay(
-            f"**A row, as it would leave**\n-# Prompt\n{_end(row['prompt'])}"
+            "**A row, as it would leave** (long lines are broken here)\n"
+            f"-# Prompt\n{_end(row['prompt'])}"
             f"-# Chosen\n{_start(row['chosen'])}-# Rejected\n{_start(row['rejected'])}"
         )
 
@@ -149,5 +157,13 @@ def _end(text: str) -> str:
 
 
 def _block(text: str) -> str:
-    """Shown as it is: no mention, no markup, no way out of the block."""
-    return "```\n{}\n```\n".format(text.replace("``", "`\u200b`"))
+    """Shown as it is, but for its long lines: no mention, no markup, no way out of the block."""
+    lines = "\n".join(map(_broken, text.splitlines()))
+    return "```\n{}\n```\n".format(lines.replace("``", "`\u200b`"))
+
+
+def _broken(line: str) -> str:
+    pieces = textwrap.wrap(
+        line, LINE, expand_tabs=False, replace_whitespace=False, break_on_hyphens=False
+    )
+    return "\n".join(pieces)

@@ -136,11 +136,28 @@ async def test_the_overview_counts_what_a_plain_recount_counts(town: Town) -> No
     ):
         assert reason in shown
     assert "(3 members who wrote or voted)" in shown
-    assert "training 2 · statistics only 1\n" in shown
+    assert "training: 2 · statistics only: 1\n" in shown
     assert "asked for at most: training" in shown
     assert "Exports for training: on" in shown
     assert "Nothing of this server was ever exported." in shown
     assert not await town.services.store.exports.all()
+
+
+async def test_a_single_reason_stands_with_its_number(town: Town) -> None:
+    await allow(town, town.alice, town.bob)
+    for text in ("one", "two"):
+        await fought(town, text, (town.bob, TIE))
+    shown = await overview(town)
+    assert "Left out: 2 battles, voters called it a tie\n" in shown
+    assert "2 battles with votes." in shown
+
+
+async def test_lines_of_the_preview_are_short_enough_for_a_phone(town: Town) -> None:
+    await allow(town, town.alice, town.bob)
+    await fought(town, "three little words " * 20, (town.bob, 1))
+    shown = await overview(town)
+    for block in shown.split("```")[1::2]:
+        assert max(map(len, block.splitlines())) <= 54
 
 
 async def test_the_preview_shows_rows_as_they_would_leave(town: Town) -> None:
@@ -278,7 +295,7 @@ async def test_nothing_leaves_for_what_members_are_not_asked(town: Town) -> None
     await town.services.guilds.set(town.guild.id, "consent_cap", "none", by=NOBODY)
     shown = await overview(town)
     assert "**1 vote → 0 pairs** for statistics" in shown
-    assert "nothing 2" in shown
+    assert "nothing: 2" in shown
     assert "not asked for that" in await refusal(town)
 
 

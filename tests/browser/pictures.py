@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 PROMPT = "What should I cook tonight? I have eggs, rice and one tomato."
-OTHER = "Give me three names for a small boat."
+OTHER = "Tea or coffee? Answer in one sentence."
 
 
 def main() -> None:

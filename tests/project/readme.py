@@ -9,7 +9,7 @@ from pydantic_core import PydanticUndefined
 from bot.config import Config
 from bot.contenders import presets
 from bot.dataset.formats.registry import HELP
-from bot.dataset.lint import RULES
+from bot.dataset.lint.rules import RULES
 from bot.guilds import SETTINGS, GuildSettings
 from bot.prompting import built_in
 from bot.settings import Control, Group, Setting

@@ -41,6 +41,7 @@ def collected(arena: Arena, number: int, *winners: Side | Outcome) -> ImportedBa
     return ImportedBattle(
         source_message_id=number,
         prompt_key=number,
+        root_key=number,
         conversation=Conversation(turns=(said,), bot_name="assistant"),
         answers=ANSWERS,
         votes=tuple(

@@ -58,10 +58,6 @@ def test_of_several_tables_one_is_loaded_unless_another_is_named(
     assert "model_a" in pairs.features
 
 
-def test_the_same_manifest_gives_the_same_bytes() -> None:
-    assert card.write(manifest()) == card.write(manifest())
-
-
 def test_the_head_says_what_hubs_ask_for() -> None:
     head = DatasetCard(card.write(manifest(), title="Two answers", languages=["en", "de"])).data
     assert head.to_dict() | {"configs": None} == {
@@ -130,7 +126,7 @@ def test_every_reason_group_and_scope_has_words() -> None:
 @pytest.mark.parametrize("form", sorted(FORMATS))
 @pytest.mark.parametrize("chat", [False, True])
 def test_every_column_has_words(form: str, *, chat: bool) -> None:
-    policy = Policy(columns=tuple(Columns))
+    policy = Policy(columns=tuple(Columns), logprobs="base")
     names = Pseudonyms.unlinkable()
     making = Making(policy=policy, selector=None, pseudonyms=names, templates={}, chat=chat)
     told = card.write(manifest(format=form, policy=policy.model_dump(mode="json")))
@@ -209,13 +205,52 @@ def test_what_others_collected_is_told_as_theirs() -> None:
 
 def test_a_folder_of_changes_says_so() -> None:
     since = {"dataset": "abc", "added": 3, "changed": 2, "gone": 1}
-    assert "since the export abc: 3 new, 2 changed, 1 gone." in card.write(manifest(since=since))
+    text = card.write(manifest((), since=since, rows=0))
+    assert "**A delta: 0 rows, only what changed** since the export abc." in text
+    assert "Battles with rows: 3 new, 2 changed, 1 gone." in text
+    assert "No row is new." in text
+    assert "came of" not in text
+    assert "**0 pairs, new or changed**" in text
 
 
-def test_models_in_folders_do_not_tell_where_they_lie() -> None:
-    text = card.write(manifest(contenders=[CONTENDER | {"model": "path:/home/dana/own-7b"}]))
-    assert "path:own-7b" in text
-    assert "dana" not in text
+def options(form: str, **changes: Any) -> dict[str, str]:
+    """What was chosen, by option, as a card tells it."""
+    policy = Policy(**changes).model_dump(mode="json")
+    text = card.write(manifest(format=form, policy=policy))
+    section = text.split("What was chosen:")[1].split("\n## ")[0]
+    return dict(re.findall(r"^\| `(.*?)` \| (.*) \|$", section, re.MULTILINE))
+
+
+def test_choices_go_by_their_options() -> None:
+    told = options("dpo", cut=True, guilds=(1, 2))
+    assert (told["--keep-cut"], told["--author-votes"]) == ("yes", "yes")
+    assert (told["--decide"], told["--guild"]) == ("majority", "2 servers")
+
+
+@pytest.mark.parametrize("form", ["arena", "raw"])
+def test_choices_that_a_format_does_not_have_are_not_told(form: str) -> None:
+    assert options(form, since="2026-11-01", min_votes=3, length_ratio=2, render_with="qa") == {
+        "--include": "live",
+        "--after": "2026-11-01",
+    }
+
+
+@pytest.mark.parametrize(
+    ("form", "ties", "told"),
+    [
+        ("dpo", "undesirable", False),
+        ("dpo", "soft", True),
+        ("kto", "desirable", True),
+        ("kto", "soft", False),
+        ("sft", "soft", False),
+    ],
+)
+def test_ties_are_told_of_where_rows_come_of_them(form: str, ties: str, *, told: bool) -> None:
+    assert ("--ties" in options(form, ties=ties)) is told
+
+
+def test_openais_rows_have_neither_columns_nor_a_template() -> None:
+    assert not options("openai", render_with="qa").keys() & {"--columns", "--render-with"}
 
 
 def test_the_pictures_come_along_and_are_shown_only_where_they_lie(tmp_path: Path) -> None:

@@ -89,8 +89,9 @@ async def test_it_is_exactly_what_differs(home: Path, format: str) -> None:
         name(5): ("gone", "member_erased"),
         name(6): ("gone", "no_consent"),
     }
-    assert delta["since"] == {"dataset": before["dataset"], "added": 1, "changed": 1, "gone": 4}
-    assert "  since then: 1 new, 1 changed, 4 gone" in told(delta)
+    counts = {"added": 1, "changed": 1, "gone": 4, "unchanged": 1}
+    assert delta["since"] == {"dataset": before["dataset"], **counts}
+    assert "  battles since then: 1 new, 1 changed, 4 gone, 1 as they were" in told(delta)
     full = await exported(home, "full", format)
     assert applied(old, home / "delta") == as_set(rows(home / "full"))
     assert (full["dataset"], full["since"]) == (delta["dataset"], None)

@@ -12,7 +12,7 @@ import pytest
 import zstandard
 
 from bot.dataset.export import export as write
-from bot.dataset.files import Files, Kind, Packing, Writer, line_of
+from bot.dataset.files import _BATCH, Files, Kind, Packing, Writer, line_of
 from bot.dataset.request import Means, Request
 from bot.errors import ConfigError
 from bot.prompting import library
@@ -119,11 +119,10 @@ async def test_files_that_the_new_export_has_not_go_away_and_nothing_else(
     voted: Town, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    first = await export(voted.store, out, chat=True)
-    assert "axolotl.yaml" in all_of(out)
+    first = await export(voted.store, tmp_path / "first", chat=True)
     theirs = {"notes.txt": b"mine", "more/train.jsonl": b"mine", "train.csv": b"mine"}
     for name, content in theirs.items():
-        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_bytes(content)
     await export(voted.store, out, since=first, chat=True)
     assert "tombstones.jsonl" in all_of(out)
@@ -161,3 +160,29 @@ async def test_a_folder_that_cannot_be_written_is_a_sentence(voted: Town, tmp_pa
     for name in ("file", "taken"):
         with pytest.raises(ConfigError, match=r"cannot be written: .*\. Choose another --out\."):
             await export(voted.store, tmp_path / name)
+
+
+async def test_a_delta_does_not_take_the_place_of_what_it_is_a_delta_to(
+    voted: Town, tmp_path: Path
+) -> None:
+    first = await export(voted.store, tmp_path / "out")
+    before = all_of(tmp_path / "out")
+    with pytest.raises(ConfigError, match="holds the very export that --since names"):
+        await export(voted.store, tmp_path / "out", since=first)
+    assert all_of(tmp_path / "out") == before
+
+
+async def test_a_readme_of_somebody_else_stays(voted: Town, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("mine")
+    with pytest.raises(ConfigError, match=r"has a README.md that no export wrote"):
+        await export(voted.store, tmp_path)
+    assert (tmp_path / "README.md").read_text() == "mine"
+
+
+@pytest.mark.parametrize("rows", [_BATCH - 1, _BATCH, 2 * _BATCH])
+def test_parquet_takes_any_number_of_rows(tmp_path: Path, rows: int) -> None:
+    with Writer(tmp_path, {"": {"n": "int"}}, Files(Kind.PARQUET)) as writer:
+        for number in range(rows):
+            writer.write("", "train", line_of({"n": number}))
+        writer.finish()
+    assert pq.read_table(tmp_path / "train.parquet").num_rows == rows

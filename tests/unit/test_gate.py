@@ -158,3 +158,13 @@ def test_training_needs_the_operators_word_and_statistics_do_not() -> None:
             require_permission(scope, training_export=False)
     assert "TWOFOLD_TRAINING_EXPORT=true" in refused.value.user_message
     assert "--purpose evaluate" in refused.value.user_message
+
+
+def test_what_is_logged_of_who_has_not_agreed_stays_though_their_vote_is_gone() -> None:
+    withdrawn = [
+        Happened(number, who, VoteEventKind.CAST, Outcome.TIE, None, True, DAY)
+        for number, who in enumerate((ALICE, 77), start=1)
+    ]
+    of = case(events=tuple(withdrawn))
+    admitted = admit(of._replace(said=Words(of.said | {77: (None, None)})), TRAIN)
+    assert [event.voter_id for event in admitted.events] == [ALICE]

@@ -18,9 +18,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bot.dataset.lint import RULES, Options, Report, check, telling
+from bot.dataset.lint import telling
+from bot.dataset.lint.checking import Options, check
 from bot.dataset.lint.files import rows, survey
 from bot.dataset.lint.leaks import Names, leaks
+from bot.dataset.lint.rules import RULES
 from bot.errors import ConfigError
 from bot.redaction.patterns import find
 from tests.unit.test_redaction import HARMLESS, PERSONAL
@@ -28,6 +30,8 @@ from tests.unit.test_redaction import HARMLESS, PERSONAL
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from bot.dataset.lint.report import Report
 
 Rows = list[dict[str, Any]]
 WORDS = [f"{a}{b}{c}" for a in "bdgklm" for b in "aeiou" for c in "nrst"]
@@ -179,12 +183,48 @@ def test_a_planted_fault_is_found_by_its_rule_alone(rule: str, tmp_path: Path) -
     folder(tmp_path, train=clean + train, **({"test": test} if test else {}))
     report = check(tmp_path, EVERYTHING)
     assert found(report) == {rule}
+    assert rule not in report.not_looked_for
     assert all(finding.text.endswith(".") for finding in report.findings)
 
 
 def test_every_rule_is_planted_somewhere_in_these_tests() -> None:
     elsewhere = {"unreadable", "no-data", "manifest"}
     assert {rule.name for rule in RULES} == FAULTS.keys() | elsewhere
+
+
+ABSENT = {
+    "preference": {"roles", "position-balance", "label-balance"},
+    "openai": {"prompt-end", "completion-start", "position-balance", "label-balance"},
+    "kto": {"equal-sides", "roles", "length-balance", "position-balance"},
+    "sft text": {"prompt-length", "split-leak", "contradictions", "equal-sides", "prompt-end"},
+    "arena votes": {"few-rows", "empty", "roles", "length-balance", "split-leak", "row-length"},
+}
+
+
+@pytest.mark.parametrize("shape", ABSENT)
+def test_a_rule_that_had_nothing_to_look_at_is_not_called_ok(shape: str, tmp_path: Path) -> None:
+    make = SHAPES[shape]
+    folder(tmp_path, train=[make(n) for n in range(40)], test=[make(n) for n in range(40, 60)])
+    whole, alone = check(tmp_path, EVERYTHING), check(tmp_path / "train.jsonl", EVERYTHING)
+    assert ABSENT[shape] | {"manifest"} <= set(whole.not_looked_for)
+    assert "ids" not in whole.not_looked_for
+    more = {"split-leak", "near-leak"}
+    assert set(alone.not_looked_for) == set(whole.not_looked_for) | more
+
+
+def test_raw_tables_are_looked_at_for_leaks_alone(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps({"format": "raw", "files": {}}))
+    report = check(folder(tmp_path, train=[pair(n) for n in range(9)]))
+    looked_for = {rule.name for rule in RULES} - {*report.not_looked_for, *report.skipped}
+    assert looked_for == {
+        *("unreadable", "no-data", "columns", "uneven-keys", "mixed-types", "manifest"),
+        *("ids", "personal-data", "secrets"),
+    }
+    assert report.counts == {"manifest": 1}
+    telling.write(report, tmp_path / telling.FILE_NAME)
+    lines = (tmp_path / telling.FILE_NAME).read_text("utf-8").splitlines()
+    (roles,) = [line for line in lines if line.startswith("roles ")]
+    assert "not looked for" in roles
 
 
 def test_missing_columns_are_told_by_row_and_file(tmp_path: Path) -> None:
@@ -275,7 +315,7 @@ def test_a_row_that_cannot_be_read_is_told_with_its_line(line: bytes, tmp_path: 
 
 
 def test_an_endless_line_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.dataset.lint.files.LONGEST_LINE", 2**20)
+    monkeypatch.setattr("bot.dataset.lint.files.LONGEST", 2**20)
     folder(tmp_path, train=jsonl([pair(0)]) + b"x" * (5 * 2**20) + b"\n" + jsonl([pair(1)]))
     report = check(tmp_path)
     assert [f.row for f in report.findings if f.rule == "unreadable"] == [2]
@@ -511,5 +551,6 @@ def test_no_data_makes_it_fail(data: bytes, manifest: Any, tmp_path: Path) -> No
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     (tmp_path / "README.md").write_bytes(b"---\n" + data + b"\n---\n")
     report = check(tmp_path, EVERYTHING)
+    assert not found(report) & set(report.not_looked_for)
     orjson.dumps(report.as_dict())
     telling.write(report, tmp_path / telling.FILE_NAME)

@@ -141,6 +141,8 @@ class Stored:
                 one, other = other, one
             sides = ((texts[one], tally[one]), (texts[other], tally[other]))
             yield ("win" if what in texts else what, *sides)
+        if len(counted) < policy.min_votes:
+            return
         for r in self.remarks:
             wrote = r["edit"] and r["voter_id"] in {voter for voter, _ in counted}
             if policy.edits is Edits.CHOSEN and wrote and r["battle_id"] == battle:
@@ -214,6 +216,9 @@ def _compare(
         got = Counter(
             tuple((_text(row[key]), row.get(f"votes_{key}")) for key in keys) for row in rows
         )
+        for row in rows if name == "reward" else ():
+            lost = frozenset(_text(row[key]) for key in keys)
+            assert row["margin"] > 0 or lost in {frozenset(t for t, _ in both) for both in soft}
         got.subtract(wins)
         assert all(n >= 0 for n in got.values())
         assert Counter(map(frozenset, got.elements())) == Counter(soft)

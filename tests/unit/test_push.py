@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import datasets
 import pytest
 
-from bot.dataset import lint, push
+from bot.dataset import push
+from bot.dataset.lint.checking import Options, check
 from bot.errors import ConfigError
 from tests.unit.fake_hub import REPO, FakeHub
 from tests.unit.folders import ONE_TABLE, ROWS, dataset_folder
@@ -145,7 +146,7 @@ async def test_a_manifest_cannot_name_files_of_others(tmp_path: Path, hub: FakeH
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["files"]["../secret"] = {"rows": 1}
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    unchecked = partial(lint.check, options=lint.Options(skip=frozenset({"manifest"})))
+    unchecked = partial(check, options=Options(skip=frozenset({"manifest"})))
     assert "names ../secret" in await refused(folder, hub, check=unchecked)
     (folder / "README.md").unlink()
     (folder / "README.md").symlink_to(tmp_path / "secret")

@@ -82,9 +82,12 @@ def write(
 
 
 def headline(manifest: Mapping[str, Any]) -> str:
-    """How much came of how much: `1,204 votes → 811 pairs`."""
+    """How much came of how much: `1,204 votes → 811 pairs`; of a delta only what it has."""
     one = "pair" if manifest["format"] in _PAIRS else "row"
-    return f"{count(manifest['votes'], 'vote')} → {count(manifest['rows'], one)}"
+    rows = count(manifest["rows"], one)
+    if manifest["since"]:
+        return f"{rows}, new or changed"
+    return f"{count(manifest['votes'], 'vote')} → {rows}"
 
 
 def pictures() -> dict[str, bytes]:
@@ -119,19 +122,21 @@ def _licence(manifest: Mapping[str, Any]) -> str:
 def _summary(manifest: Mapping[str, Any]) -> str:
     whose = "others collected" if _imported(manifest) else "members of Discord servers gave"
     form = sections.words()["formats"][manifest["format"]]
-    counts = [
-        count(manifest[what], what.removesuffix("s")) for what in ("rows", "votes", "battles")
-    ]
     told = (
         f"Preferences that {whose}, between two answers of language models to the same message. "
-        f"{form} {counts[0]} came of {counts[1]} on {counts[2]}."
+        f"{form}"
+    )
+    rows, votes, battles = (
+        count(manifest[what], what.removesuffix("s")) for what in ("rows", "votes", "battles")
     )
     if (since := manifest["since"]) is None:
-        return told
+        return f"{told} {rows} came of {votes} on {battles}."
     return (
-        f"{told}\n\n**Only what changed** since the export {plain(since['dataset'])}: "
-        f"{since['added']:,} new, {since['changed']:,} changed, {since['gone']:,} gone. "
-        f"Take the rows that `{layout.TOMBSTONES}` names out of the earlier one, then add these."
+        f"{told}\n\n**A delta: {rows}, only what changed** since the export "
+        f"{plain(since['dataset'])}. Battles with rows: {since['added']:,} new, "
+        f"{since['changed']:,} changed, {since['gone']:,} gone. Take the rows that "
+        f"`{layout.TOMBSTONES}` names out of the earlier export, then add these. What is told "
+        f"below of votes and contenders is about the whole, {votes} on {battles}."
     )
 
 
@@ -143,7 +148,7 @@ def _purpose(manifest: Mapping[str, Any]) -> str:
 def _load(manifest: Mapping[str, Any], repo: str | None) -> str:
     tables = layout.tables(manifest)
     if not tables:
-        return "There are no rows yet."
+        return "No row is new." if manifest["since"] else "There are no rows yet."
     place = line(repo) if repo else "path/to/this/folder"
     named = [table for table in tables if table]
     calls = [f'{table} = load_dataset("{place}", "{table}")' for table in named]
@@ -163,7 +168,7 @@ def _trainer(manifest: Mapping[str, Any]) -> str:
         return ""
     beside = [prose(name) for name in trainers.files(manifest)]
     text = " ".join((told, prose("chat" if manifest["chat"] else "text"), *beside))
-    given = manifest["format"] == "dpo" and "logprobs" in manifest["policy"].get("columns", ())
+    given = manifest["format"] == "dpo" and manifest["policy"].get("logprobs")
     return f"{text}\n\n{prose('logprobs')}" if given else text
 
 

@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from bot.dataset.card.markdown import line
-from bot.dataset.policy import Columns, Policy
+from bot.dataset.policy import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,6 +31,7 @@ OPTIONS = {
     "edits": "--edits",
     "render_with": "--render-with",
     "columns": "--columns",
+    "logprobs": "--logprobs",
     "validation": "--validation",
     "test": "--test",
     "seed": "--seed",
@@ -47,7 +48,7 @@ FLAGS = {
 def command(manifest: Mapping[str, Any]) -> str:
     """`twofold export` with every option that is not as it is by default.
 
-    `…` stands for what a manifest does not tell: ids of servers, and where a model lies.
+    `…` stands for what a manifest does not tell: ids of servers.
     """
     return " ".join(("twofold", "export", *_basics(manifest), *_chosen(manifest), "--out FOLDER"))
 
@@ -78,10 +79,7 @@ def _chosen(manifest: Mapping[str, Any]) -> Iterator[str]:
             yield f"{OPTIONS[name]} …"
         elif option := OPTIONS.get(name):
             for one in value if isinstance(value, list) else [value]:
-                if one == Columns.LOGPROBS:
-                    yield "--logprobs …"
-                else:
-                    yield f"{option} {_quoted(one)}"
+                yield f"{option} {_quoted(one)}"
 
 
 def _quoted(value: object) -> str:

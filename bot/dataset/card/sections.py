@@ -5,12 +5,14 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from importlib import resources
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from bot.consent import FOLDER, ConsentText
+from bot.dataset.card.command import FLAGS, OPTIONS
 from bot.dataset.card.markdown import plain, quote, table
+from bot.dataset.formats.choices import MEANINGLESS
 from bot.dataset.funnel import plainly
+from bot.dataset.policy import Undecided
 from bot.packaged import packaged
 from bot.ranking import wilson
 from bot.wording import count
@@ -23,6 +25,17 @@ PICTURES = {
     "pictures/reveal.png": "What a voter sees after the vote: which answer was whose",
 }
 """Where pictures of the interface lie in a dataset folder, and what is on them."""
+
+_PAIRS = {Undecided.SOFT}
+_UNDECIDED = {
+    "dpo": _PAIRS,
+    "reward": _PAIRS,
+    "openai": _PAIRS,
+    "kto": {Undecided.LEAVE_OUT, Undecided.DESIRABLE, Undecided.UNDESIRABLE},
+}
+"""What may become of battles that nobody won, where that makes rows; otherwise there are none."""
+
+_NAMES = OPTIONS | {name: flag.replace("--no-", "--") for (name, _), flag in FLAGS.items()}
 
 
 @cache
@@ -53,6 +66,8 @@ def columns(manifest: Mapping[str, Any]) -> str:
         for group in manifest["policy"].get("columns", ()):
             for column, what in words()["groups"].get(group, {}).items():
                 known.setdefault(column, what)
+        if manifest["policy"].get("logprobs"):
+            known |= words()["logprobs"]
     return _columns("column", known)
 
 
@@ -108,30 +123,37 @@ def funnel(manifest: Mapping[str, Any]) -> str:
 
 
 def model(contender: Mapping[str, Any]) -> str:
-    """What a contender runs on; of a folder of the operator's only its name."""
-    source = str(contender["model"] or contender["contender"])
-    if source.startswith("path:"):
-        return f"path:{PurePath(source.removeprefix('path:')).name}"
-    return source
+    """What a contender runs on."""
+    return str(contender["model"] or contender["contender"])
 
 
 def choices(manifest: Mapping[str, Any]) -> str:
-    """The policy, as far as anything was chosen; of servers only how many."""
+    """The policy by its options, as far as the format has it; of servers only how many."""
     chosen = {
-        key: value for key, value in manifest["policy"].items() if value not in (None, [], "")
+        name: value
+        for name, value in manifest["policy"].items()
+        if value not in (None, [], "") and _matters(name, value, manifest)
     }
     if "guilds" in chosen:
-        chosen["guilds"] = len(chosen["guilds"])
-    rows = [(plain(plainly(key)), _value(value)) for key, value in chosen.items()]
-    return table(("choice", "value"), rows)
+        chosen["guilds"] = count(len(chosen["guilds"]), "server")
+    rows = [(f"`{_NAMES[name]}`", _value(value)) for name, value in chosen.items()]
+    return table(("option", "value"), rows) if rows else "Nothing."
+
+
+def _matters(name: str, value: object, manifest: Mapping[str, Any]) -> bool:
+    """Whether rows of this format depend on the choice."""
+    form = manifest["format"]
+    if name in MEANINGLESS.get(form, ()):
+        return False
+    if name in {"ties", "both_bad"}:
+        return value in _UNDECIDED[form]
+    return name != "render_with" or not manifest["chat"]
 
 
 def _value(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(plain(plainly(str(item))) for item in value)
-    return plain(plainly(str(value)))
+    return ", ".join(plain(str(item)) for item in (value if isinstance(value, list) else [value]))
 
 
 def contenders(manifest: Mapping[str, Any]) -> str:

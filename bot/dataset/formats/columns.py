@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from bot.dataset.policy import Columns, Undecided
+from storage.records import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,8 +99,8 @@ class Beside:
             row["votes_both_bad"] = counts.both_bad
             row["votes_not_blind"] = counts.not_blind
         if self._margin:
-            row["margin"] = margin(counts)
-            row["p_chosen"] = p_chosen(counts, soft=self._soft)
+            row["margin"] = margin(verdict)
+            row["p_chosen"] = p_chosen(verdict.said, soft=self._soft)
         return row
 
     def _weighed(self, row: Row, verdict: Verdict) -> Row:
@@ -109,20 +110,27 @@ class Beside:
         return row
 
 
-@lru_cache(maxsize=4096)
-def margin(counts: Counts) -> float:
-    """By how much of all counted votes the chosen answer leads: 2 against 1 is a third."""
-    n = counts.chosen + counts.rejected + counts.tie + counts.both_bad
-    return round((counts.chosen - counts.rejected) / n, 4) if n else 0.0
+def margin(verdict: Verdict) -> float:
+    """By how much of what was counted the chosen answer leads: 2 against 1 is a third.
+
+    0 where nobody won.
+    """
+    return _lead(verdict.said) if verdict.outcome is Outcome.WIN else 0.0
 
 
 @lru_cache(maxsize=4096)
-def p_chosen(counts: Counts, *, soft: bool) -> float:
+def _lead(said: Counts) -> float:
+    n = said.chosen + said.rejected + said.tie + said.both_bad
+    return round((said.chosen - said.rejected) / n, 4) if n else 0.0
+
+
+@lru_cache(maxsize=4096)
+def p_chosen(said: Counts, *, soft: bool) -> float:
     """How likely the next voter prefers the chosen answer.
 
     Laplace's rule of succession: one vote for each side is added, so that 2 against 1 is
     0.6. A vote for neither is half a vote for each where ties are `soft`.
     """
-    tied = counts.tie + counts.both_bad if soft else 0
-    n = counts.chosen + counts.rejected + tied
-    return round((counts.chosen + tied / 2 + 1) / (n + 2), 4)
+    tied = said.tie + said.both_bad if soft else 0
+    n = said.chosen + said.rejected + tied
+    return round((said.chosen + tied / 2 + 1) / (n + 2), 4)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from bot.dataset.formats import MESSAGES, Made
 from bot.dataset.formats.columns import Beside, margin
 from bot.dataset.formats.forms import AsChat, form_of
-from bot.dataset.funnel import LeftOut
+from bot.dataset.funnel import LeftOut, VoteLeftOut
 from bot.dataset.layout import ONE_TABLE
-from bot.dataset.policy import Columns, Undecided
+from bot.dataset.logprobs import CHOSEN, REJECTED
+from bot.dataset.policy import Undecided
 from bot.dataset.select import EDIT
 from storage.records import Outcome
 
@@ -54,6 +55,8 @@ class Paired:
             made = self._of(verdict)
             if isinstance(made, LeftOut):
                 reason = made
+                if verdict.outcome is not Outcome.WIN and len(judged) > 1:
+                    self._selector.votes_left_out[VoteLeftOut.UNDECIDED] += 1
             else:
                 rows += [(ONE_TABLE, row) for row in made]
                 used.append(verdict)
@@ -82,8 +85,8 @@ class Dpo(Paired):
         form = self._form
         sides = {"prompt": form.prompt, "chosen": form.completion, "rejected": form.completion}
         self.specs = sides | self._beside.specs(pair=True)
-        if Columns.LOGPROBS in making.policy.columns:
-            self.specs |= {"ref_chosen_logps": "float", "ref_rejected_logps": "float"}
+        if making.policy.logprobs is not None:
+            self.specs |= {CHOSEN: "float", REJECTED: "float"}
 
     def _rows(self, verdict: Verdict, parts: Parts) -> list[Row] | LeftOut:
         if reason := self._no_pair(verdict):
@@ -111,7 +114,7 @@ class Reward(Dpo):
         rows = super()._rows(verdict, parts)
         if isinstance(rows, LeftOut):
             return rows
-        lead = margin(verdict.counts)
+        lead = margin(verdict)
         return [{**row, "margin": lead} for row in rows]
 
 

@@ -259,6 +259,7 @@ def _imported(
     return ImportedBattle(
         source_message_id=battle.source,
         prompt_key=prompt_key(conversation, str),
+        root_key=prompt_key(replace(conversation, turns=conversation.turns[:1]), str),
         conversation=conversation,
         answers=(a, b),
         votes=tuple(

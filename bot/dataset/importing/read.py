@@ -6,7 +6,6 @@ Memory holds a row, or a batch of a Parquet file, whatever the size of the file.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
 import zlib
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import ijson
 import orjson
 
-from bot.dataset.importing.skips import DEEPEST, LONGEST, Skip
+from bot.dataset.importing.skips import DEEPEST, Skip
+from bot.dataset.packed import LONGEST, lines, unpacked
 from bot.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ def rows(
 
     What a file is, is told by how it begins; only CSV by its name, `.csv` with or without
     `.gz` or `.zst`. `advance` gets the number of bytes that were read of the file; `longest` is
-    how many one row may have. Raises ConfigError where a file cannot be opened or is damaged,
-    or what reads it is missing.
+    how many one row may have. Raises ConfigError where a file cannot be opened or is damaged.
     """
     try:
         with ExitStack() as stack:
@@ -55,7 +54,7 @@ def rows(
                 yield from _parquet(file)
                 return
             if start.startswith((GZIP, ZSTD)):
-                file = stack.enter_context(_unpacked(file, zstd=start.startswith(ZSTD)))
+                file = stack.enter_context(unpacked(file, zstd=start.startswith(ZSTD)))
             if ".csv" in {suffix.lower() for suffix in path.suffixes}:
                 yield from _csv(file, longest)
                 return
@@ -91,42 +90,12 @@ def _begins(file: IO[bytes]) -> bytes:
     return file.peek() if isinstance(file, io.BufferedReader) else b""
 
 
-def _unpacked(file: IO[bytes], *, zstd: bool) -> io.BufferedReader:
-    if not zstd:
-        return io.BufferedReader(gzip.GzipFile(fileobj=file))
-    arrow = _arrow("zstd")
-    return io.BufferedReader(arrow.CompressedInputStream(file, "zstd"))
-
-
-def _arrow(what: str) -> Any:  # noqa: ANN401 - it has no types
-    try:
-        import pyarrow  # noqa: ICN001, PLC0415 - an extra
-        import pyarrow.parquet  # noqa: PLC0415
-    except ImportError:
-        raise ConfigError(
-            f"Reading {what} needs pyarrow. Install it: pip install pyarrow"
-        ) from None
-    return pyarrow
-
-
 def _lines(file: IO[bytes], longest: int) -> Iterator[Row | Skip]:
-    for line in _bounded_lines(file, longest):
+    for line in lines(file, longest):
         if line is None:
             yield Skip.TOO_LONG
         elif stripped := line.strip():
             yield _parsed(stripped)
-
-
-def _bounded_lines(file: IO[bytes], longest: int) -> Iterator[bytes | None]:
-    """The lines of a file; None for one that is longer than what may be held."""
-    whole = True
-    while line := file.readline(longest):
-        ends = line.endswith(b"\n") or len(line) < longest
-        if ends:
-            yield line if whole else None
-        whole = ends
-    if not whole:
-        yield None
 
 
 def _parsed(line: bytes) -> Row | Skip:
@@ -192,14 +161,14 @@ def _csv(file: IO[bytes], longest: int) -> Iterator[Row | Skip]:
     csv.field_size_limit(longest)  # of the whole process; the default is less than a long answer
     skips: list[Skip] = []
 
-    def lines() -> Iterator[str]:
-        for line in _bounded_lines(file, longest):
+    def texts() -> Iterator[str]:
+        for line in lines(file, longest):
             if line is None:
                 skips.append(Skip.TOO_LONG)
             else:
                 yield line.decode("utf-8-sig", "replace")
 
-    table = csv.DictReader(lines(), strict=True)
+    table = csv.DictReader(texts(), strict=True)
     while True:
         row: Row | Skip | None
         try:
@@ -216,12 +185,14 @@ def _csv(file: IO[bytes], longest: int) -> Iterator[Row | Skip]:
 
 
 def _parquet(file: IO[bytes]) -> Iterator[Row | Skip]:
-    arrow = _arrow("Parquet")
+    import pyarrow as pa  # noqa: PLC0415 - it takes a while to load
+    from pyarrow import parquet  # noqa: PLC0415
+
     try:
-        batches = arrow.parquet.ParquetFile(file).iter_batches(batch_size=BATCH)
+        batches = parquet.ParquetFile(file).iter_batches(batch_size=BATCH)
         for batch in batches:
             yield from _of_batch(batch)
-    except arrow.ArrowException:
+    except pa.ArrowException:
         yield Skip.BROKEN_OFF
 
 

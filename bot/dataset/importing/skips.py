@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-LONGEST = 64 * 2**20
-"""How many bytes one row may have; whole conversations have thousands."""
+from bot.dataset.packed import LONGEST
 
 DEEPEST = 200
 """How deep one row may be nested; those that are understood have ten levels."""

@@ -56,12 +56,18 @@ class Survey:
         if further is not None:
             self.met.add(found.source)
         voters: set[int] = set()
-        for ballot in tabled or (*found.votes, *(further or ())):
+        ballots = tabled or (*found.votes, *(further or ()))
+        for ballot in sorted(ballots, key=_newest_first):
             if ballot.voter in voters:
                 self.skips[Skip.AGAIN] += 1
             else:
                 voters.add(ballot.voter)
                 yield ballot
+
+
+def _newest_first(ballot: Ballot) -> float:
+    """Those without a time stay in the order of the file."""
+    return -ballot.at.timestamp() if ballot.at else 0.0
 
 
 def survey(files: Iterable[Path], hashes: Hashes, *, advance: Callable[[int], object]) -> Survey:

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
+from bot.dataset.layout import MANIFEST
 from bot.dataset.lint import manifest as told
 from bot.dataset.lint import rules, tables
 from bot.dataset.lint.content import ROW_CHECKS, leaked
+from bot.dataset.lint.coverage import Coverage, not_looked_for, of_manifest
 from bot.dataset.lint.files import Fault, is_table, rows, survey
 from bot.dataset.lint.leaks import Names
 from bot.dataset.lint.report import Hit, Ledger, Report, Table
+from bot.dataset.lint.rules import Needs
 from bot.dataset.lint.shapes import SHAPES, UNKNOWN, Row, Shape, recognised, row
 from bot.dataset.lint.tokens import CHARACTERS_A_TOKEN, Room, counter, estimate
 from bot.errors import ConfigError
@@ -78,6 +81,7 @@ class _Check:
     progress: Callable[[int, int], None]
     rows: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    seen: list[Needs] = field(default_factory=list)
     bytes_before: int = 0
     bytes: int = 0
 
@@ -95,6 +99,7 @@ class _Check:
     def run(self) -> Report:
         """Look at every table, then at the manifest."""
         manifest = self._manifest()
+        self.seen.append(of_manifest(manifest))
         if _row_for_each_vote(manifest):
             self.skipped |= {rules.DUPLICATES.name, rules.CONTRADICTIONS.name}
             self.ledger.skip = frozenset(self.skipped)
@@ -106,7 +111,7 @@ class _Check:
         if found.others:
             self.notes.append(f"Not read: {', '.join(found.others)}.")
         self.bytes = sum(file.path.stat().st_size for file in everything)
-        seen = tuple(
+        read = tuple(
             self._table(name, files, raw=manifest.get("format") == "raw")
             for name, files in found.tables.items()
         )
@@ -116,14 +121,15 @@ class _Check:
         if self.path.is_dir():
             self.ledger.add(told.differences(manifest, self.path, self.rows))
             self.ledger.add(told.leaning_sides(manifest))
-        return self._report(seen)
+        return self._report(read)
 
     def _manifest(self) -> Mapping[str, Any]:
         try:
             return told.read(self.path) if self.path.is_dir() else {}
         except (OSError, ValueError) as error:
             text = f"It cannot be read: {str(error)[:80].rstrip('.')}."
-            self.ledger.add([Hit(rule=rules.MANIFEST, file=told.NAME, text=text)])
+            self.ledger.add([Hit(rule=rules.MANIFEST, file=MANIFEST, text=text)])
+            self.seen.append(Needs.MANIFEST)
             return {}
 
     def _table(self, name: str, files: tuple[DataFile, ...], *, raw: bool) -> Table:
@@ -133,12 +139,13 @@ class _Check:
         if shape is UNKNOWN and first:
             self.ledger.add([_unknown(first[0][0], set(first[0][2]))])
         head = tuple(row(file, number, values, shape) for file, number, values in first)
-        sizes = tables.Sizes(shape)
+        sizes, coverage = tables.Sizes(shape), Coverage()
         watchers: list[tables.Watcher] = [
             sizes,
-            tables.Columns(),
+            coverage,
+            tables.Consistency(),
             tables.Repeats(),
-            tables.Balance(shape),
+            tables.Biases(shape),
         ]
         if near := self._near(head, shape):
             watchers.append(near)
@@ -146,6 +153,7 @@ class _Check:
             self._row(one, watchers)
         for watcher in watchers:
             self.ledger.add(watcher.end())
+        self.seen.append(coverage.has)
         if near and near.passed:
             self.notes.append(
                 f"Near-duplicates were looked for in the first {near.seen:,} of "
@@ -195,7 +203,7 @@ class _Check:
     def _read(self, of_file: int) -> None:
         self.progress(self.bytes_before + of_file, self.bytes)
 
-    def _report(self, seen: tuple[Table, ...]) -> Report:
+    def _report(self, read: tuple[Table, ...]) -> Report:
         options = self.options
         if not options.tokenizer:
             self.notes.append(
@@ -208,11 +216,12 @@ class _Check:
         findings = sorted(self.ledger.findings, key=lambda one: order.index(one.rule))
         return Report(
             path=self.path.name or str(self.path),
-            tables=seen,
+            tables=read,
             counts=dict(self.ledger.counts),
             findings=tuple(findings),
             notes=tuple(self.notes),
             skipped=tuple(sorted(self.skipped)),
+            not_looked_for=not_looked_for(self.seen, self.skipped),
             strict=options.strict,
         )
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import re
 import zlib
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from bot.dataset.layout import CARD, MANIFEST, TOMBSTONES
+from bot.dataset.packed import LONGEST, lines, unpacked
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-
-LONGEST_LINE = 64 * 2**20
-"""Bytes. One row is in memory at a time, so that this is what a hostile file can take."""
 
 _BATCH = 256
 _NAMED_OTHERS = 5
@@ -24,9 +23,8 @@ _OTHERS = {".csv", ".tsv", ".arrow", ".txt", ".zip", ".tar", ".db", ".xml", ".pk
 _KNOWN = (".jsonl", ".ndjson", ".json", ".parquet")
 _PACKED = (".gz", ".zst")
 _NO_DATA = {
-    *("manifest.json", "dataset_info.json", "dataset_infos.json", "dataset_dict.json"),
-    *("config.json", "state.json", "package.json", "tombstones.jsonl", "tombstones.jsonl.gz"),
-    *("tombstones.jsonl.zst", "tombstones.parquet"),
+    *(MANIFEST, "dataset_info.json", "dataset_infos.json", "dataset_dict.json"),
+    *("config.json", "state.json", "package.json", TOMBSTONES),
 }
 _SPLITS = {
     "train": ("train", "training"),
@@ -73,7 +71,7 @@ def is_table(path: Path) -> bool:
     """Whether a file is one of those that hold rows."""
     stem = path.name.removesuffix(path.suffix) if path.suffix in _PACKED else path.name
     hidden = path.name.startswith((".", "_"))
-    return stem.endswith(_KNOWN) and path.name not in _NO_DATA and not hidden
+    return stem.endswith(_KNOWN) and stem not in _NO_DATA and not hidden
 
 
 def survey(path: Path) -> Survey:
@@ -108,16 +106,18 @@ def rows(file: DataFile, read: Callable[[int], None]) -> Iterator[tuple[int, Any
         return
     number = 0
     try:
-        with file.path.open("rb") as raw, _unpacked(raw, file.path.suffix) as stream:
-            for number, line in enumerate(_lines(stream), start=1):
+        with ExitStack() as stack:
+            raw = stream = stack.enter_context(file.path.open("rb"))
+            if file.path.suffix in _PACKED:
+                zstd = file.path.suffix == ".zst"
+                stream = stack.enter_context(unpacked(raw, zstd=zstd))
+            for number, line in enumerate(lines(stream, LONGEST), start=1):
                 if number % _BATCH == 0:
                     read(raw.tell())
-                if isinstance(line, Fault):
-                    yield number, line
+                if line is None:
+                    yield number, Fault(f"The line is longer than {LONGEST >> 20} MiB")
                 elif line.strip():
                     yield number, _parsed(line)
-    except ModuleNotFoundError:
-        yield number + 1, Fault("Reading .zst needs pyarrow. Install it, or unpack the file")
     except (OSError, EOFError, ValueError, zlib.error) as error:
         yield number + 1, Fault(f"The file cannot be read on from here ({_said(error)})")
 
@@ -132,36 +132,13 @@ def _parsed(line: bytes) -> Any | Fault:  # noqa: ANN401 - JSON
     return row if isinstance(row, dict) else Fault("A row has to be a JSON object with columns")
 
 
-def _lines(stream: IO[bytes]) -> Iterator[bytes | Fault]:
-    while line := stream.readline(LONGEST_LINE):
-        if len(line) < LONGEST_LINE or line.endswith(b"\n"):
-            yield line
-            continue
-        while (rest := stream.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
-            pass
-        yield Fault(f"The line is longer than {LONGEST_LINE >> 20} MiB")
-
-
-def _unpacked(raw: IO[bytes], suffix: str) -> IO[bytes]:
-    if suffix == ".gz":
-        return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]
-    if suffix == ".zst":
-        import pyarrow as pa  # noqa: PLC0415 - an extra
-
-        return io.BufferedReader(pa.CompressedInputStream(raw, "zstd"), 2**16)
-    return raw
-
-
 def _parquet(path: Path, read: Callable[[int], None]) -> Iterator[tuple[int, Any | Fault]]:
-    try:
-        import pyarrow as pa  # noqa: PLC0415 - an extra
-        import pyarrow.parquet as pq  # noqa: PLC0415
-    except ModuleNotFoundError:
-        yield 1, Fault("Reading Parquet needs pyarrow. Install it")
-        return
+    import pyarrow as pa  # noqa: PLC0415 - it takes a while to load
+    from pyarrow import parquet  # noqa: PLC0415
+
     number = 0
     try:
-        with pq.ParquetFile(path) as file:
+        with parquet.ParquetFile(path) as file:
             size, total = path.stat().st_size, max(file.metadata.num_rows, 1)
             for batch in file.iter_batches(_BATCH):
                 for offset in range(batch.num_rows):
@@ -218,7 +195,7 @@ def _table(name: str) -> str:
 
 def _configured(folder: Path, faults: list[tuple[str, Fault]]) -> Iterator[tuple[str, str, str]]:
     """Table, split and file, as the `configs` in the head of a README say."""
-    readme = folder / "README.md"
+    readme = folder / CARD
     if not readme.is_file():
         return
     from huggingface_hub import metadata_load  # noqa: PLC0415 - takes a while

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from bot.dataset.layout import MANIFEST
 from bot.dataset.lint import rules
 from bot.dataset.lint.report import Hit
 from bot.dataset.lint.tables import AHEAD, leaning
@@ -16,12 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-NAME = "manifest.json"
-
 
 def read(folder: Path) -> dict[str, Any]:
     """The manifest of a folder; empty where there is none. Raises ValueError for what is none."""
-    file = folder / NAME
+    file = folder / MANIFEST
     if not file.is_file():
         return {}
     manifest = orjson.loads(file.read_bytes())
@@ -41,7 +40,7 @@ def differences(
         if isinstance(told, dict) and (fault := _fault(folder, name, told, rows)):
             yield Hit(rule=rules.MANIFEST, file=name, text=fault)
     for name in rows.keys() - files.keys():
-        yield Hit(rule=rules.MANIFEST, file=name, text=f"{NAME} does not tell of this file.")
+        yield Hit(rule=rules.MANIFEST, file=name, text=f"{MANIFEST} does not tell of this file.")
 
 
 def _fault(folder: Path, name: str, told: dict[str, Any], rows: Mapping[str, int]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.dataset.lint.leaks import Names, masked
 from bot.dataset.lint.rules import RULES, Rule, Severity
+from bot.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -61,7 +62,8 @@ class Table:
 class Report:
     """`counts` are findings by rule, `findings` the first few of each, `skipped` rules not run.
 
-    `notes` tell what was estimated or looked at in part.
+    `not_looked_for` are rules for which nothing there has what they look at; `notes` tell what
+    was estimated or looked at in part.
     """
 
     path: str
@@ -70,6 +72,7 @@ class Report:
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
     skipped: tuple[str, ...]
+    not_looked_for: tuple[str, ...]
     strict: bool
 
     @property
@@ -95,8 +98,8 @@ class Report:
     @property
     def verdict(self) -> str:
         """All of it in one sentence."""
-        found = f"{_number(self.errors, 'error')}, {_number(self.warnings, 'warning')}"
-        return f"{_number(self.rows, 'row')}: {found}. {self._advice()}"
+        found = f"{count(self.errors, 'error')}, {count(self.warnings, 'warning')}"
+        return f"{count(self.rows, 'row')}: {found}. {self._advice()}"
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON may hold it."""
@@ -117,10 +120,6 @@ class Report:
         if self.warnings:
             return "It can be used; look at the warnings first."
         return "Nothing to object to."
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
 @dataclass

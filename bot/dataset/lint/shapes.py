@@ -15,7 +15,7 @@ _SHORTEST_ID = 10**16
 """Discord's ids have 17 digits at least."""
 
 
-class Kind(StrEnum):
+class ColumnType(StrEnum):
     """What a column holds, in the words of a finding."""
 
     TEXT = "a text"
@@ -36,28 +36,28 @@ class Shape:
     """
 
     name: str
-    needs: Mapping[str, Kind]
-    may: Mapping[str, Kind]
+    needs: Mapping[str, ColumnType]
+    may: Mapping[str, ColumnType]
     prompt: str = ""
     sides: tuple[str, ...] = ()
     whole: bool = False
     strict: bool = False
     judged: bool = False
 
-    def kinds(self) -> dict[str, Kind]:
+    def kinds(self) -> dict[str, ColumnType]:
         """The kind of each column that the format knows."""
         return {**self.needs, **self.may}
 
 
-def _shape(name: str, needs: dict[str, Kind], **more: Any) -> Shape:  # noqa: ANN401
+def _shape(name: str, needs: dict[str, ColumnType], **more: Any) -> Shape:  # noqa: ANN401
     return Shape(name=name, needs=needs, **({"may": {}} | more))
 
 
-_T, _M, _E = Kind.TEXT, Kind.MESSAGES, Kind.EITHER
+_T, _M, _E = ColumnType.TEXT, ColumnType.MESSAGES, ColumnType.EITHER
 _MODELS = {"model_a": _T, "model_b": _T}
 OPENAI = _shape(
     "openai",
-    {"input": Kind.OBJECT, "preferred_output": _M, "non_preferred_output": _M},
+    {"input": ColumnType.OBJECT, "preferred_output": _M, "non_preferred_output": _M},
     prompt="input",
     sides=("preferred_output", "non_preferred_output"),
     strict=True,
@@ -74,20 +74,20 @@ VOTES = _shape("arena votes", {**_MODELS, "winner": _T})
 PREFERENCE = _shape(
     "preference",
     {"prompt": _E, "chosen": _E, "rejected": _E},
-    may={"margin": Kind.NUMBER},
+    may={"margin": ColumnType.NUMBER},
     prompt="prompt",
     sides=("chosen", "rejected"),
 )
 IMPLICIT = _shape(
     "preference without prompt",
     {"chosen": _E, "rejected": _E},
-    may={"margin": Kind.NUMBER},
+    may={"margin": ColumnType.NUMBER},
     sides=("chosen", "rejected"),
     whole=True,
 )
 KTO = _shape(
     "kto",
-    {"prompt": _E, "completion": _E, "label": Kind.BOOL},
+    {"prompt": _E, "completion": _E, "label": ColumnType.BOOL},
     prompt="prompt",
     sides=("completion",),
 )
@@ -177,19 +177,19 @@ def _faults(values: dict[str, Any], shape: Shape) -> Iterator[tuple[str, str]]:
         yield shape.prompt or shape.sides[0], "some are texts, some are chats: use one form"
 
 
-def _fault(value: Any, kind: Kind) -> str:  # noqa: ANN401 - JSON
+def _fault(value: Any, kind: ColumnType) -> str:  # noqa: ANN401 - JSON
     """What is wrong with a value, or nothing."""
-    if kind is Kind.OBJECT:
+    if kind is ColumnType.OBJECT:
         value = value.get("messages") if isinstance(value, dict) else None
-        return _fault(value, Kind.MESSAGES) and f"not {kind}"
-    if kind is Kind.EITHER:
-        kind = Kind.MESSAGES if isinstance(value, list) else Kind.TEXT
-        return _fault(value, kind) and f"not {Kind.EITHER}"
+        return _fault(value, ColumnType.MESSAGES) and f"not {kind}"
+    if kind is ColumnType.EITHER:
+        kind = ColumnType.MESSAGES if isinstance(value, list) else ColumnType.TEXT
+        return _fault(value, kind) and f"not {ColumnType.EITHER}"
     fits = {
-        Kind.TEXT: isinstance(value, str),
-        Kind.MESSAGES: isinstance(value, list) and all(map(_is_message, value)),
-        Kind.BOOL: isinstance(value, bool),
-        Kind.NUMBER: isinstance(value, int | float) and not isinstance(value, bool),
+        ColumnType.TEXT: isinstance(value, str),
+        ColumnType.MESSAGES: isinstance(value, list) and all(map(_is_message, value)),
+        ColumnType.BOOL: isinstance(value, bool),
+        ColumnType.NUMBER: isinstance(value, int | float) and not isinstance(value, bool),
     }
     return "" if fits[kind] else f"not {kind}"
 

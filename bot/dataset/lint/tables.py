@@ -25,7 +25,7 @@ LONGER = 0.6
 AHEAD = 0.55
 FEWEST_ROWS = 3
 FEWEST_ROWS_OPENAI = 10
-_PAIRED = (PREFERENCE, IMPLICIT, OPENAI)
+PAIRED = (PREFERENCE, IMPLICIT, OPENAI)
 
 
 class Watcher:
@@ -40,7 +40,7 @@ class Watcher:
         yield from ()
 
 
-class Columns(Watcher):
+class Consistency(Watcher):
     """Columns that differ between files, keys that rows lack, values that change their type."""
 
     def __init__(self) -> None:
@@ -111,7 +111,7 @@ class Repeats(Watcher):
     def _verdict(
         self, row: Row, prompt: str, sides: tuple[str, ...], label: object
     ) -> Iterator[Hit]:
-        if not prompt or (label is None and row.shape not in _PAIRED):
+        if not prompt or (label is None and row.shape not in PAIRED):
             return
         verdict = hash((sides, label))
         same = hash((prompt, frozenset(sides)))
@@ -176,7 +176,7 @@ def _key(row: Row) -> str:
     return f"{row.file.split}\n{row.number}"
 
 
-class Balance(Watcher):
+class Biases(Watcher):
     """What the winners have in common besides being better: length, place, label."""
 
     def __init__(self, shape: Shape) -> None:
@@ -187,7 +187,7 @@ class Balance(Watcher):
 
     def see(self, row: Row) -> Iterator[Hit]:
         """Count a row."""
-        if row.complete and self._shape in _PAIRED:
+        if row.complete and self._shape in PAIRED:
             chosen, rejected = (len(side.text) for side in row.sides)
             if chosen != rejected:
                 self._longer[chosen > rejected] += 1

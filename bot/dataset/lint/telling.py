@@ -15,6 +15,7 @@ from bot import __version__
 from bot.dataset.lint.report import printable
 from bot.dataset.lint.rules import RULES, Rule, Severity
 from bot.errors import ConfigError
+from bot.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,8 +30,11 @@ _WIDTH = 100
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 
 
-def tell(report: Report, console: Console) -> None:
-    """Print the tables that were read, every rule with its count, the findings, the verdict."""
+def tell(report: Report, console: Console, *, absent: str = "\N{EN DASH}") -> None:
+    """Print the tables that were read, every rule with its count, the findings, the verdict.
+
+    `absent` stands for the count of a rule that had nothing to look at.
+    """
     for table in report.tables:
         splits = ", ".join(f"{split} {rows:,}" for split, rows in table.splits.items())
         name = f"{table.name}: " if table.name else ""
@@ -38,7 +42,7 @@ def tell(report: Report, console: Console) -> None:
     rows = Table("Rule", "Found", "Looked for", box=None, pad_edge=False)
     rows.columns[0].no_wrap = rows.columns[1].no_wrap = True
     for rule in RULES:
-        rows.add_row(rule.name, _count(report, rule), rule.help)
+        rows.add_row(rule.name, _count(report, rule, absent), rule.help)
     console.print(rows)
     for rule in RULES:
         _examples(report, rule, console)
@@ -56,7 +60,7 @@ def write(report: Report, file: Path) -> None:
                 file=out, width=_WIDTH, no_color=True, force_terminal=False, highlight=False
             )
             _line(console, f"twofold {__version__} lint {report.path}")
-            tell(report, console)
+            tell(report, console, absent="not looked for")
     except OSError as error:
         raise ConfigError(
             f"{file} cannot be written: {error.strerror}. Choose another --report."
@@ -91,12 +95,13 @@ def bar(console: Console) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
-def _count(report: Report, rule: Rule) -> Text:
+def _count(report: Report, rule: Rule, absent: str) -> Text:
     if rule.name in report.skipped:
         return Text("skipped", style="dim")
-    if count := report.counts.get(rule.name, 0):
-        plural = "" if count == 1 else "s"
-        return Text(f"{count:,} {rule.severity}{plural}", style=_COLOURS[rule.severity])
+    if found := report.counts.get(rule.name, 0):
+        return Text(count(found, rule.severity), style=_COLOURS[rule.severity])
+    if rule.name in report.not_looked_for:
+        return Text(absent, style="dim")
     return Text("ok", style="green")
 
 

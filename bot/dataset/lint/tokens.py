@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 CHARACTERS_A_TOKEN = 4
 """Of English text; other languages and code have more tokens."""
 
-Counter = "Callable[[str], int]"
-
 
 def estimate(text: str) -> int:
     """About how many tokens a text has."""
