@@ -1,7 +1,8 @@
-"""What a new battle is split by into datasets, so that no two splits ever share a text.
+"""What a new battle is split by into datasets, so that no prompt is a row of two splits.
 
-A battle has the bucket of the battles that it shares its prompt or a message with. It is
-given once and never changed, so a row stays in its split however much comes later.
+A battle has the bucket of the battles that it shares its prompt or a message with, and none
+where these differ. It is given once and never changed, so a row stays in its split however
+much comes later. A prompt that has none for that reason can still be context of later ones.
 """
 
 from __future__ import annotations

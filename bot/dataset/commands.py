@@ -81,7 +81,7 @@ def export(  # noqa: PLR0913 - every choice of an export is an option
         typer.Option(
             "--decide",
             help="How votes become a preference; `weighted` by how far voters can be relied on, "
-            "`every` has a row for each vote.",
+            "`every` has a row for each vote. The majority need not be more than half.",
             rich_help_panel=_VOTES,
         ),
     ] = Deciding.MAJORITY,
@@ -121,7 +121,10 @@ def export(  # noqa: PLR0913 - every choice of an export is an option
     ] = None,
     template: Annotated[
         list[str] | None,
-        typer.Option(help="One must use such a template.", rich_help_panel=_BATTLES),
+        typer.Option(
+            help="At least one must use one of these templates; repeat it.",
+            rich_help_panel=_BATTLES,
+        ),
     ] = None,
     without_tag: Annotated[
         list[str] | None,
@@ -132,7 +135,9 @@ def export(  # noqa: PLR0913 - every choice of an export is an option
     ] = None,
     only_from: Annotated[
         list[records.Kind] | None,
-        typer.Option(help="The chosen side must be of this kind.", rich_help_panel=_BATTLES),
+        typer.Option(
+            help="The chosen side must be of this kind; repeat it.", rich_help_panel=_BATTLES
+        ),
     ] = None,
     length_ratio: Annotated[
         float | None,
@@ -197,10 +202,16 @@ def export(  # noqa: PLR0913 - every choice of an export is an option
         ),
     ] = None,
     validation: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of it.", rich_help_panel=_FILES)
+        float,
+        typer.Option(
+            min=0, max=1, help="Share of the prompts in this split.", rich_help_panel=_FILES
+        ),
     ] = 0.05,
     test: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of it.", rich_help_panel=_FILES)
+        float,
+        typer.Option(
+            min=0, max=1, help="Share of the prompts in this split.", rich_help_panel=_FILES
+        ),
     ] = 0.05,
     seed: Annotated[
         int, typer.Option(help="Which prompts go into which split.", rich_help_panel=_FILES)
@@ -229,7 +240,7 @@ def export(  # noqa: PLR0913 - every choice of an export is an option
     ] = None,
     language: Annotated[
         list[str] | None,
-        typer.Option(help="A code such as `en`, for the card.", rich_help_panel=_CARD),
+        typer.Option(help="A code such as `en`, for the card; repeat it.", rich_help_panel=_CARD),
     ] = None,
     contact: Annotated[
         str | None,

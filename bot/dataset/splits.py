@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot.answers import normalised
 from bot.dataset.anonymity import anonymity_of
+from storage.buckets import BUCKETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,9 +25,6 @@ def prompt_key(conversation: Conversation, redact: Callable[[str], str]) -> int:
     said = normalised(prompt).encode("utf-8", "replace")
     # The largest integer of a database has a sign.
     return int.from_bytes(blake2b(said, digest_size=8).digest(), "big") >> 1
-
-
-BUCKETS = 256
 
 
 class Splits:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 PROMPT = "What should I cook tonight? I have eggs, rice and one tomato."
-OTHER = "Tea or coffee? Answer in one sentence."
+OTHER = "What is a good name for a cat?"
 
 
 def main() -> None:
