@@ -68,6 +68,7 @@ def test_chat_vote_as_two_members_leaderboard_export(tmp_path: Path, config: Pat
         "export",
         "--format",
         "dpo",
+        "--chat",
         "--out",
         str(tmp_path / "out"),
     ]
@@ -78,7 +79,8 @@ def test_chat_vote_as_two_members_leaderboard_export(tmp_path: Path, config: Pat
         "PATH": "/usr/bin:/bin",
     }
     subprocess.run(command, env=environment, check=True, capture_output=True)
-    (row,) = map(json.loads, (tmp_path / "out" / "train.jsonl").read_text().splitlines())
+    (rows,) = (tmp_path / "out").glob("*.jsonl")
+    (row,) = map(json.loads, rows.read_text().splitlines())
     assert row["prompt"] == [{"role": "user", "content": "which book should I read?"}]
     assert (row["votes_chosen"], row["votes_rejected"]) == (2, 0)
 
