@@ -48,7 +48,7 @@ async def export(
     Rows are streamed, so memory does not grow with the texts. Files appear whole or not at
     all; those that an earlier export left there and this one has not are removed. `gone` in
     the manifest are the battles that any earlier export of this format and purpose has a row
-    of and this one has not, by reason. `progress` gets the number of battles read so far,
+    of and that are not to be had any more, by reason. `progress` gets the number of battles read so far,
     `check` the manifest once all is written: what it raises keeps the export from being
     remembered. Raises ConfigError where the folder cannot be written or options do not go
     together, and StorageError.

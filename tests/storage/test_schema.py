@@ -70,7 +70,7 @@ async def test_a_database_of_an_earlier_version_keeps_all_that_it_held(
 ) -> None:
     before = _restored(dump, path)
     async with Database.open(database_url(path)) as database:
-        assert len([voted async for voted in database.voted.all()]) == 1
+        assert [len(page) async for page in database.voted.pages()] == [1]
     with closing(sqlite3.connect(path)) as later:
         after = _rows(later)
         assert later.execute("PRAGMA foreign_key_check").fetchall() == []

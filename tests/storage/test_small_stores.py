@@ -133,8 +133,9 @@ async def test_exports_are_remembered(arena: Arena) -> None:
 
 
 async def test_an_export_that_was_broken_off_is_not_found_but_its_rows_are_known(
-    arena: Arena, raw: sqlite3.Connection
+    arena: Arena, raw: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("storage.exports._AT_ONCE", 5000)
     exports = arena.database.exports
     battle = await arena.open()
     more = "INSERT INTO battles SELECT {} FROM battles, generate WHERE battles.id = 1"
