@@ -48,10 +48,10 @@ async def export(
     Rows are streamed, so memory does not grow with the texts. Files appear whole or not at
     all; those that an earlier export left there and this one has not are removed. `gone` in
     the manifest are the battles that any earlier export of this format and purpose has a row
-    of and that are not to be had any more, by reason. `progress` gets the number of battles read so far,
-    `check` the manifest once all is written: what it raises keeps the export from being
-    remembered. Raises ConfigError where the folder cannot be written or options do not go
-    together, and StorageError.
+    of and that are not to be had any more, by reason. `progress` gets the number of battles
+    read so far, `check` the manifest once all is written: what it raises keeps the export from
+    being remembered. Raises ConfigError where the folder cannot be written or options do not
+    go together, and StorageError.
     """
     weights: dict[int, float] = {}
     if request.policy.weighs:
@@ -94,7 +94,7 @@ async def export(
         manifest=manifest,
         sha256=hashlib.sha256(to_bytes(manifest)).hexdigest(),
         dataset=manifest["dataset"],
-        rows=work.digests.items(),
+        rows=zip(work.battles, work.digests, strict=True),
         at=at,
     )
     return manifest

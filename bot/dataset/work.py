@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -35,13 +36,14 @@ class Part(NamedTuple):
     first_day: str
     last_day: str
     gone: dict[LeftOut, list[int]]
-    digests: dict[int, int]
+    battles: array[int]
+    digests: array[int]
 
 
 class Work:
     """One export on its way.
 
-    `digests` are the battles that have rows, each with a number that changes with them;
+    `battles` are those that have rows, `digests` a number for each that changes with them;
     `gone` those that an earlier export has and this one has not.
     """
 
@@ -60,7 +62,8 @@ class Work:
         self.splits: Counter[str] = Counter()
         self.first_day = self.last_day = ""
         self.gone: dict[LeftOut, list[int]] = defaultdict(list)
-        self.digests: dict[int, int] = {}
+        self.battles: array[int] = array("q")
+        self.digests: array[int] = array("q")
         self.delta = delta
         self._longest = not policy.continued
         self._gate = None if means.collection else Gate(request.purpose, unvoted=form.every)
@@ -111,7 +114,7 @@ class Work:
         self.first_day, self.last_day = min(days, default=""), max(self.last_day, other.last_day)
         for reason, ids in other.gone.items():
             self.gone[reason] += ids
-        for battle_id, number in other.digests.items():
+        for battle_id, number in zip(other.battles, other.digests, strict=True):
             self._note(battle_id, number)
 
     def part(self) -> Part:
@@ -123,6 +126,7 @@ class Work:
             self.first_day,
             self.last_day,
             dict(self.gone),
+            self.battles,
             self.digests,
         )
 
@@ -131,7 +135,8 @@ class Work:
         self.funnel.votes_left_out += self._selector.votes_left_out
 
     def _note(self, battle_id: int, number: int) -> None:
-        self.digests[battle_id] = number
+        self.battles.append(battle_id)
+        self.digests.append(number)
         self._state.update(number.to_bytes(8, "big"))
 
     def _lose(self, voted: VotedBattle, reason: LeftOut) -> None:
