@@ -100,17 +100,20 @@ class VotedStore:
                 bounds["before"] = rows[-1][0]
                 yield [_voted_battle(row, slugs, said, settings) for row in rows]
 
-    async def halfway(self, guild_ids: Collection[int] = ()) -> int:
+    async def halfway(self, guild_ids: Collection[int] = (), *, least: int = 0) -> int:
         """The battle that half of those with votes come before, and none goes on across.
 
-        So what is before it and what is not can be read apart. 0 where there is none.
+        So what is before it and what is not can be read apart. 0 where there is none, and
+        where fewer than `least` have votes.
         """
         voted = select(battles.c.id).where(exists().where(votes.c.battle_id == battles.c.id))
         if guild_ids:
             voted = voted.where(battles.c.guild_id.in_(guild_ids))
         async with self._transactions.read() as connection:
             count = await connection.scalar(select(func.count()).select_from(voted.subquery()))
-            middle = voted.order_by(battles.c.id).limit(1).offset((count or 0) // 2)
+            if not count or count < least:
+                return 0
+            middle = voted.order_by(battles.c.id).limit(1).offset(count // 2)
             border = await connection.scalar(middle) or 0
             while border:
                 across = select(func.min(battles.c.parent_id)).where(

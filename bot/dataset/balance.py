@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bot.dataset.funnel import Counted
 from bot.dataset.select import EDIT
 from storage.records import Kind, Outcome, Side
 
@@ -17,7 +18,7 @@ _MARKUP = re.compile(r"\*\*|```|^(?:[-*] |1\. |#)", re.MULTILINE)
 
 
 @dataclass(slots=True)
-class Balance:
+class Balance(Counted):
     """Counts over the pairs that voters decided; what members wrote anew is not among them."""
 
     pairs: int = 0
@@ -49,11 +50,6 @@ class Balance:
         self.rejected_characters += len(rejected.text)
         self.chosen_by[_who(chosen)] += 1
         self.rejected_by[_who(rejected)] += 1
-
-    def add(self, other: Balance) -> None:
-        """Take in what another process counted."""
-        for one in fields(self):
-            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
 
     def to_json(self) -> dict[str, Any]:
         """Counts, and mean characters of either side."""

@@ -31,8 +31,6 @@ _ROWS = "What rows hold"
 _FILES = "Files"
 _CARD = "Card and hub"
 
-LIVE = (records.Purpose.LIVE,)
-
 
 def export(  # noqa: PLR0913 - every choice of an export is an option
     folder: Annotated[
@@ -275,6 +273,7 @@ def export(  # noqa: PLR0913 - every choice of an export is an option
     from bot.dataset import export as exporting
     from bot.dataset.card.command import OPTIONS
     from bot.dataset.formats.choices import require_meaning
+    from bot.dataset.formats.registry import purposes_of
     from bot.dataset.manifest import read
     from bot.dataset.push import require_pushable
     from bot.dataset.request import Request
@@ -285,7 +284,7 @@ def export(  # noqa: PLR0913 - every choice of an export is an option
         require_pushable(push, scope, private=not public, since=since is not None)
     elif public or squash:
         raise ConfigError("--public and --squash go with --push.")
-    purposes = tuple(include or (records.Purpose if format_name == "raw" else LIVE))
+    purposes = include or purposes_of(format_name)
     chosen = {
         "votes": votes,
         "deciding": deciding,

@@ -13,7 +13,7 @@ from bot.dataset.files import Kind, Packing, Writer, write_whole
 from bot.dataset.funnel import plainly
 from bot.dataset.halves import WORTH_IT, older_half
 from bot.dataset.layout import CARD, MANIFEST, TOMBSTONES
-from bot.dataset.manifest import dataset_in, left_by, manifest_of, to_bytes
+from bot.dataset.manifest import left_in, manifest_of, to_bytes, written_by
 from bot.dataset.reading import begin, read
 from bot.errors import ConfigError
 from bot.integrity import figures
@@ -105,8 +105,10 @@ def _replaceable(out: Path, request: Request) -> list[str]:
 
     Raises ConfigError where that would destroy what is not to be had again.
     """
-    stale = left_by(out)
-    if request.since is not None and dataset_in(out) == request.since.get("dataset"):
+    earlier = left_in(out)
+    stale = written_by(earlier)
+    dataset = str(earlier.get("dataset"))
+    if earlier and request.since is not None and dataset == request.since.get("dataset"):
         raise ConfigError(
             f"{out} holds the very export that --since names, and a delta would take its place. "
             "Choose another --out."
@@ -127,9 +129,7 @@ async def _border(store: Database, request: Request, means: Means) -> int:
         return 0
     if request.files.kind is Kind.PARQUET or request.files.packing is Packing.ZST:
         return 0  # Arrow takes as much memory as a second process
-    guild_ids = request.policy.guilds
-    worth_it = await store.census.voted(guild_ids) >= WORTH_IT
-    return await store.voted.halfway(guild_ids) if worth_it else 0
+    return await store.voted.halfway(request.policy.guilds, least=WORTH_IT)
 
 
 def _beside(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 
 class LeftOut(StrEnum):
@@ -58,7 +58,17 @@ class VoteLeftOut(StrEnum):
 
 
 @dataclass(slots=True)
-class Funnel:
+class Counted:
+    """Counts to which those of another process can be added."""
+
+    def add(self, other: Self) -> None:
+        """Take in what another process counted."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+
+
+@dataclass(slots=True)
+class Funnel(Counted):
     """Counts of one export: of votes and battles on its way in, of rows on its way out."""
 
     votes: int = 0
@@ -66,11 +76,6 @@ class Funnel:
     rows: int = 0
     votes_left_out: Counter[VoteLeftOut] = field(default_factory=Counter)
     left_out: Counter[LeftOut] = field(default_factory=Counter)
-
-    def add(self, other: Funnel) -> None:
-        """Take in what another process counted."""
-        for one in fields(self):
-            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
 
     def to_json(self) -> dict[str, Any]:
         """Every reason with its count, those that took nothing too."""

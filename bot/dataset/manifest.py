@@ -81,24 +81,21 @@ def read(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def dataset_in(folder: Path) -> str | None:
-    """The identity of what an export left in a folder, if one did."""
+def left_in(folder: Path) -> dict[str, Any]:
+    """The manifest of what an export left in a folder; an empty one where none did."""
     try:
-        return str(read(folder / MANIFEST).get("dataset"))
+        return read(folder / MANIFEST)
     except ConfigError:
-        return None
+        return {}
 
 
-def left_by(folder: Path) -> list[str]:
-    """Name what an earlier export may have left in the folder; nothing where it has no manifest.
+def written_by(manifest: Mapping[str, Any]) -> list[str]:
+    """Name what the export of a manifest may have left beside it; nothing for an empty one.
 
     A manifest may come from anywhere, so only what an export writes is looked for in it.
     """
-    try:
-        files = read(folder / MANIFEST)["files"]
-    except ConfigError:
-        return []
-    return [*filter(is_data, files), TOMBSTONES, *trainers.NAMES]
+    files = manifest.get("files")
+    return [] if files is None else [*filter(is_data, files), TOMBSTONES, *trainers.NAMES]
 
 
 def _source(means: Means) -> dict[str, Any]:

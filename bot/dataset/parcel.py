@@ -14,12 +14,12 @@ import orjson
 from bot.dataset import layout
 from bot.dataset.card.sections import why
 from bot.dataset.export import export
+from bot.dataset.formats.registry import purposes_of
 from bot.dataset.policy import Policy
 from bot.dataset.pseudonyms import Pseudonyms
 from bot.dataset.request import Means, Request
 from bot.errors import TwofoldError
 from bot.wording import count
-from storage.records import Purpose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -164,14 +164,13 @@ class Parcels:
                     f"{wanted.from_operator}"
                 )
 
-        purposes = tuple(Purpose) if wanted.format == "raw" else (Purpose.LIVE,)
         return await export(
             store,
             Request(
                 format=wanted.format,
                 chat=wanted.chat,
                 purpose=wanted.purpose,
-                policy=Policy(guilds=(wanted.guild_id,), purposes=purposes),
+                policy=Policy(guilds=(wanted.guild_id,), purposes=purposes_of(wanted.format)),
             ),
             Means(
                 pseudonyms=Pseudonyms.kept_in(self._home).within(wanted.guild_id),

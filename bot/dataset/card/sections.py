@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from bot.consent import FOLDER, ConsentText
 from bot.dataset.card.command import FLAGS, OPTIONS
 from bot.dataset.card.markdown import plain, quote, table
-from bot.dataset.formats.choices import MEANINGLESS
+from bot.dataset.formats.choices import MEANINGLESS, UNDECIDED
 from bot.dataset.funnel import plainly
-from bot.dataset.policy import Undecided
 from bot.packaged import packaged
 from bot.ranking import wilson
 from bot.wording import count
@@ -25,15 +24,6 @@ PICTURES = {
     "pictures/reveal.png": "What a voter sees after the vote: which answer was whose",
 }
 """Where pictures of the interface lie in a dataset folder, and what is on them."""
-
-_PAIRS = {Undecided.SOFT}
-_UNDECIDED = {
-    "dpo": _PAIRS,
-    "reward": _PAIRS,
-    "openai": _PAIRS,
-    "kto": {Undecided.LEAVE_OUT, Undecided.DESIRABLE, Undecided.UNDESIRABLE},
-}
-"""What may become of battles that nobody won, where that makes rows; otherwise there are none."""
 
 _NAMES = OPTIONS | {name: flag.replace("--no-", "--") for (name, _), flag in FLAGS.items()}
 
@@ -146,7 +136,7 @@ def _matters(name: str, value: object, manifest: Mapping[str, Any]) -> bool:
     if name in MEANINGLESS.get(form, ()):
         return False
     if name in {"ties", "both_bad"}:
-        return value in _UNDECIDED[form]
+        return value in UNDECIDED[form]
     return name != "render_with" or not manifest["chat"]
 
 

@@ -41,10 +41,14 @@ MEANINGLESS: Mapping[str, frozenset[str]] = {
 }
 """The fields of a policy that change nothing in a format."""
 
-_NO_ROWS: Mapping[str, frozenset[Undecided]] = {
-    "kto": frozenset({Undecided.SOFT}),
-    **dict.fromkeys(("dpo", "reward", "openai"), frozenset({Undecided.DESIRABLE})),
+_SOFT = frozenset({Undecided.SOFT})
+UNDECIDED: Mapping[str, frozenset[Undecided]] = {
+    "dpo": _SOFT,
+    "reward": _SOFT,
+    "openai": _SOFT,
+    "kto": frozenset(Undecided) - _SOFT,
 }
+"""What may become of battles that nobody won, where that makes rows; otherwise there are none."""
 
 
 def require_meaning(format_name: str, policy: Policy, options: Mapping[str, str]) -> None:
@@ -58,9 +62,6 @@ def require_meaning(format_name: str, policy: Policy, options: Mapping[str, str]
             raise ConfigError(f"{options[field]} changes nothing in {format_name}. Leave it out.")
     for field in ("ties", "both_bad"):
         chosen = getattr(policy, field)
-        if chosen in _NO_ROWS.get(format_name, ()) or (
-            format_name in {"dpo", "reward", "openai"}
-            and chosen is Undecided.UNDESIRABLE
-            and chosen is not getattr(usual, field)
-        ):
+        silent = {Undecided.LEAVE_OUT, getattr(usual, field)} | UNDECIDED.get(format_name, set())
+        if format_name in UNDECIDED and chosen not in silent:
             raise ConfigError(f"{options[field]} {chosen} has no rows in {format_name}.")

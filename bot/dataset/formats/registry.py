@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bot.dataset.formats.arena import Arena
 from bot.dataset.formats.paired import Dpo, Kto, OpenAi, Reward, Sft
 from bot.dataset.formats.raw import Raw
+from storage.records import Purpose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,5 +34,11 @@ HELP: Mapping[str, str] = {
     "raw": "every battle, answer, vote and event, for research",
 }
 
+
 CHATS = frozenset({"dpo", "kto", "sft", "reward"})
 """Formats that hold text for base models, or chats where these are asked for."""
+
+
+def purposes_of(format_name: str) -> tuple[Purpose, ...]:
+    """Which battles a format takes by default: raw every one, the others those that count."""
+    return tuple(Purpose) if format_name == "raw" else (Purpose.LIVE,)
