@@ -2,11 +2,12 @@
 
     python -m benchmarks.exporting --votes 10000 100000 1000000
 
-The bare loop runs the very statement that exports read by through sqlite3, takes its columns
-with json.loads, counts the votes, and writes rows with json.dumps: no consent, no names taken
-out, no hashes, no splits. Each run is a process of its own, the two in turns. Rows per second
-are of the whole process without its imports; memory is the most that each
-process ever had, those of an export together.
+A bare loop reads the join through sqlite3, takes its columns with json.loads, counts the votes,
+and writes rows with json.dumps: no consent, no names taken out, no hashes, no splits. There are
+two: `join` has a row for each vote, as a join has; `tight` is the very statement that exports
+read by, which lists the votes of a battle in one column. Each run is a process of its own, in
+turns. Rows per second are of the whole process without its imports; memory is the most that
+each process ever had, those of an export together.
 """
 
 from __future__ import annotations
@@ -17,12 +18,19 @@ import os
 import subprocess
 import sys
 import tempfile
+from operator import itemgetter
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import literal
 from sqlalchemy.dialects import sqlite
 
 from benchmarks.community import build
 from storage.pages import page_of
+from storage.schema import battles, votes
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Select
 
 FORMATS = (
     ("dpo",),
@@ -34,6 +42,9 @@ FORMATS = (
     ("arena",),
     ("raw",),
 )
+LISTED = (12, 13, 14)
+"""The columns of votes, authors of turns, and remarks, in the statement that exports read by."""
+
 PARQUET = ("dpo", "--as", "parquet")
 GZ = ("dpo", "--compress", "gz")
 ZST = ("dpo", "--compress", "zst")
@@ -57,14 +68,23 @@ print(json.dumps([manifest["rows"], seconds, peak]))
 """
 
 _BARE = """
-import json, resource, sqlite3, sys, time
-path, out, shape, join = sys.argv[1:]
+import itertools, json, operator, resource, sqlite3, sys, time
+path, out, shape, join, per_vote = sys.argv[1:]
+per_vote = int(per_vote)
 details = shape in ("arena", "raw")
 width = 16 if details else 10
 def messages(*said):
     return [{"role": role, "content": text} for role, text in said]
-def rows_of(row):
-    number, votes = row[0], json.loads(row[12])
+def battles_of(found):
+    if not per_vote:
+        for row in found:
+            yield row, json.loads(row[12])
+        return
+    for _, group in itertools.groupby(found, operator.itemgetter(0)):
+        rows = list(group)
+        yield rows[0][:-per_vote], [row[-per_vote:] for row in rows if row[-per_vote] is not None]
+def rows_of(row, votes):
+    number = row[0]
     turns = json.loads(row[5])["turns"]
     a, b = row[16:16 + width], row[16 + width:]
     if shape == "raw":
@@ -85,7 +105,7 @@ def rows_of(row):
             yield {"battle": number, "vote": vote}
         return
     fell = [0, 0, 0, 0]
-    for voter, outcome, winner, blind, by_author, about in votes:
+    for voter, outcome, winner, *_ in votes:
         fell[0 if winner == a[0] else 1 if winner == b[0] else 2 if outcome == "tie" else 3] += 1
     most = max(fell)
     if fell.count(most) > 1 or fell.index(most) > 1:
@@ -109,8 +129,8 @@ begin = time.perf_counter()
 connection = sqlite3.connect(path)
 rows = 0
 with open(out, "w") as file:
-    for row in connection.execute(join):
-        for made in rows_of(row):
+    for row, votes in battles_of(connection.execute(join)):
+        for made in rows_of(row, votes):
             file.write(json.dumps(made) + chr(10))
             rows += 1
 seconds = time.perf_counter() - begin
@@ -129,23 +149,41 @@ def shape_of(options: tuple[str, ...]) -> str:
     return f"{_SHAPES.get(name, 'pair')}-{'chat' if chat else 'text'}"
 
 
-def join_of(shape: str) -> str:
+def tight_of(shape: str) -> Select[*tuple[Any, ...]]:
     """The statement that an export reads by, for all battles at once."""
-    statement = page_of(
+    details = shape in {"arena", "raw"}
+    return page_of(
         "sqlite",
         [],
         guild_ids=(),
         texts=("rendered", "raw") if shape.endswith("text") or shape == "raw" else (),
-        details=shape in {"arena", "raw"},
+        details=details,
         unvoted=shape == "raw",
+    ).limit(None)
+
+
+def join_of(shape: str) -> tuple[Select[*tuple[Any, ...]], int]:
+    """The same battles with a row for each vote, and how many columns a vote has."""
+    vote = votes.alias()
+    said = [vote.c[name] for name in ("voter_id", "outcome", "winner_answer_id", "blind")]
+    if shape in {"arena", "raw"}:
+        said = list(vote.c)
+    tight = tight_of(shape)
+    columns: list[ColumnElement[Any]] = list(tight.selected_columns)
+    for listed in LISTED:
+        columns[listed] = literal("[]")
+    joined = tight.outerjoin(vote, vote.c.battle_id == battles.c.id)
+    return joined.with_only_columns(*columns, *said), len(said)
+
+
+def bare(database: Path, work: Path, shape: str, *, tight: bool = False) -> list[float]:
+    """Rows, seconds and peak MiB of a bare loop."""
+    statement, per_vote = (tight_of(shape), 0) if tight else join_of(shape)
+    whole = statement.params(since=0, before=2**63 - 1).compile(
+        dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
     )
-    whole = statement.limit(None).params(since=0, before=2**63 - 1)
-    return str(whole.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
-
-
-def bare(database: Path, work: Path, shape: str) -> list[float]:
-    """Rows, seconds and peak MiB of the bare loop."""
-    return _run("-c", _BARE, str(database), str(work / "bare.jsonl"), shape, join_of(shape))
+    out = str(work / "bare.jsonl")
+    return _run("-c", _BARE, str(database), out, shape, str(whole), str(per_vote))
 
 
 def export(database: Path, work: Path, options: tuple[str, ...]) -> list[float]:
@@ -176,7 +214,7 @@ def main() -> None:
     )
     parser.add_argument("--only", help="formats such as `dpo`, with commas between them")
     arguments = parser.parse_args()
-    wanted = (*FORMATS, PARQUET, GZ, ZST)
+    wanted: tuple[tuple[str, ...], ...] = (*FORMATS, PARQUET, GZ, ZST)
     if arguments.only:
         wanted = tuple(o for o in wanted if o[0] in arguments.only.split(","))
     with tempfile.TemporaryDirectory() as folder:
@@ -185,18 +223,20 @@ def main() -> None:
             database = work / f"{votes}.db"
             build(database, votes=votes)
             print(f"\n{votes:,} votes on {votes // 5:,} battles\n")
-            print("| export | rows | seconds | rows/s | bare rows/s | ratio | peak MiB |")
+            print("| export | rows | seconds | rows/s | of the join | of the tight | peak MiB |")
             print("|---|---:|---:|---:|---:|---:|---:|")
             for options in wanted:
-                turns = [
-                    (bare(database, work, shape_of(options)), export(database, work, options))
-                    for _ in range(arguments.turns)
-                ]
-                beside = max(rows / seconds for (rows, seconds, _), _ in turns)
-                rows, seconds, peak = min((ours for _, ours in turns), key=lambda ours: ours[1])
+                runs: list[tuple[list[float], ...]] = []
+                for _ in range(arguments.turns):
+                    of = shape_of(options)
+                    join, tight = (bare(database, work, of, tight=tight) for tight in (False, True))
+                    runs.append((join, tight, export(database, work, options)))
+                join, tight, ours = (min(of, key=itemgetter(1)) for of in zip(*runs, strict=True))
+                speeds = [rows / seconds for rows, seconds, _ in (join, tight, ours)]
                 print(
-                    f"| {' '.join(options)} | {rows:,} | {seconds:.1f} | {rows / seconds:,.0f} | "
-                    f"{beside:,.0f} | {rows / seconds / beside:.2f} | {peak:.0f} |",
+                    f"| {' '.join(options)} | {ours[0]:,} | {ours[1]:.1f} | {speeds[2]:,.0f} | "
+                    f"{speeds[2] / speeds[0]:.2f} × {speeds[0]:,.0f} | "
+                    f"{speeds[2] / speeds[1]:.2f} × {speeds[1]:,.0f} | {ours[2]:.0f} |",
                     flush=True,
                 )
             database.unlink()
