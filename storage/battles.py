@@ -309,7 +309,8 @@ async def _drop(
     """End a battle that will not be voted on, and wipe every text in it."""
     mine = battles.c.id == battle_id
     unended = (BattleState.ANSWERING, BattleState.OPEN)
-    values: dict[str, datetime | str | None] = {"prompt": "", "prompt_key": None, "closed_at": at}
+    gone = dict.fromkeys(("prompt_key", "topic", "language"))
+    values: dict[str, datetime | str | None] = {"prompt": "", "closed_at": at, **gone}
     if failure is not None:
         values["failure"] = failure
     if not await _move(connection, battle_id, unended, state, **values):

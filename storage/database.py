@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import ArgumentError, InvalidRequestError
 
+from storage.arena import ArenaStore
 from storage.ballots import BallotStore
 from storage.battles import BattleStore
 from storage.census import CensusStore
@@ -56,6 +57,7 @@ class Database:
         self.exports = ExportStore(transactions)
         self.imports = ImportStore(transactions)
         self.census = CensusStore(transactions)
+        self.arena = ArenaStore(transactions)
         self._transactions = transactions
 
     @classmethod

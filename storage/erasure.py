@@ -9,12 +9,22 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import JSON, Text, cast, delete, func, or_, select, update
+from sqlalchemy import JSON, Text, cast, delete, func, insert, or_, select, update
 
 from storage.people import personal_columns
 from storage.records import NOBODY, BattleState, Wiped
 from storage.retention import cancel
-from storage.schema import CleanText, answers, battles, exported, exports, remarks, turns, votes
+from storage.schema import (
+    CleanText,
+    answers,
+    battles,
+    exported,
+    exports,
+    recounts,
+    remarks,
+    turns,
+    votes,
+)
 from storage.wiping import in_parts, wipe
 
 if TYPE_CHECKING:
@@ -82,6 +92,7 @@ class ErasureStore:
             rows = await _rows(connection, member_id)
             withdrawn = await cancel(connection, ending, at=at)
             await wipe(connection, wiped, Wiped.ERASED, at=at)
+            await connection.execute(insert(recounts).values(at=at))
         return Erasure(
             rows=rows,
             wiped=len(wiped),

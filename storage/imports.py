@@ -12,6 +12,7 @@ from storage.errors import StorageError
 from storage.records import NOBODY, BattleState, Import, Purpose, Side, VoteEventKind
 from storage.rows import conversation_to_json, words_in
 from storage.schema import answers, battles, contenders, imports, turns, vote_events, votes
+from storage.style import style_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -176,6 +177,7 @@ def _answer_row(
         "seconds": 0.0,
         "seed": 0,
         "retries": 0,
+        **style_of(answer.text)._asdict(),
     }
 
 

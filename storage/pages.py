@@ -5,20 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
-    Integer,
     Select,
     Text,
     bindparam,
     cast,
     exists,
-    func,
     literal,
     null,
     or_,
     select,
-    type_coerce,
 )
 
+from storage.lists import all_of, array, day, number, text
 from storage.records import Side
 from storage.schema import answers, battles, exported, remarks, turns, vote_events, votes
 
@@ -32,19 +30,6 @@ PAGE = 128
 """How many battles an export holds in memory at once."""
 
 
-def _text(column: ColumnElement[Any]) -> ColumnElement[str]:
-    return type_coerce(column, Text)
-
-
-def _number(column: ColumnElement[Any]) -> ColumnElement[int]:
-    return cast(column, Integer)
-
-
-def _day(column: ColumnElement[Any]) -> ColumnElement[str]:
-    """The day of a moment, as `2026-11-01`."""
-    return func.substr(cast(column, Text), 1, 10)
-
-
 def page_of(
     dialect: str,
     earlier: Sequence[int],
@@ -53,34 +38,34 @@ def page_of(
     texts: Collection[str],
     details: bool,
     unvoted: bool,
+    simulated: bool = False,
 ) -> Select[*tuple[Any, ...]]:
     """The last battles before one and since another, a row for each, votes and the like as JSON.
 
-    The database writes the votes of a battle as a list in a fraction of the time that handing
-    each of them over would take. There are ABOUT columns, and as many for the answer on A as
-    for that on B.
+    There are ABOUT columns, and as many for the answer on A as for that on B. Where they are
+    `simulated`, only such battles are among them, and otherwise none.
     """
     known = exists().where(exported.c.battle_id == battles.c.id, exported.c.export_id.in_(earlier))
     a, b = answers.alias("a"), answers.alias("b")
 
     def listed(table: Table, *columns: ColumnElement[Any]) -> ScalarSelect[str]:
-        made = columns[0] if len(columns) == 1 else _array(dialect, *columns)
-        mine = select(_all(dialect, made)).where(table.c.battle_id == battles.c.id)
+        made = columns[0] if len(columns) == 1 else array(dialect, *columns)
+        mine = select(all_of(dialect, made)).where(table.c.battle_id == battles.c.id)
         return mine.scalar_subquery()
 
     columns = (
         battles.c.id,
         battles.c.guild_id,
-        _text(battles.c.state),
-        _text(battles.c.purpose),
-        _day(battles.c.created_at),
+        text(battles.c.state),
+        text(battles.c.purpose),
+        day(battles.c.created_at),
         cast(battles.c.conversation, Text),
         battles.c.parent_id,
         battles.c.mirror_of_id,
         battles.c.bucket,
-        _number(battles.c.edited_at.is_not(None)),
-        _text(battles.c.wiped_because),
-        _number(known) if earlier else literal(0),
+        number(battles.c.edited_at.is_not(None)),
+        text(battles.c.wiped_because),
+        number(known) if earlier else literal(0),
         listed(votes, *_of_votes(dialect, details=details)),
         listed(turns, turns.c.author_id),
         listed(remarks, *_OF_REMARKS),
@@ -95,6 +80,7 @@ def page_of(
         .join(a, (a.c.battle_id == battles.c.id) & (a.c.side == Side.A))
         .join(b, (b.c.battle_id == battles.c.id) & (b.c.side == Side.B))
         .where(battles.c.id < bindparam("before"), battles.c.id >= bindparam("since"))
+        .where(battles.c.simulated if simulated else ~battles.c.simulated)
         .order_by(battles.c.id.desc())
         .limit(PAGE)
     )
@@ -111,7 +97,7 @@ ABOUT = 16
 
 _OF_REMARKS: tuple[ColumnElement[Any], ...] = (
     remarks.c.voter_id,
-    _text(remarks.c.reason),
+    text(remarks.c.reason),
     remarks.c.comment,
     remarks.c.edited_answer_id,
     remarks.c.edit,
@@ -120,32 +106,32 @@ _OF_REMARKS: tuple[ColumnElement[Any], ...] = (
 _OF_EVENTS: tuple[ColumnElement[Any], ...] = (
     vote_events.c.id,
     vote_events.c.voter_id,
-    _text(vote_events.c.event),
-    _text(vote_events.c.outcome),
+    text(vote_events.c.event),
+    text(vote_events.c.outcome),
     vote_events.c.winner_answer_id,
-    _number(vote_events.c.blind),
-    _day(vote_events.c.at),
+    number(vote_events.c.blind),
+    day(vote_events.c.at),
 )
 
 
 def _of_votes(dialect: str, *, details: bool) -> list[ColumnElement[Any]]:
-    about = _array(
+    about = array(
         dialect,
         votes.c.id,
-        _day(votes.c.updated_at),
+        day(votes.c.updated_at),
         votes.c.seconds,
-        _number(votes.c.full_text),
+        number(votes.c.full_text),
         votes.c.votes_before,
-        _number(votes.c.swapped),
-        _number(votes.c.guessed_at.is_not(None)),
+        number(votes.c.swapped),
+        number(votes.c.guessed_at.is_not(None)),
         votes.c.guessed_base_answer_id,
     )
     return [
         votes.c.voter_id,
-        _text(votes.c.outcome),
+        text(votes.c.outcome),
         votes.c.winner_answer_id,
-        _number(votes.c.blind),
-        _number(votes.c.by_author),
+        number(votes.c.blind),
+        number(votes.c.by_author),
         about if details else null(),
     ]
 
@@ -156,27 +142,15 @@ def _of_answers(
     columns: list[ColumnElement[Any]] = [
         answer.c.id,
         answer.c.contender_id,
-        _text(answer.c.kind),
+        text(answer.c.kind),
         answer.c.fingerprint,
         answer.c.template,
         *(answer.c[name] if name in texts else literal("") for name in ("rendered", "raw")),
         answer.c.shown,
-        _text(answer.c.finish_reason),
+        text(answer.c.finish_reason),
         cast(answer.c.tags, Text),
     ]
     if details:
         figures = ("prompt_tokens", "completion_tokens", "seconds_to_first_token", "seconds")
         columns += [answer.c[name] for name in (*figures, "seed", "retries")]
     return columns
-
-
-def _all(dialect: str, values: ColumnElement[Any]) -> ColumnElement[str]:
-    """The values of all rows as one list in JSON."""
-    if dialect == "sqlite":
-        return func.json_group_array(values, type_=Text)
-    return cast(func.coalesce(func.json_agg(values), func.json_build_array()), Text)
-
-
-def _array(dialect: str, *values: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The values of one row as a list in JSON."""
-    return func.json_array(*values) if dialect == "sqlite" else func.json_build_array(*values)

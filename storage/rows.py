@@ -29,6 +29,7 @@ from storage.records import (
     Wiped,
 )
 from storage.schema import clean
+from storage.style import style_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -127,6 +128,7 @@ def answer_values(answer: Answer, *, battle_id: int, contender_id: int) -> dict[
     values = asdict(answer)
     del values["id"], values["contender"]
     values["tags"] = list(answer.tags)
+    values |= style_of(answer.shown)._asdict()
     return values | {"battle_id": battle_id, "contender_id": contender_id}
 
 

@@ -162,6 +162,8 @@ members = Table(
     Column("consent", CleanText, nullable=False, server_default=Consent.NONE.value),
     Column("consent_version", Integer, nullable=False, server_default="0"),
     Column("updated_at", UtcDateTime, nullable=False),
+    # Made up by `twofold simulate`.
+    Column("simulated", Boolean, nullable=False, server_default=false()),
     _one_of("consent", Consent),
 )
 
@@ -198,12 +200,19 @@ battles = Table(
     Column("prompt_key", BigInteger),
     # What it is split by into datasets, 0 to 255, given once. Without one it would leak.
     Column("bucket", SmallInteger),
+    # What its prompt is about and its language, by rules; gone with the prompt.
+    Column("topic", CleanText),
+    Column("language", CleanText),
+    # Between simulated members; never in one export or ranking with others.
+    Column("simulated", Boolean, nullable=False, server_default=false()),
     _one_of("state", BattleState),
     _one_of("purpose", Purpose),
     # So that a prompt's bucket is found without reading the battles, which hold long texts.
     Index(None, "prompt_key", "bucket"),
     # Read every minute: what is open, and what is closed and not revealed yet.
     Index(None, "state", "revealed_at"),
+    # Rankings ask what has closed since they last looked.
+    Index(None, "closed_at"),
     # Ids stand in buttons, so the id of an erased battle is never given again.
     sqlite_autoincrement=True,
 )
@@ -242,6 +251,9 @@ answers = Table(
     Column("seconds", Float, nullable=False),
     Column("seed", BigInteger, nullable=False),
     Column("retries", Integer, nullable=False),
+    # What its style was like; stays when the text goes. See `storage/style.py`.
+    Column("characters", Integer),
+    Column("markup", Integer),
     UniqueConstraint("battle_id", "side"),
     # What votes refer to, so that a winner always belongs to the vote's own battle.
     UniqueConstraint("battle_id", "id"),
@@ -335,6 +347,25 @@ setting_changes = Table(
     Column("after", JSON),
     Column("at", UtcDateTime, nullable=False),
     sqlite_autoincrement=True,
+)
+
+# Counts up whenever votes that rankings had counted are taken away or lose their voter.
+recounts = Table(
+    "recounts",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# The weekly digests that channels were given, by the day on which their week began.
+digests = Table(
+    "digests",
+    metadata,
+    Column("channel_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("week", CleanText, primary_key=True),
+    Column("message_id", BigInteger),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 exports = Table(

@@ -38,7 +38,14 @@ async def wipe(
         "closed_because": Closing.RETENTION,
         "closed_at": at,
     }
-    silent = {"prompt": "", "prompt_key": None, "conversation": _SILENCE, "author_id": NOBODY}
+    silent = {
+        "prompt": "",
+        "prompt_key": None,
+        "topic": None,
+        "language": None,
+        "conversation": _SILENCE,
+        "author_id": NOBODY,
+    }
     for ids in in_parts(battle_ids):
         mine = battles.c.id.in_(ids)
         kept = battles.c.wiped_because.is_(None)
