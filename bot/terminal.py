@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from bot.config import load
+from bot.errors import ConfigError
 from bot.telemetry import configure
 
 if TYPE_CHECKING:
@@ -26,9 +27,18 @@ def configured() -> Config:
 def database_of(config: Config, collection: str | None) -> str:
     """The URL of a collection that was imported, or of the bot's own database.
 
-    Raises ConfigError where there is no collection of that name.
+    It is for reading: raises ConfigError where there is none.
     """
     from bot.dataset.importing.collection import url_of  # noqa: PLC0415 - SQL takes a while
-    from storage.database import database_url  # noqa: PLC0415
+    from storage.database import database_url, file_of  # noqa: PLC0415
 
-    return url_of(config, collection) if collection else database_url(config.database_location)
+    if collection:
+        return url_of(config, collection)
+    url = database_url(config.database_location)
+    file = file_of(url)
+    if file is not None and not file.exists():
+        raise ConfigError(
+            f"There is no database {file}. Set TWOFOLD_HOME or TWOFOLD_DATABASE to where it is, "
+            "or begin one with `twofold run` or `twofold demo`."
+        )
+    return url

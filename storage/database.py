@@ -15,6 +15,7 @@ from storage.ballots import BallotStore
 from storage.battles import BattleStore
 from storage.census import CensusStore
 from storage.contenders import ContenderStore
+from storage.digests import DigestStore
 from storage.erasure import ErasureStore
 from storage.errors import StorageError
 from storage.exports import ExportStore
@@ -58,6 +59,7 @@ class Database:
         self.imports = ImportStore(transactions)
         self.census = CensusStore(transactions)
         self.arena = ArenaStore(transactions)
+        self.digests = DigestStore(transactions)
         self._transactions = transactions
 
     @classmethod
@@ -108,6 +110,15 @@ def database_url(value: str | Path) -> str:
         return name
     path = Path(name).expanduser()
     return URL.create(_SQLITE, database=str(path)).render_as_string(hide_password=False)
+
+
+def file_of(url: str) -> Path | None:
+    """Find the file that a URL of `database_url` names; None where a server has the database.
+
+    Raises StorageError where it is no URL.
+    """
+    address = _parsed(url)
+    return Path(_file(address)) if address.drivername == _SQLITE else None
 
 
 def _parsed(url: str) -> URL:

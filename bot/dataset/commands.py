@@ -20,6 +20,8 @@ from bot.terminal import configured, database_of, err, out
 from storage import records
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from bot.config import Config
     from bot.contenders import ContenderConfig
     from bot.dataset.logprobs import Scored
@@ -471,6 +473,7 @@ async def _export(
     from storage.database import Database
 
     async with Database.open(url) as store:
+        _known(request.policy, await store.contenders.all(), means)
         if collection:
             means = replace(means, collection=(collection, await store.imports.all()))
         total = await store.census.voted(request.policy.guilds)
@@ -489,6 +492,21 @@ async def _export(
                 at=datetime.now(UTC),
                 progress=lambda n: shown.update(bar, completed=n),
             )
+
+
+def _known(policy: Policy, contenders: Collection[records.Contender], means: Means) -> None:
+    """Raise ConfigError for a name that no battle can have."""
+    templates = {contender.template for contender in contenders if contender.template}
+    for what, chosen, known in (
+        ("contender", policy.contenders, {contender.slug for contender in contenders}),
+        ("template", policy.templates, templates | means.templates.keys()),
+    ):
+        for name in chosen:
+            if name not in known:
+                there = ", ".join(sorted(known)) or "none"
+                raise ConfigError(
+                    f"There is no {what} {name} in this database. There are: {there}."
+                )
 
 
 def _hub_token() -> str:

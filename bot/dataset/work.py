@@ -155,13 +155,13 @@ class Work:
         if not self._form.splits:
             return made
         covered = voted.id in self._went_on
+        if isinstance(made, Made) and covered and self._longest:
+            made = LeftOut.CONTINUED
+        if isinstance(made, Made) and voted.bucket is None:
+            made = LeftOut.LEAK
         if voted.parent_id and (covered or isinstance(made, Made)):
             self._went_on.add(voted.parent_id)
-        if isinstance(made, LeftOut):
-            return made
-        if covered and self._longest:
-            return LeftOut.CONTINUED
-        return LeftOut.LEAK if voted.bucket is None else made
+        return made
 
     def _admitted(self, voted: VotedBattle) -> VotedBattle | LeftOut:
         """Consent comes first; what others collected is under their licence instead."""

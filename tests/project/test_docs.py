@@ -14,6 +14,7 @@ from typer.main import get_command
 
 from bot.cli import cli
 from bot.config import Config, load
+from storage.database import Database, database_url
 from tests.project.readme import PAGES, README, up_to_date
 
 ROOT = README.parent
@@ -70,6 +71,13 @@ def test_every_command_that_is_named_exists() -> None:
     assert named <= COMMANDS
 
 
+@pytest.fixture
+async def home(tmp_path: Path) -> Path:
+    """Where a bot has run."""
+    async with Database.open(database_url(tmp_path / "twofold.db")):
+        return tmp_path
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -84,12 +92,12 @@ def test_every_command_that_is_named_exists() -> None:
     ],
     ids=" ".join,
 )
-def test_the_documented_commands_run(arguments: list[str], tmp_path: Path) -> None:
-    environment = {**os.environ, "TWOFOLD_HOME": str(tmp_path)}
+def test_the_documented_commands_run(arguments: list[str], home: Path) -> None:
+    environment = {**os.environ, "TWOFOLD_HOME": str(home)}
     done = subprocess.run(
         [sys.executable, "-m", "bot.cli", *arguments],
         env=environment,
-        cwd=tmp_path,
+        cwd=home,
         capture_output=True,
         text=True,
         check=False,

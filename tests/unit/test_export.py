@@ -444,19 +444,32 @@ def test_bad_options_are_sentences(
         ),
         (["--out", "x", "--render-with", "haiku"], "There is no template haiku. Choose one of:"),
         (["--out", "x", "--from", "nobody"], "nobody"),
+        (["--out", "x", "--contender", "bsae"], "There is no contender bsae in this database."),
+        (["--out", "x", "--template", "haiku"], "There is no template haiku in this database."),
     ],
 )
-def test_what_turns_out_later_is_a_sentence_too(
+async def test_what_turns_out_later_is_a_sentence_too(
     tmp_path: Path, arguments: list[str], says: str
 ) -> None:
+    async with Database.open(database_url(tmp_path / "twofold.db")):
+        pass
     done = twofold(tmp_path, "export", "--purpose", "evaluate", *arguments)
     assert done.returncode == 1
     assert says in " ".join(done.stderr.split())
     assert "unexpected" not in done.stderr
 
 
-def test_a_spoilt_key_is_a_sentence(tmp_path: Path) -> None:
+def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    done = twofold(tmp_path, "export", "--purpose", "evaluate", "--out", str(tmp_path / "x"))
+    assert done.returncode == 1
+    assert "There is no database" in done.stderr
+    assert not list(tmp_path.glob("*.db"))
+
+
+async def test_a_spoilt_key_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "export.key").write_bytes(b"spoilt")
+    async with Database.open(database_url(tmp_path / "twofold.db")):
+        pass
     done = twofold(tmp_path, "integrity")
     assert done.returncode == 1
     assert "is too short. Restore it from a backup" in done.stderr

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 from bot.dataset.formats import MESSAGES, Made, about_of
 from bot.dataset.formats.forms import chat_of
 from bot.moderation import plain
-from storage.records import Outcome, Side
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from bot.dataset.anonymity import Anonymity
     from bot.dataset.formats import Making, Row, Spec
     from bot.dataset.funnel import LeftOut
-    from storage.records import Cast, VotedBattle, Written
+    from storage.records import About, Cast, VotedBattle, Written
 
 PAIRS, VOTES = "pairs", "votes"
 
@@ -102,24 +101,46 @@ class Arena:
         if reason := self._selector.unfit(voted):
             return reason
         anonymity = self._selector.anonymity(voted)
+        battle = self._pseudonyms.of("battle", voted.id)
+        sides = dict(zip((answer.id for answer in voted.answers), _SIDES, strict=True))
         said = {remark.voter_id: remark for remark in voted.remarks}
         ordered = sorted(voted.votes, key=lambda vote: about_of(vote).id)
-        votes = [
-            (VOTES, self._vote(voted, vote, place, said.get(vote.voter_id), anonymity))
-            for place, vote in enumerate(ordered, start=1)
-        ]
-        return Made([(PAIRS, self._pair(voted, anonymity)), *votes], [])
+        winners = [sides.get(vote.winner_answer_id or 0, vote.outcome) for vote in ordered]
+        fought = [answer.contender for answer in voted.answers]
+        rows = [(PAIRS, self._pair(voted, battle, ordered, winners, anonymity))]
+        for place, (vote, winner) in enumerate(zip(ordered, winners, strict=True), start=1):
+            about = about_of(vote)
+            row = {
+                "id": self._pseudonyms.of("vote", about.id),
+                "battle": battle,
+                "model_a": fought[0],
+                "model_b": fought[1],
+                "winner": winner,
+                "judge": self._pseudonyms.of_member(vote.voter_id),
+                "evaluation_order": place,
+                **_measured(vote, about, sides),
+                **_remarked(said.get(vote.voter_id), sides, anonymity),
+                "timestamp": about.day,
+            }
+            rows.append((VOTES, row))
+        return Made(rows, [])
 
-    def _pair(self, voted: VotedBattle, anonymity: Anonymity) -> Row:
+    def _pair(
+        self,
+        voted: VotedBattle,
+        battle: str,
+        votes: Sequence[Cast],
+        winners: Sequence[str],
+        anonymity: Anonymity,
+    ) -> Row:
         a, b = voted.answers
-        blind = [vote for vote in voted.votes if vote.blind]
-        fell = Counter(_winner(voted, vote) for vote in blind)
+        fell = Counter(winner for vote, winner in zip(votes, winners, strict=True) if vote.blind)
         leading = fell.most_common(2)
         tied = len(leading) > 1 and leading[0][1] == leading[1][1]
         asked = chat_of(voted.conversation, anonymity)
         text_a, text_b = (anonymity.of(plain(answer) or "") for answer in (a, b))
         return {
-            "id": self._pseudonyms.of("battle", voted.id),
+            "id": battle,
             "model_a": a.contender,
             "model_b": b.contender,
             "winner": None if tied or not leading else leading[0][0],
@@ -142,59 +163,38 @@ class Arena:
             "votes_b": fell["model_b"],
             "votes_tie": fell["tie"],
             "votes_both_bad": fell["both_bad"],
-            "votes_not_blind": len(voted.votes) - len(blind),
+            "votes_not_blind": len(votes) - fell.total(),
             "timestamp": voted.day,
         }
 
-    def _vote(
-        self,
-        voted: VotedBattle,
-        vote: Cast,
-        place: int,
-        remark: Written | None,
-        anonymity: Anonymity,
-    ) -> Row:
-        a, b = voted.answers
-        about = about_of(vote)
-        comment = edit = reason = edited = None
-        if remark is not None:
-            reason = remark.reason and remark.reason.value
-            comment = remark.comment and anonymity.of(remark.comment)
-            edit = remark.edit and anonymity.of(remark.edit)
-            edited = _side(voted, remark.edited_answer_id)
-        return {
-            "id": self._pseudonyms.of("vote", about.id),
-            "battle": self._pseudonyms.of("battle", voted.id),
-            "model_a": a.contender,
-            "model_b": b.contender,
-            "winner": _winner(voted, vote),
-            "judge": self._pseudonyms.of_member(vote.voter_id),
-            "evaluation_order": place,
-            "blind": bool(vote.blind),
-            "by_author": bool(vote.by_author),
-            "swapped": bool(about.swapped),
-            "seconds": None if about.seconds is None else round(about.seconds, 1),
-            "full_text": bool(about.full_text),
-            "guessed_base": (_side(voted, about.guessed_base_answer_id) or "not_sure")
-            if about.guessed
-            else None,
-            "reason": reason,
-            "comment": comment,
-            "edited": edited,
-            "edit": edit,
-            "timestamp": about.day,
-        }
+
+_SIDES = ("model_a", "model_b")
 
 
-def _winner(voted: VotedBattle, vote: Cast) -> str:
-    if vote.outcome == Outcome.WIN:
-        return _side(voted, vote.winner_answer_id) or ""
-    return vote.outcome
+def _measured(vote: Cast, about: About, sides: Mapping[int, str]) -> Row:
+    guessed = sides.get(about.guessed_base_answer_id or 0, "not_sure")
+    return {
+        "blind": bool(vote.blind),
+        "by_author": bool(vote.by_author),
+        "swapped": bool(about.swapped),
+        "seconds": None if about.seconds is None else round(about.seconds, 1),
+        "full_text": bool(about.full_text),
+        "guessed_base": guessed if about.guessed else None,
+    }
 
 
-def _side(voted: VotedBattle, answer_id: int | None) -> str | None:
-    side = next((answer.side for answer in voted.answers if answer.id == answer_id), None)
-    return {Side.A: "model_a", Side.B: "model_b", None: None}[side]
+def _remarked(remark: Written | None, sides: Mapping[int, str], anonymity: Anonymity) -> Row:
+    if remark is None:
+        return _NO_REMARK
+    return {
+        "reason": remark.reason and remark.reason.value,
+        "comment": remark.comment and anonymity.of(remark.comment),
+        "edited": sides.get(remark.edited_answer_id or 0),
+        "edit": remark.edit and anonymity.of(remark.edit),
+    }
+
+
+_NO_REMARK: Row = dict.fromkeys(("reason", "comment", "edited", "edit"))
 
 
 def _each(a: object, b: object) -> Row:
