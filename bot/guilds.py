@@ -61,6 +61,16 @@ class GuildSettings(BaseModel):
             Control.CHANNELS,
         ),
     ] = ()
+    digests: Annotated[
+        tuple[int, ...],
+        Setting(
+            Group.PLACES,
+            "Weekly digest",
+            "Where, on Monday mornings (UTC), I tell how the channel's own week of battles was.",
+            Control.CHANNELS,
+            forums=False,
+        ),
+    ] = ()
     contenders: Annotated[
         tuple[str, ...],
         Setting(

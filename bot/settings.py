@@ -62,7 +62,8 @@ class Setting(GroupedMetadata):
 
     `options` are its values with a line of help each, for a choice that is the same in every
     house. `operator` names the field of Config that holds where nothing is set here; of a
-    number it is the limit too. `unit` is in the singular.
+    number it is the limit too. `unit` is in the singular. `forums` is whether channels may be
+    forums, in which there are threads alone.
     """
 
     group: Group
@@ -75,6 +76,7 @@ class Setting(GroupedMetadata):
     most: int | None = None
     unit: str = ""
     operator: str | None = None
+    forums: bool = True
 
     def __iter__(self) -> Iterator[BaseMetadata]:
         """The limits, for pydantic."""

@@ -9,6 +9,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.rating import Order, Rater
+from cogs._permissions import may_read
 from cogs._pressing import take
 from cogs._render import battles as battle_views
 from cogs._render import layout
@@ -91,7 +92,7 @@ class RatingCog(commands.Cog):
         rater = Rater(
             guild_id=guild.id,
             member_id=member.id,
-            may_read=lambda channel_id: _may_read(member, channel_id, here=interaction.channel),
+            may_read=lambda channel_id: may_read(member, channel_id, here=interaction.channel),
             account_created_at=member.created_at,
             joined_at=member.joined_at,
         )
@@ -103,26 +104,6 @@ class RatingCog(commands.Cog):
         return (
             layout.message(EMPTY) if skipping is None else battle_views.all_rated(skipping, order)
         )
-
-
-def _may_read(member: discord.Member, channel_id: int, *, here: object) -> bool:
-    """Whether a member can look up in its own channel what they would be shown here.
-
-    A private thread tells nobody here who is in it, so it counts as closed.
-    """
-    channel = member.guild.get_channel_or_thread(channel_id)
-    if channel is None or (isinstance(channel, discord.Thread) and channel.is_private()):
-        return False
-    granted = channel.permissions_for(member)
-    if not (granted.view_channel and granted.read_message_history):
-        return False
-    return not _restricted(channel) or _restricted(here)
-
-
-def _restricted(channel: object) -> bool:
-    """Whether a channel is for adults only."""
-    is_nsfw = getattr(channel, "is_nsfw", None)
-    return bool(is_nsfw and is_nsfw())
 
 
 async def setup(client: TwofoldClient) -> None:

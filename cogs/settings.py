@@ -13,6 +13,7 @@ from discord.ext import commands
 from bot.errors import ConfigError
 from bot.guilds import SETTINGS
 from bot.settings import PERMISSION, Group
+from cogs._permissions import ANSWERING, POSTING, lacking
 from cogs._render import settings as views
 from cogs._render.settings import Panel
 from cogs._responding import Response, amend, respond
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from bot.client import TwofoldClient
     from bot.governing import GuildService
     from bot.guilds import GuildSettings
+
+NEEDED = {"channels": ANSWERING, "digests": POSTING}
+"""The settings that are channels, with what I must be allowed to do there."""
 
 
 class SettingsCog(commands.Cog):
@@ -140,9 +144,11 @@ class SettingsCog(commands.Cog):
         settings = await self._guilds.settings(guild_id)
         if guild is None or guild.unavailable:
             return settings
-        there = [channel for channel in settings.channels if guild.get_channel(channel)]
-        if len(there) < len(settings.channels):
-            settings = await self._guilds.set(guild_id, "channels", there, by=guild.me.id)
+        for key in NEEDED:
+            listed = getattr(settings, key)
+            there = [channel for channel in listed if guild.get_channel(channel)]
+            if len(there) < len(listed):
+                settings = await self._guilds.set(guild_id, key, there, by=guild.me.id)
         return settings
 
 
@@ -153,24 +159,16 @@ async def _alone(making: Coroutine[Any, Any, discord.ui.LayoutView]) -> Response
 def _warnings(
     guild: discord.Guild | None, settings: GuildSettings, *, reads_messages: bool
 ) -> Iterator[str]:
-    """What keeps the channels from being answered in."""
-    where: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
-    for channel in map(guild.get_channel, settings.channels) if guild else ():
-        if channel and (lacking := _lacking(channel)):
-            where[lacking].append(channel.id)
-    for lacking, channels in where.items():
-        yield views.lacking(channels, lacking)
+    """What keeps me from answering or posting where I should."""
+    where: defaultdict[tuple[str, ...], dict[int, None]] = defaultdict(dict)
+    for key, needed in NEEDED.items():
+        for channel in map(guild.get_channel, getattr(settings, key)) if guild else ():
+            if channel and (missing := lacking(channel, needed)):
+                where[missing][channel.id] = None
+    for missing, channels in where.items():
+        yield views.lacking(list(channels), missing)
     if settings.channels and not reads_messages:
         yield views.NO_CONTENT
-
-
-def _lacking(channel: discord.abc.GuildChannel) -> tuple[str, ...]:
-    """The permissions that answering there needs and that the bot has not."""
-    threads = isinstance(channel, discord.ForumChannel)
-    send = "send_messages_in_threads" if threads else "send_messages"
-    granted = channel.permissions_for(channel.guild.me)
-    needed = ("view_channel", send, "read_message_history")
-    return tuple(name.replace("_", " ").title() for name in needed if not getattr(granted, name))
 
 
 def _values(data: Mapping[str, Any]) -> list[str]:

@@ -84,7 +84,8 @@ class BallotStore:
     async def unrevealed(self) -> tuple[int, ...]:
         """The battles whose message does not tell yet that they ended, by id.
 
-        Those have closed, or were withdrawn when they were on show already.
+        Those have closed, or were withdrawn when they were on show already. Simulated ones have
+        no message.
         """
         withdrawn = and_(
             battles.c.state == BattleState.CANCELLED,
@@ -94,7 +95,7 @@ class BallotStore:
         statement = (
             select(battles.c.id)
             .where(or_(battles.c.state == BattleState.CLOSED, withdrawn))
-            .where(battles.c.revealed_at.is_(None))
+            .where(battles.c.revealed_at.is_(None), ~battles.c.simulated)
             .order_by(battles.c.id)
         )
         async with self._transactions.read() as connection:

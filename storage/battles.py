@@ -63,6 +63,7 @@ class BattleStore:
         parent_id: int | None = None,
         mirror_of_id: int | None = None,
         copy_of_id: int | None = None,
+        simulated: bool = False,
     ) -> Battle | None:
         """Store a battle as `answering`; None when that message already has one.
 
@@ -72,7 +73,7 @@ class BattleStore:
         counts as words of those whom it had answered. The returned conversation is as
         stored: without NUL and lone surrogates. `prompt_key` is the same for battles whose
         prompts say the same, by default that of the copied one; without any, the battle is
-        in no split of a dataset.
+        in no split of a dataset. A copy of a `simulated` battle is one as well.
         """
         copied = copy_of_id or parent_id or mirror_of_id
         values = {
@@ -87,6 +88,7 @@ class BattleStore:
             "created_at": at,
             "parent_id": parent_id,
             "mirror_of_id": mirror_of_id,
+            "simulated": simulated,
         }
         async with self._transactions.write() as connection:
             original = await _one(connection, battles.c.id == copied) if copied else None
@@ -94,9 +96,10 @@ class BattleStore:
                 if original.wiped_because is not None:
                     return None
                 values["texts_since"] = original.texts_since or original.created_at
-                if prompt_key is None:
-                    key_of = select(battles.c.prompt_key).where(battles.c.id == copied)
-                    prompt_key = await connection.scalar(key_of)
+                known = select(battles.c.prompt_key, battles.c.simulated)
+                its = (await connection.execute(known.where(battles.c.id == copied))).one()
+                values["simulated"] = simulated or its.simulated
+                prompt_key = its.prompt_key if prompt_key is None else prompt_key
             if prompt_key is not None:
                 values["prompt_key"] = prompt_key
                 values["bucket"] = await bucket_for(
@@ -197,14 +200,19 @@ class BattleStore:
             return await load(connection, battles.c.id.in_(ids))
 
     async def just_opened(self, *, within: timedelta) -> tuple[Battle, ...]:
-        """The open battles with a message that were opened last: `within` before the very last."""
+        """The open battles with a message that were opened last: `within` before the very last.
+
+        Simulated ones have none.
+        """
+        latest = select(func.max(battles.c.opened_at)).where(~battles.c.simulated)
         async with self._transactions.read() as connection:
-            last = await connection.scalar(select(func.max(battles.c.opened_at)))
+            last = await connection.scalar(latest)
             if last is None:
                 return ()
             return await load(
                 connection,
                 battles.c.state == BattleState.OPEN,
+                ~battles.c.simulated,
                 battles.c.opened_at >= last - within,
                 battles.c.shown_message_id.is_not(None),
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, func, select, union
+from sqlalchemy import and_, exists, func, select, union
 
 from storage.members import ASKED, EVERYWHERE
 from storage.records import Consent
@@ -19,21 +19,23 @@ if TYPE_CHECKING:
 
 
 class CensusStore:
-    """Counts. Every method raises StorageError."""
+    """Counts, without what was simulated. Every method raises StorageError."""
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
     async def battles(self, guild_id: int) -> int:
         """Count its battles, whatever became of them."""
-        statement = select(func.count()).where(battles.c.guild_id == guild_id)
+        mine = (battles.c.guild_id == guild_id, ~battles.c.simulated)
+        statement = select(func.count()).where(*mine)
         async with self._transactions.read() as connection:
             return int(await connection.scalar(statement) or 0)
 
-    async def voted(self, guild_ids: Collection[int] = ()) -> int:
-        """Count the battles that have votes, in these guilds or everywhere."""
+    async def voted(self, guild_ids: Collection[int] = (), *, simulated: bool = False) -> int:
+        """Count the battles that have votes, in these guilds or everywhere; or simulated ones."""
         has_vote = exists().where(votes.c.battle_id == battles.c.id)
-        statement = select(func.count()).select_from(battles).where(has_vote)
+        kind = battles.c.simulated if simulated else ~battles.c.simulated
+        statement = select(func.count()).select_from(battles).where(has_vote, kind)
         if guild_ids:
             statement = statement.where(battles.c.guild_id.in_(guild_ids))
         async with self._transactions.read() as connection:
@@ -41,7 +43,7 @@ class CensusStore:
 
     async def people(self, guild_id: int) -> Counter[Said]:
         """Count those who wrote or voted there, by what they said for there and for everywhere."""
-        mine = battles.c.guild_id == guild_id
+        mine = and_(battles.c.guild_id == guild_id, ~battles.c.simulated)
         people = union(
             select(battles.c.author_id.label("id")).where(mine),
             select(turns.c.author_id).join(battles, battles.c.id == turns.c.battle_id).where(mine),

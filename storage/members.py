@@ -69,11 +69,16 @@ class MemberStore:
             for member in member_ids
         }
 
-    async def versions(self, scope: Consent) -> list[int]:
-        """Which versions of the text were agreed to by those who allow `scope` somewhere."""
+    async def versions(self, scope: Consent, *, simulated: bool = False) -> list[int]:
+        """Which versions of the text were agreed to by those who allow `scope` somewhere.
+
+        Counted are simulated members, or only others.
+        """
         enough = [consent for consent in Consent if consent.includes(scope)]
         statement = select(members.c.consent_version).where(
-            members.c.consent.in_(enough), members.c.consent_version != ASKED
+            members.c.consent.in_(enough),
+            members.c.consent_version != ASKED,
+            members.c.simulated if simulated else ~members.c.simulated,
         )
         async with self._transactions.read() as connection:
             return sorted(await connection.scalars(statement.distinct()))
@@ -108,6 +113,7 @@ class MemberStore:
         at: datetime,
         version: int,
         guild_id: int = EVERYWHERE,
+        simulated: bool = False,
     ) -> bool:
         """Store the member's word; `version` is that of the text they agreed to.
 
@@ -120,6 +126,7 @@ class MemberStore:
             "consent": consent,
             "consent_version": version,
             "updated_at": at,
+            "simulated": simulated,
         }
         unanswered = delete(members).where(
             members.c.member_id == member_id, members.c.consent_version == ASKED

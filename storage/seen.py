@@ -27,18 +27,18 @@ class SeenStore:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
-    async def all(self) -> AsyncGenerator[SeenVote, None]:
+    async def all(self, *, simulated: bool = False) -> AsyncGenerator[SeenVote, None]:
         """Yield every vote of a member, by voter and then in the order of the last choices.
 
-        One unchanging view, streamed; leave it early through `contextlib.aclosing`.
+        Only those on `simulated` battles, or only others. One unchanging view, streamed; leave it early through `contextlib.aclosing`.
         """
         async with self._transactions.read() as connection:
-            settings = await settings_by_guild(connection)
-            async for row in await connection.stream(_seen()):
+            settings = await settings_by_guild(connection, simulated=simulated)
+            async for row in await connection.stream(_seen(simulated=simulated)):
                 yield _seen_vote(row, settings.get(row.guild_id, {}))
 
 
-def _seen() -> Select[tuple[object, ...]]:
+def _seen(*, simulated: bool) -> Select[tuple[object, ...]]:
     """Every member's vote with its battle, how the others voted, and the vote it mirrors."""
     same = (votes.c.battle_id, votes.c.outcome, votes.c.winner_answer_id)
     counted = select(
@@ -74,7 +74,7 @@ def _seen() -> Select[tuple[object, ...]]:
         .outerjoin(first_winner, first_winner.c.id == first.c.winner_answer_id)
         .outerjoin(here, _word(here, voter) & (here.c.guild_id == place))
         .outerjoin(everywhere, _word(everywhere, voter) & (everywhere.c.guild_id == EVERYWHERE))
-        .where(voter > 0)
+        .where(voter > 0, battles.c.simulated if simulated else ~battles.c.simulated)
         .order_by(voter, counted.c.updated_at, counted.c.id)
     )
 

@@ -63,6 +63,7 @@ class VotedStore:
         texts: Collection[str] = ("rendered", "raw"),
         details: bool = False,
         unvoted: bool = False,
+        simulated: bool = False,
         since: int = 0,
         before: int = AFTER_ALL,
     ) -> AsyncGenerator[list[VotedBattle], None]:
@@ -74,14 +75,14 @@ class VotedStore:
         marked, even where they have no votes any more; with `unvoted` so do all that have two
         answers. With `guild_ids` only what was said there is looked at, and only ids from
         `since` on and below `before`. `texts` are those besides what was shown that are
-        wanted, `details` what else is known of answers and votes, and the log. One unchanging
-        view, streamed. It holds a connection until it is exhausted: leave it early through
-        `contextlib.aclosing`.
+        wanted, `details` what else is known of answers and votes, and the log. They are all
+        `simulated`, or none is. One unchanging view, streamed. It holds a connection until it is
+        exhausted: leave it early through `contextlib.aclosing`.
         """
         # Turns of a thread would take as long again. Who exports has a loop to itself.
         async with self._transactions.read(brief=True) as connection:
             said = await _said(connection)
-            settings = await settings_by_guild(connection)
+            settings = await settings_by_guild(connection, simulated=simulated)
             named = await connection.execute(select(contenders.c.id, contenders.c.slug))
             slugs = {row[0]: row[1] for row in named}
             earlier = select(exports.c.id).where(
@@ -94,19 +95,25 @@ class VotedStore:
                 texts=texts,
                 details=details,
                 unvoted=unvoted,
+                simulated=simulated,
             )
             bounds = {"since": since, "before": before}
             while rows := (await connection.execute(page, bounds)).all():
                 bounds["before"] = rows[-1][0]
                 yield [_voted_battle(row, slugs, said, settings) for row in rows]
 
-    async def halfway(self, guild_ids: Collection[int] = (), *, least: int = 0) -> int:
+    async def halfway(
+        self, guild_ids: Collection[int] = (), *, least: int = 0, simulated: bool = False
+    ) -> int:
         """The battle that half of those with votes come before, and none goes on across.
 
         So what is before it and what is not can be read apart. 0 where there is none, and
         where fewer than `least` have votes.
         """
-        voted = select(battles.c.id).where(exists().where(votes.c.battle_id == battles.c.id))
+        voted = select(battles.c.id).where(
+            exists().where(votes.c.battle_id == battles.c.id),
+            battles.c.simulated if simulated else ~battles.c.simulated,
+        )
         if guild_ids:
             voted = voted.where(battles.c.guild_id.in_(guild_ids))
         async with self._transactions.read() as connection:

@@ -122,7 +122,7 @@ class Panel:
 
     def _left_out(self, key: str) -> Iterator[str]:
         if SETTINGS[key].control is Control.CHANNELS:
-            there = len(self.current.channels)
+            there = len(getattr(self.current, key))
         else:
             there = len(self.guilds.options(key))
         if there > MOST_OPTIONS:
@@ -137,13 +137,10 @@ class Panel:
     def _select(self, key: str) -> ui.Select[Any] | ui.ChannelSelect[Any]:
         custom_id, control = f"{PREFIX}1:set:{key}", SETTINGS[key].control
         if control is Control.CHANNELS:
+            forums = [discord.ChannelType.forum] if SETTINGS[key].forums else []
             return ui.ChannelSelect(
                 custom_id=custom_id,
-                channel_types=[
-                    discord.ChannelType.text,
-                    discord.ChannelType.voice,
-                    discord.ChannelType.forum,
-                ],
+                channel_types=[discord.ChannelType.text, discord.ChannelType.voice, *forums],
                 placeholder="None",
                 min_values=0,
                 max_values=MOST_OPTIONS,
@@ -151,7 +148,7 @@ class Panel:
                     discord.SelectDefaultValue(
                         id=channel, type=discord.SelectDefaultValueType.channel
                     )
-                    for channel in self.current.channels[:MOST_OPTIONS]
+                    for channel in getattr(self.current, key)[:MOST_OPTIONS]
                 ],
             )
         holds = self.guilds.effective(self.current, key)

@@ -84,7 +84,7 @@ def _values(setting: Setting) -> str:
         return f"{setting.least} to {most}"
     return {
         Control.TOGGLE: "on, off",
-        Control.CHANNELS: "text, voice and forum channels",
+        Control.CHANNELS: f"text{', voice and forum' if setting.forums else ' and voice'} channels",
         Control.CHOICES: "those of the roster",
         Control.CHOICE: "the prompt templates",
         Control.LINK: "an address that begins with `https://`",

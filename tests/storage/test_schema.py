@@ -19,6 +19,7 @@ from sqlalchemy.schema import CreateTable
 from bot.dataset.splits import prompt_key
 from storage.database import Database, database_url
 from storage.schema import metadata
+from storage.style import style_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,7 +58,7 @@ def test_the_tables_are_also_understood_by_postgresql() -> None:
 async def test_a_second_opening_migrates_nothing(path: Path) -> None:
     for _ in range(2):
         async with Database.open(database_url(path)) as database:
-            assert await database.revision() == "0004"
+            assert await database.revision() == "0005"
             await database.ping()
 
 
@@ -138,6 +139,23 @@ async def test_databases_learn_what_their_battles_are_split_by(
     assert {keys[gone] for gone in (2, 9)} == {buckets[gone] for gone in (2, 9)} == {None}
 
 
+async def test_databases_learn_what_the_style_of_their_answers_was(
+    path: Path, rows: Callable[[str], list[tuple[object, ...]]]
+) -> None:
+    _restored(RELEASED[3], path)
+    shown = "# Sum\n\n1. **one**\n- two\n\n```\nthree\n```"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE answers SET shown = ? WHERE id = 1", [shown])
+        connection.execute("UPDATE answers SET shown = '' WHERE id = 2")
+        connection.commit()
+    async with Database.open(database_url(path)):
+        pass
+    measured = rows("SELECT characters, markup FROM answers ORDER BY id")
+    assert measured == [(len(shown), 7), (None, None)], "what is gone was not measured"
+    assert measured[0] == style_of(shown)
+    assert rows("SELECT DISTINCT topic, language, simulated FROM battles") == [(None, None, 0)]
+
+
 def _restored(dump: Path, path: Path) -> dict[str, list[dict[str, object]]]:
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as connection:
@@ -197,7 +215,7 @@ REMARK = (
         ("DELETE FROM battles", "FOREIGN KEY"),
         ("UPDATE contenders SET kind = 'chat'", "ck_contenders_kind"),
         ("UPDATE contenders SET slug = 'one'", "UNIQUE"),
-        ("INSERT INTO members VALUES (1, 0, 'all', 1, '2026-01-01')", "ck_members_consent"),
+        ("INSERT INTO members VALUES (1, 0, 'all', 1, '2026-01-01', 0)", "ck_members_consent"),
         (VOTE.format("1, 5, 'a', NULL, NULL"), "ck_votes_outcome"),
         (VOTE.format("1, 5, 'win', NULL, NULL"), "ck_votes_winner"),
         (VOTE.format("1, 5, 'tie', 1, NULL"), "ck_votes_winner"),
