@@ -1,4 +1,4 @@
-"""A large database of battles and votes, made in seconds: what exports and rankings are measured on.
+"""A large database of battles and votes, for measuring exports and rankings on.
 
     python -m benchmarks.community --votes 1000000 --out /tmp/big.db
 

@@ -24,7 +24,7 @@ from bot.roster import template_of
 from storage.records import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from random import Random
 
     from bot.engines.completion import Completion
@@ -62,7 +62,8 @@ class _Part:
 class Answering:
     """Prompts contenders and finishes what they say.
 
-    `deadline` is in seconds, for each side, all its attempts together.
+    `deadline` is in seconds, for each side, all its attempts together; `timer` is what answers
+    are timed by.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Answering:
         rng: Random,
         deadline: float,
         moderator: Moderator | None = None,
+        timer: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._roster = roster
         self._templates = templates
@@ -81,6 +83,7 @@ class Answering:
         self._rng = rng
         self._deadline = deadline
         self._moderator = moderator
+        self._timer = timer
 
     async def answer(
         self,
@@ -239,7 +242,7 @@ class Answering:
         heard = part.growth.begin(
             part.side, template.parse, speakers=rendering.speakers, so_far=part.so_far
         )
-        completion = await complete(engine, request, heard=heard)
+        completion = await complete(engine, request, heard=heard, timer=self._timer)
         raw = part.so_far + completion.raw
         parsed = template.parse(raw)
         finished = answers.finish(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import structlog
@@ -24,10 +26,13 @@ from bot.context import ContextService
 from bot.dataset.gate import TRAINING_NEEDS
 from bot.dataset.serving import ServingService
 from bot.dataset.splits import prompt_key
+from bot.digest import DigestService
 from bot.engines.factory import make_engine
 from bot.engines.moderation import RemoteModerator
 from bot.errors import ConfigError, StorageError
 from bot.governing import GuildService
+from bot.insight.pictures import Pictures
+from bot.insight.service import InsightService
 from bot.languages import Languages
 from bot.limits import BattleLimits
 from bot.moderation import WordModerator, read_words
@@ -35,6 +40,7 @@ from bot.mydata import MyDataService
 from bot.patience import simply
 from bot.prompting import Chat, library
 from bot.rating import RatingService
+from bot.recalling import RecallService
 from bot.redaction import Redactor
 from bot.redaction.presidio import presidio
 from bot.retention import RetentionService
@@ -75,6 +81,10 @@ class Services:
     retention: RetentionService
     mydata: MyDataService
     serving: ServingService
+    insight: InsightService
+    pictures: Pictures
+    recalling: RecallService
+    digests: DigestService
     patiently: Patiently
 
 
@@ -151,11 +161,16 @@ async def open_services(
     patiently: Patiently = simply,
     clock: Callable[[], datetime] = now,
     rng: random.Random | None = None,
+    timer: Callable[[], float] = time.perf_counter,
+    settings: Mapping[str, object] = MappingProxyType({}),
+    durable: bool = True,
 ) -> AsyncIterator[Services]:
     """Open the database, start the engines, build the services; close all at the end.
 
-    `engines`, `patiently`, `clock` and `rng` are given by those who need their own. The
-    sides' coin is cryptographic by default. Raises TwofoldError if anything cannot open.
+    `engines`, `patiently`, `clock`, `rng` and `timer` are given by those who need their own;
+    `settings` hold in every guild then, whatever was set there. `durable` is as for
+    `Database.open`. The sides' coin is cryptographic by default. Raises TwofoldError if anything
+    cannot open.
     """
     if config.training_export:
         log.warning("training exports are on", needs=TRAINING_NEEDS)
@@ -165,7 +180,7 @@ async def open_services(
     async with AsyncExitStack() as stack:
         url = database_url(config.database_location)
         await stack.enter_async_context(alone(url))
-        store = await stack.enter_async_context(Database.open(url))
+        store = await stack.enter_async_context(Database.open(url, durable=durable))
         if await store.imports.all():
             raise ConfigError(
                 "TWOFOLD_DATABASE names a collection of imported votes, which no bot may add to. "
@@ -180,13 +195,15 @@ async def open_services(
         templates = library(config.templates)
         chat = Chat(system=config.system_prompt)
         prompting: dict[str, PromptTemplate] = {**templates, chat.name: chat}
+        languages = Languages()
         answering = Answering(
             roster=roster,
             templates=prompting,
-            languages=Languages(),
+            languages=languages,
             rng=rng,
             deadline=config.deadline_seconds,
             moderator=moderator,
+            timer=timer,
         )
         redactor = Redactor(more=presidio())
         guilds = GuildService(
@@ -195,6 +212,7 @@ async def open_services(
             contenders=roster.contenders,
             config=config,
             clock=clock,
+            instead=settings,
         )
         consent = ConsentService(members=store.members, guilds=guilds, clock=clock)
         context = ContextService(
@@ -220,6 +238,7 @@ async def open_services(
             default_template=config.template,
             default_showing=config.showing,
             prompt_key=partial(prompt_key, redact=redactor.redact),
+            languages=languages,
             clock=clock,
         )
         await battles.start()
@@ -248,6 +267,9 @@ async def open_services(
             clock=clock,
         )
         stack.push_async_callback(serving.close)
+        insight = InsightService(store=store.arena, clock=clock)
+        stack.push_async_callback(insight.close)
+        insight.begin()
         yield Services(
             config=config,
             store=store,
@@ -271,5 +293,15 @@ async def open_services(
             ),
             mydata=MyDataService(people=store.people, erasure=store.erasure, clock=clock),
             serving=serving,
+            insight=insight,
+            pictures=Pictures(),
+            recalling=RecallService(battles=store.battles, votes=store.votes),
+            digests=DigestService(
+                digests=store.digests,
+                insight=insight,
+                battles=store.battles,
+                votes=store.votes,
+                clock=clock,
+            ),
             patiently=patiently,
         )

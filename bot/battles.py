@@ -27,6 +27,7 @@ from bot.errors import (
 )
 from bot.growth import Growth, Showing
 from bot.guilds import Moderation, Others
+from bot.insight.topics import topic_of
 from bot.moderation import plain
 from storage.records import BattleState, Closing, Purpose, Side
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from bot.answering import Answering
     from bot.context import ContextService
     from bot.governing import GuildService
+    from bot.languages import Languages
     from bot.limits import BattleLimits
     from bot.roster import Roster
     from storage.battles import BattleStore
@@ -62,7 +64,7 @@ class Ask:
 
     `asked_by` is who wants that, where it is not the author. The conversation may be that
     of a stored battle, `copy_of`. With a `parent`, its two contenders go on with its
-    answers, on the same sides.
+    answers, on the same sides. `simulated` is what `twofold simulate` asks.
     """
 
     source_message_id: int
@@ -73,6 +75,7 @@ class Ask:
     asked_by: int | None = None
     copy_of: Battle | None = None
     parent: Battle | None = None
+    simulated: bool = False
 
 
 class Audience(Protocol):
@@ -123,6 +126,7 @@ class BattleService:
         default_template: str,
         default_showing: Showing,
         prompt_key: Callable[[Conversation], int],
+        languages: Languages,
         clock: Callable[[], datetime],
     ) -> None:
         self._battles = battles
@@ -137,6 +141,7 @@ class BattleService:
         self._default_template = default_template
         self._default_showing = default_showing
         self._prompt_key = prompt_key
+        self._languages = languages
         self._clock = clock
         self._deleted: deque[int] = deque(maxlen=DELETED_KEPT)
         self._afoot: dict[int, _Afoot] = {}
@@ -187,16 +192,25 @@ class BattleService:
                 "These answers read messages that may not be kept here any more, so they cannot "
                 "go on. Ask again."
             )
+        prompt = conversation.prompt.text
+        key, topic, language = await asyncio.gather(
+            asyncio.to_thread(self._prompt_key, conversation),
+            asyncio.to_thread(topic_of, prompt),
+            self._languages.of(prompt),
+        )
         battle = await self._battles.create(
             source_message_id=ask.source_message_id,
             guild_id=ask.guild_id,
             channel_id=ask.channel_id,
             author_id=ask.author_id,
             conversation=conversation,
-            prompt_key=await asyncio.to_thread(self._prompt_key, conversation),
+            prompt_key=key,
+            topic=topic,
+            language=language,
             purpose=Purpose.CONTROL if sides[Side.A] == sides[Side.B] else Purpose.LIVE,
             parent_id=ask.parent.id if ask.parent else None,
             copy_of_id=ask.copy_of.id if ask.copy_of else None,
+            simulated=ask.simulated,
             at=self._clock(),
         )
         if battle is None:

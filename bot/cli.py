@@ -18,6 +18,9 @@ from bot.dataset.commands import export
 from bot.dataset.importing.command import import_files
 from bot.dataset.lint.command import lint
 from bot.errors import ConfigError, TwofoldError
+from bot.insight.commands import leaderboard, stats
+from bot.insight.report.command import report, serve
+from bot.simulation.commands import settle, simulate
 from bot.terminal import configured as _config
 from bot.terminal import database_of, err, out
 
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
 
     from bot.config import Config
     from storage.erasure import Erasure
-    from storage.records import Standing
 
 log = structlog.get_logger(__name__)
 
@@ -73,14 +75,25 @@ def run() -> None:
 
 
 @cli.command()
-def demo() -> None:
+def demo(
+    *,
+    community: Annotated[
+        bool,
+        typer.Option(
+            "--community", help="Have a simulated community vote first, once: some seconds."
+        ),
+    ] = False,
+) -> None:
     """Chat with both models in your browser: no account, no key, no GPU.
 
     One channel, three members to switch between, real models, a real database.
-    Prints the address of the page; Ctrl-C ends it.
+    Prints the address of the page; Ctrl-C ends it. With --community, /leaderboard and
+    /stats have something to show from the first moment.
     """
     config = _config()
     _fetch_missing(config)
+    if community:
+        settle(config)
     asyncio.run(_serve_demo(config))
 
 
@@ -110,6 +123,9 @@ cli.command("import")(import_files)
 def integrity(
     *,
     collection: From = None,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="Of simulated members, instead of the others.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print how much each voter's votes can be relied on. For the operator alone.
@@ -121,7 +137,7 @@ def integrity(
 
     from bot.integrity import MEANINGS
 
-    voters = asyncio.run(_integrity(_config(), collection))
+    voters = asyncio.run(_integrity(_config(), collection, simulated=simulated))
     if as_json:
         typer.echo(orjson.dumps(voters, option=orjson.OPT_INDENT_2))
         return
@@ -138,35 +154,19 @@ def integrity(
 cli.command()(lint)
 
 
-@cli.command()
-def leaderboard(*, collection: From = None) -> None:
-    """Print who is ahead over all servers, with 95 % intervals.
+cli.command()(simulate)
 
-    Counted are the blind votes on battles that have closed.
-    """
-    from bot.ranking import wilson
 
-    standings, not_blind = asyncio.run(_standings(_config(), collection))
-    table = Table(
-        "Contender", "Kind", "Ahead", "Behind", "Ties", "Both bad", "Share", "95 %", box=None
-    )
-    table.columns[0].no_wrap = True
-    for standing in standings:
-        decided = standing.wins + standing.losses
-        interval = wilson(standing.wins, decided) if decided else None
-        table.add_row(
-            standing.contender,
-            standing.kind.value,
-            *(str(n) for n in (standing.wins, standing.losses, standing.ties, standing.both_bad)),
-            f"{interval.share:.0%}" if interval else "",
-            f"{interval.low:.0%}-{interval.high:.0%}" if interval else "no votes yet",
-        )
-    if standings:
-        out.print(table)
-    else:
-        out.print("No vote is counted yet: blind ones are once their battle closes.")
-    if not_blind:
-        out.print(f"Votes that were given after the reveal and not counted: {not_blind}")
+cli.command()(leaderboard)
+
+
+cli.command()(stats)
+
+
+cli.command()(report)
+
+
+cli.command()(serve)
 
 
 @cli.command()
@@ -335,7 +335,9 @@ def _announce(url: str) -> None:
     out.print("Open it in a browser. Members: alice, bob, carol. Ctrl-C ends it.")
 
 
-async def _integrity(config: Config, collection: str | None) -> list[dict[str, Any]]:
+async def _integrity(
+    config: Config, collection: str | None, *, simulated: bool
+) -> list[dict[str, Any]]:
     from contextlib import aclosing
 
     from bot.dataset.importing.collection import as_agreed
@@ -346,7 +348,7 @@ async def _integrity(config: Config, collection: str | None) -> list[dict[str, A
     names = Pseudonyms.kept_in(config.home)
     async with (
         Database.open(database_of(config, collection)) as store,
-        aclosing(store.seen.all()) as votes,
+        aclosing(store.seen.all(simulated=simulated)) as votes,
     ):
         seen = as_agreed(votes) if collection else votes
         voters = [
@@ -386,13 +388,6 @@ async def _erase(config: Config, member_id: int) -> tuple[Erasure, bool]:
             overwritten = await store.erasure.rewrite_file()
             erasure = replace(erasure, overwritten=overwritten)
     return erasure, rewrites
-
-
-async def _standings(config: Config, collection: str | None) -> tuple[tuple[Standing, ...], int]:
-    from storage.database import Database
-
-    async with Database.open(database_of(config, collection)) as store:
-        return await store.votes.standings(None), await store.votes.count_not_blind(None)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ EXTENSIONS = (
     "cogs.privacy",
     "cogs.settings",
     "cogs.insight",
+    "cogs.digest",
     "cogs.dataset",
 )
 """Named as text, because imports run from cogs to bot and never back."""

@@ -56,6 +56,8 @@ DEFAULT_PRESET = "tiny"
 DEFAULT_FILE = Path("twofold.toml")
 ENV_FILE = Path(".env")
 
+TOKEN_LENGTH = 16
+
 DEFAULT_SYSTEM_PROMPT = (
     "You are taking part in a group chat. Answer the last message helpfully, in a few sentences."
 )
@@ -71,6 +73,12 @@ def _loopback(url: str) -> str:
     if not local:
         raise ValueError("only a loopback address (127.0.0.1, localhost, [::1]) is allowed here")
     return url.rstrip("/")
+
+
+def _long_enough(token: SecretStr) -> SecretStr:
+    if len(token) < TOKEN_LENGTH:
+        raise ValueError(f"a token that cannot be guessed has {TOKEN_LENGTH} characters or more")
+    return token
 
 
 LoopbackUrl = Annotated[str, AfterValidator(_loopback)]
@@ -195,6 +203,11 @@ class Config(BaseSettings):
     demo_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         0, description="Port of the demo page on this machine; 0 takes a free one."
     )
+    serve_token: Annotated[SecretStr, AfterValidator(_long_enough)] | None = Field(
+        None,
+        description="What `twofold serve` asks for, 16 characters or more. Without it a token is "
+        "made where the page is served to other machines.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is logged."
     )
@@ -294,7 +307,8 @@ class Config(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Everything that must show nowhere."""
-        known = (self.discord_token, self.openai_api_key, *self._keys.values())
+        named = (self.discord_token, self.openai_api_key, self.serve_token)
+        known = (*named, *self._keys.values())
         return tuple(secret.get_secret_value() for secret in known if secret)
 
     @property

@@ -111,16 +111,29 @@ class ConsentService:
             raise ConsentError("I do not know that text any more. Use `/privacy` to choose anew.")
         return self.texts[version]
 
-    async def give(self, member_id: int, guild_id: int, scope: Consent, *, version: int) -> bool:
+    async def give(
+        self,
+        member_id: int,
+        guild_id: int,
+        scope: Consent,
+        *,
+        version: int,
+        simulated: bool = False,
+    ) -> bool:
         """Store a member's word for a guild, or for everywhere.
 
         `version` is that of the text they were shown; raises ConsentError where it is not
         known. One for everywhere lowers the words for guilds that allow more; returns
-        whether it did.
+        whether it did. `simulated` members are marked as such with it.
         """
         self.text(version)
         return await self._members.set_consent(
-            member_id, scope, guild_id=guild_id, version=version, at=self._clock()
+            member_id,
+            scope,
+            guild_id=guild_id,
+            version=version,
+            simulated=simulated,
+            at=self._clock(),
         )
 
     async def asked(self, member_id: int, guild_id: int) -> bool:

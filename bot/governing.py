@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from pydantic import ValidationError
@@ -33,7 +34,7 @@ _TAKES = {
 
 
 class GuildService:
-    """Reads and changes the settings of a guild."""
+    """Reads and changes the settings of a guild; `instead` hold in all of them, whatever is set."""
 
     def __init__(
         self,
@@ -43,12 +44,14 @@ class GuildService:
         contenders: Sequence[Contender],
         config: Config,
         clock: Callable[[], datetime],
+        instead: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
         self._store = store
         self._templates = templates
         self._contenders = contenders
         self._config = config
         self._clock = clock
+        self._instead = instead
 
     async def settings(self, guild_id: int | None) -> GuildSettings:
         """What is set; direct messages, which have no guild, get the defaults.
@@ -56,6 +59,7 @@ class GuildService:
         A value that this version does not allow counts as not set.
         """
         stored = {} if guild_id is None else await self._store.get(guild_id)
+        stored |= self._instead
         if stored.get("template") not in self._templates:
             stored.pop("template", None)
         try:

@@ -66,7 +66,7 @@ class GuildSettings(BaseModel):
         Setting(
             Group.PLACES,
             "Weekly digest",
-            "Where, on Monday mornings (UTC), I tell how the channel's own week of battles was.",
+            "Where I tell on Monday mornings (UTC) how the week's battles in that channel went.",
             Control.CHANNELS,
             forums=False,
         ),

@@ -1,4 +1,4 @@
-"""Whether an answer is in another language than its conversation.
+"""Which language a text is in, and whether an answer is in another one than its conversation.
 
 Said only where it is sure: of texts that are long enough, without code, links,
 mentions and emoji, by a naive Bayes model over byte n-grams (py3langid; Lui and
@@ -29,6 +29,20 @@ class Languages:
     def __init__(self) -> None:
         self._model: Any = None
         self._reading = asyncio.Lock()
+
+    async def of(self, text: str) -> str | None:
+        """The ISO 639 code of a text's language; None where it is not sure."""
+        async with self._reading:
+            return await asyncio.to_thread(self.sure, text)
+
+    def sure(self, text: str) -> str | None:
+        """The same, for where nothing waits meanwhile."""
+        prose = _prose(text)
+        if not _long_enough(prose):
+            return None
+        self._model = self._model or _read()
+        language, probability = self._model.classify(prose)
+        return str(language) if probability >= SURE else None
 
     async def unlike(self, answer: str, conversation: Conversation) -> str | None:
         """The ISO 639 code of the answer's language, where no turn can be in it; else None."""

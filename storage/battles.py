@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from storage.transactions import Transactions
 
 
+_OF_PROMPT = ("prompt_key", "topic", "language")
+"""What is known of a prompt, and goes with it."""
+
+
 class BattleStore:
     """What a battle goes through, each step one transaction.
 
@@ -60,6 +64,8 @@ class BattleStore:
         purpose: Purpose,
         at: datetime,
         prompt_key: int | None = None,
+        topic: str | None = None,
+        language: str | None = None,
         parent_id: int | None = None,
         mirror_of_id: int | None = None,
         copy_of_id: int | None = None,
@@ -73,7 +79,8 @@ class BattleStore:
         counts as words of those whom it had answered. The returned conversation is as
         stored: without NUL and lone surrogates. `prompt_key` is the same for battles whose
         prompts say the same, by default that of the copied one; without any, the battle is
-        in no split of a dataset. A copy of a `simulated` battle is one as well.
+        in no split of a dataset. So are `topic` and `language`, by which rankings can be had.
+        A copy of a `simulated` battle is one as well.
         """
         copied = copy_of_id or parent_id or mirror_of_id
         values = {
@@ -88,6 +95,8 @@ class BattleStore:
             "created_at": at,
             "parent_id": parent_id,
             "mirror_of_id": mirror_of_id,
+            "topic": topic,
+            "language": language,
             "simulated": simulated,
         }
         async with self._transactions.write() as connection:
@@ -96,9 +105,11 @@ class BattleStore:
                 if original.wiped_because is not None:
                     return None
                 values["texts_since"] = original.texts_since or original.created_at
-                known = select(battles.c.prompt_key, battles.c.simulated)
+                known = select(*(battles.c[name] for name in _OF_PROMPT), battles.c.simulated)
                 its = (await connection.execute(known.where(battles.c.id == copied))).one()
                 values["simulated"] = simulated or its.simulated
+                values["topic"] = its.topic if topic is None else topic
+                values["language"] = its.language if language is None else language
                 prompt_key = its.prompt_key if prompt_key is None else prompt_key
             if prompt_key is not None:
                 values["prompt_key"] = prompt_key
@@ -317,7 +328,7 @@ async def _drop(
     """End a battle that will not be voted on, and wipe every text in it."""
     mine = battles.c.id == battle_id
     unended = (BattleState.ANSWERING, BattleState.OPEN)
-    gone = dict.fromkeys(("prompt_key", "topic", "language"))
+    gone = dict.fromkeys(_OF_PROMPT)
     values: dict[str, datetime | str | None] = {"prompt": "", "closed_at": at, **gone}
     if failure is not None:
         values["failure"] = failure

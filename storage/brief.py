@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 class BriefTransactions:
     """Transactions of a few small statements each, with nothing else awaited in between.
 
-    `engine` is one whose connections wait for no lock, and may change threads.
+    `engine` is one whose connections wait for no lock, and may change threads. Where they need
+    not be `durable`, a commit waits for nothing and takes place here as well.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, durable: bool = True) -> None:
         self._engine = engine
+        self._durable = durable
         self._reader = engine.execution_options(begin="BEGIN")
         self._writer = engine.execution_options(begin="BEGIN IMMEDIATE")
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="commit")
@@ -53,6 +55,9 @@ class BriefTransactions:
     async def _written(self, connection: Connection) -> AsyncIterator[AsyncConnection]:
         with connection:  # which rolls back what is not committed
             yield _as_async(connection)
+            if not self._durable:
+                connection.commit()
+                return
             loop = asyncio.get_running_loop()
             commit = loop.run_in_executor(self._disk, connection.commit)
             try:

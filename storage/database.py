@@ -26,6 +26,7 @@ from storage.people import PeopleStore
 from storage.retention import RetentionStore
 from storage.seen import SeenStore
 from storage.sightings import SightingStore
+from storage.simulations import SimulationStore
 from storage.transactions import Transactions, create_brief, create_engine, told_plainly
 from storage.upgrade import refuse_foreign_file, upgrade
 from storage.voted import VotedStore
@@ -59,15 +60,18 @@ class Database:
         self.imports = ImportStore(transactions)
         self.census = CensusStore(transactions)
         self.arena = ArenaStore(transactions)
+        self.simulations = SimulationStore(transactions)
         self.digests = DigestStore(transactions)
         self._transactions = transactions
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str) -> AsyncIterator[Self]:
+    async def open(cls, url: str, *, durable: bool = True) -> AsyncIterator[Self]:
         """Open the database at an SQLAlchemy URL, create it if need be, migrate it to head.
 
-        `database_url` makes such a URL of a path. Raises DatabaseTooNew, with the file
+        `database_url` makes such a URL of a path. What is written is on the disk at the end of
+        its transaction, unless it need not be `durable`: a loss of power may then take the last
+        of it, and nothing that was there before. Raises DatabaseTooNew, with the file
         untouched, for one written by a newer program; DatabaseBusy when another process
         keeps it locked; StorageError when it cannot be opened, written or understood.
         """
@@ -77,7 +81,9 @@ class Database:
             place = _file(address)
             await asyncio.to_thread(_make_ready, Path(place))
         transactions = Transactions(
-            _engine(address, place), place=place, brief=create_brief(address)
+            _engine(address, place, durable=durable),
+            place=place,
+            brief=create_brief(address, durable=durable),
         )
         try:
             async with transactions.write() as connection:
@@ -128,9 +134,9 @@ def _parsed(url: str) -> URL:
         raise StorageError("TWOFOLD_DATABASE is neither a path nor a database URL.") from fault
 
 
-def _engine(address: URL, place: str) -> AsyncEngine:
+def _engine(address: URL, place: str, *, durable: bool) -> AsyncEngine:
     try:
-        return create_engine(address)
+        return create_engine(address, durable=durable)
     except (ArgumentError, InvalidRequestError, ImportError) as fault:
         raise StorageError(
             f"There is no driver for the database {place}; install one, "

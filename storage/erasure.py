@@ -92,7 +92,8 @@ class ErasureStore:
             rows = await _rows(connection, member_id)
             withdrawn = await cancel(connection, ending, at=at)
             await wipe(connection, wiped, Wiped.ERASED, at=at)
-            await connection.execute(insert(recounts).values(at=at))
+            if voted or wiped:
+                await connection.execute(insert(recounts).values(at=at))
         return Erasure(
             rows=rows,
             wiped=len(wiped),

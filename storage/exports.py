@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import and_, func, insert, select, update
 
 from storage.records import Consent, Export
 from storage.schema import battles, exported, exports
@@ -87,7 +87,7 @@ class ExportStore:
     async def newest_of(self, guild_id: int) -> tuple[Export, int] | None:
         """Find the newest export with rows of a guild, and count the guild's battles in it."""
         theirs = exported.join(battles, battles.c.id == exported.c.battle_id)
-        mine = battles.c.guild_id == guild_id
+        mine = and_(battles.c.guild_id == guild_id, ~battles.c.simulated)
         some = select(1).select_from(theirs).where(mine, exported.c.export_id == exports.c.id)
         newest = select(exports).where(some.correlate(exports).exists())
         async with self._transactions.read() as connection:

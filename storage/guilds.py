@@ -109,7 +109,7 @@ async def _get(
 async def settings_by_guild(
     connection: AsyncConnection, *, simulated: bool = False
 ) -> dict[int | None, Mapping[str, object]]:
-    """What the admins of each guild set; for `simulated` members there, that they can agree to all."""
+    """What the admins of each guild set. It binds no `simulated` members, who agree to all."""
     if simulated:
         there = select(battles.c.guild_id).where(battles.c.simulated).distinct()
         uncapped = {"consent_cap": Consent.PUBLISH.value}

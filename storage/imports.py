@@ -148,6 +148,8 @@ def _battle_row(battle: ImportedBattle) -> dict[str, Any]:
         "opened_at": battle.at,
         "closed_at": battle.at,
         "prompt_key": battle.prompt_key,
+        "topic": battle.topic,
+        "language": battle.language,
         # By how its conversation began, which its other turns have in common with it.
         "bucket": battle.root_key % BUCKETS,
     }

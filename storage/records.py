@@ -351,18 +351,6 @@ class VoteEvent:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """A contender's counts over the votes on live battles, as they stand."""
-
-    contender: str
-    kind: Kind
-    wins: int
-    losses: int
-    ties: int
-    both_bad: int
-
-
 Said = tuple[Consent | None, Consent | None]
 """A member's consent for one guild and for everywhere; None where nothing was said."""
 
@@ -570,6 +558,8 @@ class ImportedBattle:
     answers: tuple[ImportedAnswer, ImportedAnswer]
     votes: tuple[ImportedVote, ...]
     at: datetime
+    topic: str | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

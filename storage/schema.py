@@ -211,8 +211,21 @@ battles = Table(
     Index(None, "prompt_key", "bucket"),
     # Read every minute: what is open, and what is closed and not revealed yet.
     Index(None, "state", "revealed_at"),
-    # Rankings ask what has closed since they last looked.
-    Index(None, "closed_at"),
+    # All that rankings read, so that they need not go to where the long texts are.
+    Index(
+        "ix_battles_ranked",
+        "simulated",
+        "state",
+        "id",
+        "closed_at",
+        "guild_id",
+        "channel_id",
+        "purpose",
+        "topic",
+        "language",
+        "mirror_of_id",
+        "parent_id",
+    ),
     # Ids stand in buttons, so the id of an erased battle is never given again.
     sqlite_autoincrement=True,
 )
@@ -255,6 +268,19 @@ answers = Table(
     Column("characters", Integer),
     Column("markup", Integer),
     UniqueConstraint("battle_id", "side"),
+    # As of battles.
+    Index(
+        "ix_answers_ranked",
+        "battle_id",
+        "side",
+        "id",
+        "contender_id",
+        "kind",
+        "template",
+        "characters",
+        "markup",
+        "seconds",
+    ),
     # What votes refer to, so that a winner always belongs to the vote's own battle.
     UniqueConstraint("battle_id", "id"),
     _one_of("side", Side),
@@ -349,13 +375,23 @@ setting_changes = Table(
     sqlite_autoincrement=True,
 )
 
-# Counts up whenever votes that rankings had counted are taken away or lose their voter.
+# Counts up whenever somebody is erased whose votes or words rankings had counted.
 recounts = Table(
     "recounts",
     metadata,
     Column("id", RowId, primary_key=True),
     Column("at", UtcDateTime, nullable=False),
     sqlite_autoincrement=True,
+)
+
+# The communities that `twofold simulate` made, and the last of the ids that each was given.
+simulations = Table(
+    "simulations",
+    metadata,
+    Column("seed", BigInteger, primary_key=True, autoincrement=False),
+    Column("guild_id", BigInteger, nullable=False),
+    Column("last_id", BigInteger, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 # The weekly digests that channels were given, by the day on which their week began.

@@ -30,7 +30,8 @@ class SeenStore:
     async def all(self, *, simulated: bool = False) -> AsyncGenerator[SeenVote, None]:
         """Yield every vote of a member, by voter and then in the order of the last choices.
 
-        Only those on `simulated` battles, or only others. One unchanging view, streamed; leave it early through `contextlib.aclosing`.
+        Only those on `simulated` battles, or only others. One unchanging view, streamed; leave
+        it early through `contextlib.aclosing`.
         """
         async with self._transactions.read() as connection:
             settings = await settings_by_guild(connection, simulated=simulated)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, case, exists, func, or_, select
 
@@ -10,7 +10,7 @@ from storage.records import BattleState, Kind, Purpose
 from storage.schema import answers, battles, sightings, votes
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Select
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 _KIN = (
@@ -60,8 +60,7 @@ async def is_told(connection: AsyncConnection, battle_id: int, member_id: int) -
     return bool(await connection.scalar(select(IS_TOLD), whose))
 
 
-async def guesses(connection: AsyncConnection, voter_id: int) -> tuple[int, int]:
-    """How often a voter named the base model, and how often a side where there was just one."""
+def _guesses() -> Select[Any]:
     bases = (
         select(func.count())
         .where(answers.c.battle_id == votes.c.battle_id, answers.c.kind == Kind.BASE)
@@ -70,12 +69,23 @@ async def guesses(connection: AsyncConnection, voter_id: int) -> tuple[int, int]
     )
     named = answers.alias()
     right = func.sum(case((named.c.kind == Kind.BASE, 1), else_=0))
-    statement = (
+    return (
         select(func.coalesce(right, 0), func.count())
         .select_from(votes)
         .join(named, named.c.id == votes.c.guessed_base_answer_id)
         .join(battles, battles.c.id == votes.c.battle_id)
-        .where(votes.c.voter_id == voter_id, battles.c.purpose == Purpose.LIVE, bases == 1)
+        .where(
+            votes.c.voter_id == bindparam("member_id"),
+            battles.c.purpose == Purpose.LIVE,
+            bases == 1,
+        )
     )
-    found, made = (await connection.execute(statement)).one()
+
+
+_GUESSES = _guesses()
+
+
+async def guesses(connection: AsyncConnection, voter_id: int) -> tuple[int, int]:
+    """How often a voter named the base model, and how often a side where there was just one."""
+    found, made = (await connection.execute(_GUESSES, {"member_id": voter_id})).one()
     return int(found), int(made)

@@ -46,6 +46,8 @@ _PRAGMAS = (
     "secure_delete = ON",  # a wiped text leaves no trace in the file
 )
 
+_NOT_DURABLE = "synchronous = NORMAL"
+
 # What SQLite takes the lock at: the start for a writer, which therefore waits instead of
 # failing halfway; never for a reader. Some of its own commands stand in no transaction.
 _BEGIN = {"read": "BEGIN", "write": "BEGIN IMMEDIATE", "none": ""}
@@ -164,7 +166,7 @@ async def _checkpoint(connection: AsyncConnection) -> bool:
     return not busy
 
 
-def create_engine(url: URL) -> AsyncEngine:
+def create_engine(url: URL, *, durable: bool = True) -> AsyncEngine:
     """Make an engine, which opens nothing yet, with the pragmas and BEGINs that SQLite needs."""
     if url.get_backend_name() != "sqlite":
         return create_async_engine(url, json_serializer=_to_json, hide_parameters=True)
@@ -178,12 +180,12 @@ def create_engine(url: URL) -> AsyncEngine:
         pool_size=_CONNECTIONS,
         max_overflow=0,
     )
-    event.listen(engine.sync_engine, "connect", _prepare)
+    event.listen(engine.sync_engine, "connect", partial(_prepare, durable=durable))
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
 
 
-def create_brief(url: URL) -> BriefTransactions | None:
+def create_brief(url: URL, *, durable: bool = True) -> BriefTransactions | None:
     """Make what needs no thread, which opens nothing yet; None where it is not SQLite."""
     if url.get_backend_name() != "sqlite":
         return None
@@ -193,10 +195,10 @@ def create_brief(url: URL) -> BriefTransactions | None:
         hide_parameters=True,
         connect_args={"isolation_level": None, "check_same_thread": False},
     )
-    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "connect", partial(_prepare, durable=durable))
     event.listen(engine, "connect", _wait_for_nothing)
     event.listen(engine, "begin", _begin_now)
-    return BriefTransactions(engine)
+    return BriefTransactions(engine, durable=durable)
 
 
 @contextmanager
@@ -266,9 +268,9 @@ def _to_json(value: object) -> str:
     return clean(json.dumps(value, ensure_ascii=False))
 
 
-def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry, *, durable: bool) -> None:
     cursor = connection.cursor()
-    for pragma in _PRAGMAS:
+    for pragma in (*_PRAGMAS, *([] if durable else [_NOT_DURABLE])):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

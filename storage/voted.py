@@ -54,7 +54,7 @@ class VotedStore:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
-    async def pages(
+    async def pages(  # noqa: PLR0913 - what is wanted, all by keyword
         self,
         *,
         format: str = "",  # noqa: A002 - the table's word

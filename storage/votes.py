@@ -5,20 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, and_, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import BigInteger, and_, bindparam, delete, func, insert, select, update
 
 from storage.records import (
     BattleState,
-    Kind,
     Outcome,
-    Purpose,
-    Standing,
     Vote,
     VoteEvent,
     VoteEventKind,
 )
 from storage.rows import remark_of, vote_event_of, vote_of
-from storage.schema import answers, battles, contenders, remarks, sightings, vote_events, votes
+from storage.schema import battles, remarks, sightings, vote_events, votes
 from storage.sightings import note
 from storage.telling import IS_TOLD, guesses, is_told
 from storage.transactions import upsert
@@ -26,7 +23,7 @@ from storage.transactions import upsert
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, RowMapping, Select
+    from sqlalchemy import RowMapping, Select, Table
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from storage.records import Remark
@@ -266,51 +263,6 @@ class VoteStore:
         async with self._transactions.read() as connection:
             return tuple(map(vote_event_of, (await connection.execute(statement)).mappings()))
 
-    async def standings(self, guild_id: int | None) -> tuple[Standing, ...]:
-        """Add up each contender's blind votes, by slug; one without any is left out.
-
-        Counted are live battles that have closed, as tallies are hidden until then, of one
-        guild, or of all for None.
-        """
-        won = votes.c.winner_answer_id == answers.c.id
-        lost = votes.c.winner_answer_id != answers.c.id
-        statement = (
-            select(
-                contenders.c.slug,
-                contenders.c.kind,
-                _times(won),
-                _times(lost),
-                _times(votes.c.outcome == Outcome.TIE),
-                _times(votes.c.outcome == Outcome.BOTH_BAD),
-            )
-            .select_from(votes)
-            .join(battles, battles.c.id == votes.c.battle_id)
-            .join(answers, answers.c.battle_id == battles.c.id)
-            .join(contenders, contenders.c.id == answers.c.contender_id)
-            .where(*_counted(guild_id), votes.c.blind)
-            .group_by(contenders.c.slug, contenders.c.kind)
-            .order_by(contenders.c.slug)
-        )
-        async with self._transactions.read() as connection:
-            rows = (await connection.execute(statement)).all()
-        return tuple(
-            Standing(
-                contender=slug, kind=Kind(kind), wins=wins, losses=losses, ties=ties, both_bad=bad
-            )
-            for slug, kind, wins, losses, ties, bad in rows
-        )
-
-    async def count_not_blind(self, guild_id: int | None) -> int:
-        """Count the votes on the same battles that were given after the reveal."""
-        join = (
-            select(func.count())
-            .select_from(votes)
-            .join(battles, battles.c.id == votes.c.battle_id)
-            .where(*_counted(guild_id), ~votes.c.blind)
-        )
-        async with self._transactions.read() as connection:
-            return int(await connection.scalar(join) or 0)
-
 
 async def _open_since(connection: AsyncConnection, battle_id: int) -> datetime | None:
     """When a battle was opened, if it still is; voters on it wait for each other from here on."""
@@ -323,15 +275,24 @@ def _earlier(before: RowMapping) -> Vote | None:
     return vote_of({column.name: before[f"vote_{column.name}"] for column in votes.c})
 
 
+def _mine(table: Table) -> Select[Any]:
+    return select(table).where(
+        table.c.battle_id == bindparam("battle_id"), table.c.voter_id == bindparam("member_id")
+    )
+
+
+_VOTE, _REMARK = _mine(votes), _mine(remarks)
+
+
 async def _find(connection: AsyncConnection, battle_id: int, voter_id: int) -> Vote | None:
-    statement = select(votes).where(votes.c.battle_id == battle_id, votes.c.voter_id == voter_id)
-    row = (await connection.execute(statement)).mappings().one_or_none()
+    whose = {"battle_id": battle_id, "member_id": voter_id}
+    row = (await connection.execute(_VOTE, whose)).mappings().one_or_none()
     return None if row is None else vote_of(row)
 
 
 async def _remark(connection: AsyncConnection, battle_id: int, voter_id: int) -> Remark | None:
-    mine = (remarks.c.battle_id == battle_id, remarks.c.voter_id == voter_id)
-    row = (await connection.execute(select(remarks).where(*mine))).mappings().one_or_none()
+    whose = {"battle_id": battle_id, "member_id": voter_id}
+    row = (await connection.execute(_REMARK, whose)).mappings().one_or_none()
     return None if row is None else remark_of(row)
 
 
@@ -344,17 +305,3 @@ async def _unsay(connection: AsyncConnection, battle_id: int, voter_id: int) -> 
 
 def _choice(vote: Vote) -> tuple[Outcome, int | None]:
     return vote.outcome, vote.winner_answer_id
-
-
-def _times(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.sum(case((condition, 1), else_=0))
-
-
-def _counted(guild_id: int | None) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [
-        battles.c.purpose == Purpose.LIVE,
-        battles.c.state == BattleState.CLOSED,
-    ]
-    if guild_id is not None:
-        conditions.append(battles.c.guild_id == guild_id)
-    return conditions

@@ -69,6 +69,12 @@ def export(  # noqa: PLR0913 - every choice of an export is an option
             "--from", help="A collection that `twofold import` made, instead of the bot's votes."
         ),
     ] = None,
+    simulated: Annotated[
+        bool,
+        typer.Option(
+            "--simulated", help="What `twofold simulate` made, instead of what members did."
+        ),
+    ] = False,
     unlinkable: Annotated[
         bool,
         typer.Option("--unlinkable", help="Hash ids so that no other export can be joined."),
@@ -282,6 +288,7 @@ def export(  # noqa: PLR0913 - every choice of an export is an option
 
     scope = _scope(format_name, purpose)
     _go_together(format_name, chat=chat, logprobs=logprobs is not None)
+    _one_source(collection, simulated=simulated)
     if push:
         require_pushable(push, scope, private=not public, since=since is not None)
     elif public or squash:
@@ -312,6 +319,7 @@ def export(  # noqa: PLR0913 - every choice of an export is an option
         "validation": validation,
         "test": test,
         "seed": seed,
+        "simulated": simulated,
     }
     if columns:
         chosen["columns"] = tuple(column for column in Columns if column in columns)
@@ -323,7 +331,7 @@ def export(  # noqa: PLR0913 - every choice of an export is an option
     base = _base(config, logprobs) if logprobs else None
     if base is not None:
         policy = policy.model_copy(update={"logprobs": base.slug})
-    if collection is None:
+    if collection is None and not simulated:
         _permitted(scope, config)
     token = _hub_token() if push else ""
     request = Request(
@@ -379,6 +387,11 @@ def _go_together(format_name: str, *, chat: bool, logprobs: bool) -> None:
         raise ConfigError(f"--chat goes with {', '.join(sorted(CHATS))}, not with {format_name}.")
     if logprobs and (format_name not in {"dpo", "reward"} or chat):
         raise ConfigError("--logprobs goes with the text rows of dpo and reward.")
+
+
+def _one_source(collection: str | None, *, simulated: bool) -> None:
+    if collection and simulated:
+        raise ConfigError("--from and --simulated name different sources. Choose one of the two.")
 
 
 def _permitted(scope: records.Consent, config: Config) -> None:
@@ -476,7 +489,8 @@ async def _export(
         _known(request.policy, await store.contenders.all(), means)
         if collection:
             means = replace(means, collection=(collection, await store.imports.all()))
-        total = await store.census.voted(request.policy.guilds)
+        policy = request.policy
+        total = await store.census.voted(policy.guilds, simulated=policy.simulated)
         columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as shown:
             bar = shown.add_task("battles", total=total)

@@ -55,7 +55,8 @@ async def export(
     """
     weights: dict[int, float] = {}
     if request.policy.weighs:
-        async with aclosing(store.seen.all()) as votes:
+        seen = store.seen.all(simulated=request.policy.simulated)
+        async with aclosing(seen) as votes:
             weights = {voter.voter_id: voter.weight async for voter in figures(votes)}
     delta = await Delta.since(store, request, means) if request.since else None
     form, work = begin(request, means, weights=weights, delta=delta)
@@ -129,7 +130,9 @@ async def _border(store: Database, request: Request, means: Means) -> int:
         return 0
     if request.files.kind is Kind.PARQUET or request.files.packing is Packing.ZST:
         return 0  # Arrow takes as much memory as a second process
-    return await store.voted.halfway(request.policy.guilds, least=WORTH_IT)
+    return await store.voted.halfway(
+        request.policy.guilds, least=WORTH_IT, simulated=request.policy.simulated
+    )
 
 
 def _beside(

@@ -36,7 +36,7 @@ async def manifest_of(
         "schema": await store.revision(),
         **options_of(request, means.pseudonyms),
         "linkable": means.pseudonyms.linkable,
-        "source": _source(means),
+        "source": _source(request, means),
         "window": {"from": work.first_day or None, "to": work.last_day or None},
         "votes": funnel.votes,
         "battles": funnel.battles,
@@ -50,7 +50,9 @@ async def manifest_of(
         "balance": balance.to_json(),
         "consent": {
             "scope": request.purpose.value,
-            "versions": [] if means.collection else await store.members.versions(request.purpose),
+            "versions": []
+            if means.collection
+            else await store.members.versions(request.purpose, simulated=request.policy.simulated),
         },
         "gone": {
             reason.value: _named(means.pseudonyms, sorted(ids, reverse=True))
@@ -98,9 +100,9 @@ def written_by(manifest: Mapping[str, Any]) -> list[str]:
     return [] if files is None else [*filter(is_data, files), TOMBSTONES, *trainers.NAMES]
 
 
-def _source(means: Means) -> dict[str, Any]:
+def _source(request: Request, means: Means) -> dict[str, Any]:
     if means.collection is None:
-        return {"kind": "live"}
+        return {"kind": "simulated" if request.policy.simulated else "live"}
     name, imports = means.collection
     return {
         "kind": "imported",

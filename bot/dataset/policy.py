@@ -80,7 +80,8 @@ class Policy(BaseModel):
     `cut` keeps rows whose chosen side ends because its length ran out. `continued` keeps
     answers that went on later, beside the longer ones. `render_with` is a prompt template for
     all rows of text, instead of the one that each battle was prompted with. `logprobs` is the
-    contender whose log-probabilities of both sides rows have.
+    contender whose log-probabilities of both sides rows have. `simulated` takes what was
+    simulated instead of what members did, never both.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -116,6 +117,7 @@ class Policy(BaseModel):
     validation: Share = 0.05
     test: Share = 0.05
     seed: Annotated[int, Field(ge=0, le=2**32)] = 0
+    simulated: bool = False
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

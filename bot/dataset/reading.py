@@ -56,6 +56,7 @@ async def read(
         texts=form.texts,
         details=form.details,
         unvoted=form.every,
+        simulated=request.policy.simulated,
         since=since,
         before=before,
     )

@@ -31,25 +31,29 @@ class Completion:
 
 
 async def complete(
-    engine: Engine, request: CompletionRequest, *, heard: Callable[[str], None] | None = None
+    engine: Engine,
+    request: CompletionRequest,
+    *,
+    heard: Callable[[str], None] | None = None,
+    timer: Callable[[], float] = time.perf_counter,
 ) -> Completion:
     """Run one request to its end; `heard` gets each piece of text as it comes.
 
-    Raises EngineError as the engine does.
+    `timer` tells seconds. Raises EngineError as the engine does.
     """
-    started = time.perf_counter()
+    started = timer()
     first = last = None
     pieces: list[str] = []
     async with aclosing(engine.stream(request)) as chunks:
         async for last in chunks:
             if first is None and last.text:
-                first = time.perf_counter()
+                first = timer()
             pieces.append(last.text)
             if heard is not None:
                 heard(last.text)
     if last is None or last.finish_reason is None:
         raise EngineUnavailable("One of the two models stopped in the middle of its answer.")
-    ended = time.perf_counter()
+    ended = timer()
     return Completion(
         raw="".join(pieces),
         finish_reason=last.finish_reason,

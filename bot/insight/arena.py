@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from storage.arena import BATTLE, VOTE
+from storage.arena import BATTLE, VOTE, Page
 from storage.records import Kind, Purpose
 
 if TYPE_CHECKING:
@@ -89,6 +89,9 @@ class Arena:
         """The part with these battles and these votes; entrants and voters keep their numbers."""
         kept = np.ones(len(self.battle), bool) if battles is None else battles
         voted = kept[self.of] if votes is None else kept[self.of] & votes
+        if kept.all():
+            some = {name: getattr(self, name)[voted] for name in OF_VOTES}
+            return self if voted.all() else replace(self, **some)
         place = np.cumsum(kept, dtype=np.int32) - 1
         changed: dict[str, Any] = {name: getattr(self, name)[kept] for name in OF_BATTLES}
         changed |= {name: getattr(self, name)[voted] for name in OF_VOTES}
@@ -115,7 +118,7 @@ OF_BATTLES = tuple(field.name for field in fields(Arena) if field.name not in {*
 
 
 class Gathering:
-    """Makes an arena of the rows that the database hands over, a page after the other.
+    """Makes an arena of the pages that the database hands over, one after the other.
 
     Battles that were there before are passed over, so that pages may overlap.
     """
@@ -123,135 +126,114 @@ class Gathering:
     def __init__(self, contenders: Mapping[int, Entrant]) -> None:
         self._contenders = dict(contenders)
         self._seen: set[int] = set()
-        self._battles: list[NDArray[Any]] = []
-        self._votes: list[NDArray[Any]] = []
-        self._words: dict[str, dict[str | None, int]] = {
+        self._voters: dict[int, int] = {}
+        self._words: dict[str, dict[str, int]] = {
             name: {} for name in ("template", "topic", "language")
         }
+        self._battles: list[_Columns] = []
+        self._votes: list[_Columns] = []
+        self.add(Page({name: [] for name in BATTLE}, {name: [] for name in VOTE}))
 
     def name(self, contenders: Mapping[int, Entrant]) -> None:
         """Learn of contenders that came since."""
         self._contenders.update(contenders)
 
-    def add(self, rows: Sequence[list[Any]]) -> None:
-        """Take a page of rows in, each as `storage.arena.BATTLE` says."""
-        new = [row for row in rows if row[0] not in self._seen]
-        if not new:
-            return
-        self._seen.update(row[0] for row in new)
-        at = dict(zip(BATTLE, zip(*new, strict=True), strict=True))
-        battles = np.empty(len(new), _BATTLE)
-        for name in ("id", "goes_on"):
-            battles[name] = at[name]
-        battles["guild"] = [number or 0 for number in at["guild_id"]]
-        battles["channel"] = at["channel_id"]
-        battles["purpose"] = [_PURPOSE[purpose] for purpose in at["purpose"]]
-        battles["day"] = np.array(at["day"], "datetime64[D]").astype(np.int32)
-        battles["mirrors"] = [number or 0 for number in at["mirror_of_id"]]
-        for name in ("contender", "characters", "markup", "seconds"):
-            battles[name][:, 0], battles[name][:, 1] = at[f"{name}_a"], at[f"{name}_b"]
+    def add(self, page: Page) -> None:
+        """Take a page in."""
+        at = page.battles
+        new = np.array([number not in self._seen for number in at["id"]], bool)
+        self._seen.update(at["id"])
+        kinds = zip(at["kind_a"], at["kind_b"], at["template_a"], at["template_b"], strict=True)
         raw = [
-            b if kind_b == Kind.BASE and kind_a != Kind.BASE else a
-            for a, b, kind_a, kind_b in zip(
-                at["template_a"], at["template_b"], at["kind_a"], at["kind_b"], strict=True
-            )
+            second if b == Kind.BASE and a != Kind.BASE else first for a, b, first, second in kinds
         ]
-        for name, words in (
-            ("template", raw),
-            ("topic", at["topic"]),
-            ("language", at["language"]),
+        battles: _Columns = {
+            "battle": np.array(at["id"], np.int64),
+            "guild": np.array(at["guild_id"], np.int64),
+            "channel": np.array(at["channel_id"], np.int64),
+            "purpose": np.array([_PURPOSE[purpose] for purpose in at["purpose"]], np.int8),
+            "day": np.array(at["day"], "datetime64[D]").astype(np.int32),
+            "template": self._indexes("template", raw),
+            "topic": self._indexes("topic", at["topic"]),
+            "language": self._indexes("language", at["language"]),
+            "mirrors": np.array(at["mirror_of_id"], np.int64),
+            "goes_on": np.array(at["goes_on"], bool),
+        }
+        for name, type_ in (
+            ("contender", np.int64),
+            ("characters", np.int32),
+            ("markup", np.int32),
+            ("seconds", np.float32),
         ):
-            battles[name] = [self._index(name, word) for word in words]
-        self._battles.append(battles)
-        self._votes.append(_votes(new))
+            battles[name] = np.column_stack(
+                [np.array(at[f"{name}_{side}"], type_) for side in "ab"]
+            )
+        self._battles.append({name: column[new] for name, column in battles.items()})
+        votes = self._given(page.votes)
+        theirs = np.isin(votes["of"], battles["battle"][new])
+        self._votes.append({name: column[theirs] for name, column in votes.items()})
 
     def arena(self) -> Arena:
         """All that was taken in so far."""
-        battles = np.concatenate([np.empty(0, _BATTLE), *self._battles])
-        battles.sort(order="id")
-        votes = np.concatenate([np.empty(0, _VOTE), *self._votes])
-        votes = votes[np.argsort(votes["battle"], kind="stable")]
+        battles = _in_order(self._battles, "battle")
+        votes = _in_order(self._votes, "of")
+        self._battles, self._votes = [battles], [votes]
         numbers = sorted(self._contenders, key=lambda number: self._contenders[number].slug)
         place = np.full(max(numbers, default=0) + 1, UNKNOWN, np.int16)
         place[numbers] = range(len(numbers))
-        known = votes["voter"] > 0
-        ids, voter = np.unique(votes["voter"][known], return_inverse=True)
-        voters = np.full(len(votes), NOBODY, np.int32)
-        voters[known] = voter
-        shown = np.searchsorted(battles["id"], battles["mirrors"])
-        shown[shown == len(battles)] = 0
-        mirrors = np.full(len(battles), UNKNOWN, np.int32)
-        if len(battles):
-            here = battles["id"][shown] == battles["mirrors"]
-            mirrors[here] = shown[here]
         return Arena(
             entrants=tuple(self._contenders[number] for number in numbers),
-            templates=self._names("template"),
-            topics=self._names("topic"),
-            languages=self._names("language"),
-            ids=ids,
-            battle=battles["id"],
-            contender=place[battles["contender"]],
-            mirrors=mirrors,
-            **{
-                name: battles[name]
-                for name in OF_BATTLES
-                if name not in {"battle", "contender", "mirrors"}
+            templates=tuple(self._words["template"]),
+            topics=tuple(self._words["topic"]),
+            languages=tuple(self._words["language"]),
+            ids=np.fromiter(self._voters, np.int64, len(self._voters)),
+            **battles
+            | {
+                "contender": place[battles["contender"]],
+                "mirrors": _places(battles["mirrors"], battles["battle"]),
             },
-            of=np.searchsorted(battles["id"], votes["battle"]).astype(np.int32),
-            voter=voters,
-            **{name: votes[name] for name in OF_VOTES if name not in {"of", "voter"}},
+            **votes | {"of": _places(votes["of"], battles["battle"])},
         )
 
-    def _index(self, what: str, word: str | None) -> int:
-        words = self._words[what]
-        return UNKNOWN if word is None else words.setdefault(word, len(words))
+    def _given(self, at: Mapping[str, list[Any]]) -> _Columns:
+        voters = self._voters
+        numbers = [
+            voters.setdefault(voter, len(voters)) if voter > 0 else NOBODY
+            for voter in at["voter_id"]
+        ]
+        return {
+            "of": np.array(at["battle_id"], np.int64),
+            "voter": np.array(numbers, np.int32),
+            "outcome": np.array(at["outcome"], np.int8),
+            "blind": np.array(at["blind"], bool),
+            "by_author": np.array(at["by_author"], bool),
+            "swapped": np.array(at["swapped"], bool),
+            "guess": np.array(at["guess"], np.int8),
+            "took": np.array(at["seconds"], np.float32),
+        }
 
-    def _names(self, what: str) -> tuple[str, ...]:
-        return tuple(str(word) for word in self._words[what])
+    def _indexes(self, what: str, words: Sequence[str | None]) -> NDArray[np.int16]:
+        known = self._words[what]
+        found = [known.setdefault(word, len(known)) if word else UNKNOWN for word in words]
+        return np.array(found, np.int16)
 
 
+_Columns = dict[str, "NDArray[Any]"]
 _PURPOSE = {purpose.value: index for index, purpose in enumerate(PURPOSES)}
 
-_BATTLE = np.dtype(
-    [
-        ("id", np.int64),
-        ("guild", np.int64),
-        ("channel", np.int64),
-        ("purpose", np.int8),
-        ("day", np.int32),
-        ("contender", np.int64, 2),
-        ("template", np.int16),
-        ("topic", np.int16),
-        ("language", np.int16),
-        ("characters", np.int32, 2),
-        ("markup", np.int32, 2),
-        ("seconds", np.float32, 2),
-        ("mirrors", np.int64),
-        ("goes_on", np.bool_),
-    ]
-)
-_VOTE = np.dtype(
-    [
-        ("battle", np.int64),
-        ("voter", np.int64),
-        ("outcome", np.int8),
-        ("blind", np.bool_),
-        ("by_author", np.bool_),
-        ("swapped", np.bool_),
-        ("guess", np.int8),
-        ("took", np.float32),
-    ]
-)
+
+def _in_order(parts: Sequence[_Columns], by: str) -> _Columns:
+    """All parts as one, in the order of a column; what is in order already is not sorted."""
+    whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    if (whole[by][1:] >= whole[by][:-1]).all():
+        return whole
+    order = np.argsort(whole[by], kind="stable")
+    return {name: column[order] for name, column in whole.items()}
 
 
-def _votes(rows: Sequence[list[Any]]) -> NDArray[Any]:
-    given = [vote for row in rows for vote in row[-1]]
-    votes = np.empty(len(given), _VOTE)
-    if given:
-        at = dict(zip(VOTE, zip(*given, strict=True), strict=True))
-        votes["battle"] = np.repeat([row[0] for row in rows], [len(row[-1]) for row in rows])
-        votes["voter"], votes["took"] = at["voter_id"], np.array(at["seconds"], np.float32)
-        for name in ("outcome", "blind", "by_author", "swapped", "guess"):
-            votes[name] = at[name]
-    return votes
+def _places(ids: NDArray[np.int64], of: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Where each id stands among others that are in order, or UNKNOWN."""
+    found = np.searchsorted(of, ids).astype(np.int32)
+    there = found < len(of)
+    there[there] = of[found[there]] == ids[there]
+    return np.where(there, found, UNKNOWN).astype(np.int32)

@@ -1,10 +1,11 @@
-"""Rankings from votes that are kept in memory: only what closed since is read again."""
+"""Votes that are kept in memory, with what is found in them: only what closed since is read."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from bot.insight.arena import Entrant, Gathering
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.insight.arena import Arena
-    from storage.arena import ArenaStore
+    from storage.arena import ArenaStore, Extent
 
     _T = TypeVar("_T")
 
@@ -26,6 +27,39 @@ ANEW = timedelta(hours=12)
 
 KEPT = 200
 """Results that are kept until there are new votes."""
+
+
+async def read(
+    store: ArenaStore,
+    into: Gathering,
+    *,
+    simulated: bool = False,
+    since: datetime | None = None,
+    advance: Callable[[int], object] = lambda _: None,
+) -> Arena:
+    """Add the battles that were closed at `since` or later; all that there are by then.
+
+    `advance` is told of how many, a page at a time. Raises StorageError.
+    """
+    contenders = await store.contenders()
+    into.name(
+        {number: Entrant(slug=slug, kind=kind) for number, (slug, kind) in contenders.items()}
+    )
+    async with aclosing(store.pages(simulated=simulated, since=since)) as pages:
+        async for page in pages:
+            await _whole(partial(into.add, page))
+            advance(len(page.battles["id"]))
+    return await _whole(into.arena)
+
+
+async def _whole(work: Callable[[], _T]) -> _T:
+    """In a thread, and to its end: who leaves leaves nothing half done that others go on with."""
+    doing = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await asyncio.wait([doing])
+        raise
 
 
 class KeptArena:
@@ -40,55 +74,64 @@ class KeptArena:
         self._store = store
         self._clock = clock
         self._simulated = simulated
-        self._lock = asyncio.Lock()
+        self._reading = asyncio.Lock()
+        self._finding = asyncio.Lock()
+        self._kept: tuple[Arena, Extent] | None = None
         self._gathering = Gathering({})
-        self._arena: Arena | None = None
-        self._recounts = -1
-        self._newest: datetime | None = None
-        self._read_at: datetime | None = None
+        self._read_at = clock()
         self._results: dict[Hashable, object] = {}
 
     async def get(self) -> Arena:
         """All of it, as it is now. The first call reads everything. Raises StorageError."""
-        async with self._lock:
-            recounts, newest = await self._store.recounts(), await self._store.newest()
-            now = self._clock()
-            stale = self._read_at is None or now - self._read_at > ANEW
-            if self._arena is None or stale or recounts != self._recounts:
-                self._gathering = Gathering({})
-                self._read_at, since = now, None
-            elif newest == self._newest:
-                return self._arena
-            else:
-                since = self._newest and self._newest - OVERLAP
-            await self._read(since)
-            self._recounts, self._newest = recounts, newest
-            self._results.clear()
-            self._arena = await asyncio.to_thread(self._gathering.arena)
-            return self._arena
+        async with self._reading:
+            extent = await self._store.extent(simulated=self._simulated)
+            arena = await self._kept_until(extent) or await self._anew()
+            if self._kept is None or self._kept[0] is not arena:
+                self._results.clear()
+            self._kept = arena, extent
+            return arena
 
     async def result(self, key: Hashable, find: Callable[[Arena], _T]) -> _T:
         """What `find` makes of the votes, in a thread; kept by `key` until there are new ones.
 
-        Raises StorageError.
+        One at a time, so that who asks for the same gets the same. Raises StorageError.
         """
         arena = await self.get()
         if key not in self._results:
-            found = await asyncio.to_thread(find, arena)
-            if arena is not self._arena:
-                return found
-            while len(self._results) >= KEPT:
-                del self._results[next(iter(self._results))]
-            self._results[key] = found
+            async with self._finding:
+                if key not in self._results:
+                    found = await asyncio.to_thread(find, arena)
+                    if self._kept is None or arena is not self._kept[0]:
+                        return found
+                    self._keep(key, found)
         kept: _T = self._results[key]  # type: ignore[assignment]
         return kept
 
-    async def _read(self, since: datetime | None) -> None:
-        contenders = await self._store.contenders()
-        self._gathering.name(
-            {number: Entrant(slug=slug, kind=kind) for number, (slug, kind) in contenders.items()}
+    def _keep(self, key: Hashable, found: object) -> None:
+        while len(self._results) >= KEPT:
+            del self._results[next(iter(self._results))]
+        self._results[key] = found
+
+    async def _kept_until(self, extent: Extent) -> Arena | None:
+        """What was kept, with what closed since; None where that would not be all and no more."""
+        if self._kept is None or self._clock() - self._read_at > ANEW:
+            return None
+        arena, before = self._kept
+        if extent == before:
+            return arena
+        if extent.recounts != before.recounts or before.newest is None:
+            return None
+        arena = await read(
+            self._store,
+            self._gathering,
+            simulated=self._simulated,
+            since=before.newest - OVERLAP,
         )
-        pages = self._store.pages(simulated=self._simulated, since=since)
-        async with aclosing(pages):
-            async for page in pages:
-                await asyncio.to_thread(self._gathering.add, page)
+        # A simulated community may say that its battles closed long ago.
+        return arena if len(arena.battle) >= extent.closed else None
+
+    async def _anew(self) -> Arena:
+        gathering, begun = Gathering({}), self._clock()
+        arena = await read(self._store, gathering, simulated=self._simulated)
+        self._gathering, self._read_at = gathering, begun
+        return arena

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from bot.insight.counting import Counting
 
 
+BLIND = 0.2
+"""Up to here Bang's index is taken for blind."""
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """A figure and the 95 % interval that goes with it.
@@ -123,14 +127,19 @@ class Blinding:
     index: Estimate
     preferred: Mapping[str, Estimate]
 
+    @property
+    def alarm(self) -> bool:
+        """Whether voters see through it: in medicine, an index up to 0.2 is taken for blind."""
+        return self.index.low > 0 and self.index.value > BLIND
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreeing:
     """How far voters of the same battles agree.
 
-    `alpha` is Krippendorff's for nominal data; `pairwise` the share of pairs of voters who said
-    the same. `split` are battles on whose better answer voters were divided evenly, the most
-    voted first.
+    `alpha` is Krippendorff's for nominal data, NaN where all said one thing of all; `pairwise`
+    how often another voter of a battle said the same. `split` are battles on whose better
+    answer voters were divided evenly, the most voted first.
     """
 
     alpha: float
@@ -143,7 +152,8 @@ class Agreeing:
 class Place:
     """The base models within one topic, language, template, channel or server.
 
-    `ahead` is their share of decided votes against others.
+    `ahead` is their share of decided votes against others; `votes` and `battles` are how many
+    it rests on.
     """
 
     name: str
@@ -179,7 +189,12 @@ class Stats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Own:
-    """What a member's own votes say. Shares are of the ones in brackets."""
+    """What a member's own votes say; `votes` are all of them, the rest is of counted ones.
+
+    `agreed` is how often another voter said the same, over the `shared` votes on battles that
+    others voted on; `guesses` are right and wrong ones; `base` is the share for the base model
+    of the `decided` votes between one and another.
+    """
 
     votes: int
     agreed: float | None
@@ -196,7 +211,8 @@ class Week:
 
     `upset` is the battle whose winner was the least likely, `base` the one in which a raw
     completion got the most votes; None where nothing was. `closest` are the two contenders
-    whose scores are the nearest.
+    whose scores are the nearest, `ahead` the one with the highest score, of those that met in
+    the channel that week.
     """
 
     battles: int

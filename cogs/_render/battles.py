@@ -24,6 +24,7 @@ from cogs._render.layout import (
     KIND_COLOURS,
     KIND_NAMES,
     MESSAGE_LIMIT,
+    address,
     container,
     layout,
     row,
@@ -122,6 +123,18 @@ def closed(result: Result, *, asked: Turn | None = None) -> ui.LayoutView:
     )
 
 
+def recalled(result: Result) -> ui.LayoutView:
+    """The same for one member who asked for it, with nothing to press but the way to it."""
+    battle = result.battle
+    parts = shown(result, asked=battle.conversation.prompt).children
+    read_only = [part for part in parts if not isinstance(part, ui.ActionRow)]
+    if battle.shown_message_id is None:
+        return layout(*read_only)
+    label = "Vote at its message" if battle.state is BattleState.OPEN else "Go to its message"
+    way = ui.Button[ui.LayoutView](label=label, url=address(battle, battle.shown_message_id))
+    return layout(*read_only, ui.ActionRow(way))
+
+
 def growing(texts: Mapping[Side, str], *, asked: Turn | None = None) -> ui.LayoutView:
     """Both answers as far as they are, with nothing to press yet."""
     return layout(
@@ -191,8 +204,7 @@ def answered_already(battle: Battle | None) -> str:
         return "That message could not be answered. Send it again."
     if battle.state is BattleState.ANSWERING or battle.shown_message_id is None:
         return "That message is being answered already."
-    where = f"{battle.guild_id or '@me'}/{battle.channel_id}/{battle.shown_message_id}"
-    return f"That message was answered already: https://discord.com/channels/{where}"
+    return f"That message was answered already: {address(battle, battle.shown_message_id)}"
 
 
 def _answers(texts: Mapping[Side, str], asked: Turn | None) -> Iterator[ui.Item[Any]]:
@@ -209,9 +221,8 @@ def _asked(turn: Turn | None) -> Iterator[ui.Item[Any]]:
 def _prompt(battle: Battle, *, room: int) -> Iterator[ui.Item[Any]]:
     """What was asked, as far as there is room, and where the rest of it is."""
     prompt = battle.conversation.prompt
-    message_id = prompt.message_id or battle.shown_message_id
-    where = f"{battle.guild_id or '@me'}/{battle.channel_id}/{message_id}"
-    link = f"-# The whole conversation: https://discord.com/channels/{where}"
+    message_id = prompt.message_id or battle.shown_message_id or 0
+    link = f"-# The whole conversation: {address(battle, message_id)}"
     room -= utf16_length(link)
     limit = max(min(ASKED_LIMIT, room), room - BENEATH)
     quote = _quote(prompt)

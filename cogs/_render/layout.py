@@ -7,21 +7,18 @@ from typing import TYPE_CHECKING, Any
 import discord
 from discord import ui
 
+from bot import colours
 from storage.records import Kind
 
 if TYPE_CHECKING:
     from cogs._views import BattleButton
+    from storage.records import Battle
 
 MESSAGE_LIMIT = 4000
 """In UTF-16 units, all text of a message together."""
 
 NEUTRAL = discord.Colour(0x5865F2)
-KIND_COLOURS = {
-    Kind.BASE: discord.Colour(0xFFC24D),
-    Kind.INSTRUCT: discord.Colour(0x3E8ED0),
-    Kind.TUNED: discord.Colour(0x1D6F42),
-}
-"""They differ in lightness as well, for those who see no colours: 82, 57 and 41 of 100."""
+KIND_COLOURS = {kind: discord.Colour(colour) for kind, colour in colours.KIND_COLOURS.items()}
 KIND_NAMES = {Kind.BASE: "base model", Kind.INSTRUCT: "instruct model", Kind.TUNED: "tuned model"}
 
 
@@ -38,6 +35,12 @@ def container(*items: ui.Item[Any], colour: discord.Colour = NEUTRAL) -> ui.Cont
 def row(*buttons: BattleButton) -> ui.ActionRow[Any]:
     """Buttons side by side, at most five."""
     return ui.ActionRow(*buttons)
+
+
+def address(battle: Battle, message_id: int) -> str:
+    """Where a message stands, in the channel of a battle."""
+    where = f"{battle.guild_id or '@me'}/{battle.channel_id}/{message_id}"
+    return f"https://discord.com/channels/{where}"
 
 
 def layout(*items: ui.Item[Any]) -> ui.LayoutView:

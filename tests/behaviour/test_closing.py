@@ -13,6 +13,7 @@ import pytest
 
 from bot.answers import utf16_length
 from bot.client import TwofoldClient
+from bot.insight.counting import Counting
 from storage.records import NOBODY, BattleState, Closing, Kind, Purpose
 from tests.behaviour.conftest import BASE, INSTRUCT, Town, texts
 from tests.behaviour.test_chat import TELLTALES, buttons
@@ -364,7 +365,8 @@ async def test_a_control_looks_like_any_other_and_counts_for_nobody(
     assert len(shapes) == 1
     control = next(b for b in controls if b.state is BattleState.OPEN)
     await town.bob.click(messages[control.shown_message_id], label="A is better")
-    assert await town.services.store.votes.standings(town.guild.id) == ()
+    board = await town.services.insight.leaderboard(Counting(guilds=(town.guild.id,)))
+    assert board.lines == ()
     await later(town, clock, timedelta(hours=24))
     (shown,) = [texts(m) for m in town.mine() if m.id == control.shown_message_id]
     assert "Both sides were the same model" in shown

@@ -10,6 +10,7 @@ import pytest
 
 from bot.answers import utf16_length
 from bot.client import TwofoldClient
+from bot.insight.counting import Counting
 from bot.rating import Order, Rater
 from storage.records import NOBODY, BattleState, Closing, Kind, Outcome, Purpose, Side
 from tests.behaviour.conftest import Town, texts
@@ -360,8 +361,8 @@ async def test_a_mirror_shows_what_was_preferred_on_the_other_sides(
     assert closed.revealed_at is not None
     await town.services.closing.close(original.id, Closing.TIME)
     await town.services.store.battles.close(original.id, because=Closing.TIME, at=clock.now)
-    wins = {s.contender: s.wins for s in await town.services.store.votes.standings(town.guild.id)}
-    assert sum(wins.values()) == 1
+    board = await town.services.insight.leaderboard(Counting(guilds=(town.guild.id,)))
+    assert sum(line.wins for line in board.lines) == 1
 
 
 async def test_a_mirror_takes_its_time(town: Town, clock: Clock) -> None:

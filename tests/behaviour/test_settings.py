@@ -402,7 +402,7 @@ async def test_a_fault_of_ours_is_told_with_a_reference(
     async def broken(*_args: object) -> None:
         raise RuntimeError("the innards")
 
-    monkeypatch.setattr(town.services.store.votes, "standings", broken)
+    monkeypatch.setattr(town.services.insight, "leaderboard", broken)
     told = await town.alice.slash(town.lounge, "leaderboard")
     town.env.errors.clear()
     assert told.ephemeral

@@ -60,6 +60,9 @@ COMMANDS = {
     "prompt",
     "models",
     "erase",
+    "report",
+    "serve",
+    "simulate",
 }
 
 

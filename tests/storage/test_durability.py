@@ -112,7 +112,7 @@ async def test_two_processes_and_this_one_write_at_once(path: Path, arena: Arena
 async def test_processes_that_start_at_once_make_one_database(path: Path) -> None:
     children = [await start(OPENS, path) for _ in range(4)]
     results = [await child.communicate() for child in children]
-    assert [out for out, _ in results] == [b"0004\n"] * 4
+    assert [out for out, _ in results] == [b"0005\n"] * 4
 
 
 async def test_a_connection_that_is_stopped_and_closed_at_once_ends(tmp_path: Path) -> None:

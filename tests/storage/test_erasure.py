@@ -32,10 +32,15 @@ NO_PERSONS = {
     "battles.prompt_key",
     "battles.shown_message_id",
     "battles.source_message_id",
+    "digests.channel_id",
+    "digests.message_id",
     "exported.digest",
     "guilds.id",
     "members.guild_id",
     "setting_changes.guild_id",
+    "simulations.guild_id",
+    "simulations.last_id",
+    "simulations.seed",
     "turns.message_id",
 }
 """The numbers of Discord's, or as large, that are no person's id."""

@@ -15,7 +15,6 @@ from storage.records import (
     Purpose,
     Reason,
     Side,
-    Standing,
     Vote,
     VoteEvent,
     VoteEventKind,
@@ -318,35 +317,3 @@ async def test_a_press_that_is_abandoned_is_stored_whole_or_not_at_all(arena: Ar
     events = await arena.database.votes.events(battle.id)
     assert {vote.voter_id for vote in stored} == {event.voter_id for event in events}
     assert not (await press(arena, battle, "tie", voter=99)).changed
-
-
-async def test_standings_count_the_blind_votes_on_live_battles_that_have_closed(
-    arena: Arena,
-) -> None:
-    votes = arena.database.votes
-    here, there = await arena.open(guild_id=7), await arena.open(guild_id=None)
-    for voter, choice in enumerate(("a", "a", "b", "tie", "both_bad")):
-        await press(arena, here, choice, voter=voter)
-    await press(arena, here, "a", voter=50)
-    await guess(arena, here, "a", voter=50)
-    await press(arena, here, "b", voter=50)
-    await press(arena, there, "b")
-    mirror = await arena.open(purpose=Purpose.MIRROR)
-    await press(arena, mirror, "a")
-    assert await votes.standings(None) == ()
-    assert await votes.count_not_blind(None) == 0
-    for battle in (here, there, mirror):
-        await arena.database.battles.close(battle.id, because=Closing.TIME, at=arena.at(9))
-    await press(arena, await arena.open(guild_id=7), "a")
-    gone = await arena.open()
-    await press(arena, gone, "a")
-    await arena.database.battles.cancel(gone.id, at=arena.at(9))
-
-    tame, wild = await votes.standings(None)
-    assert (tame.contender, tame.kind) == ("tame", "instruct")
-    assert (tame.wins, tame.losses, tame.ties, tame.both_bad) == (2, 2, 1, 1)
-    assert wild == Standing(contender="wild", kind=wild.kind, wins=2, losses=2, ties=1, both_bad=1)
-    tame, wild = await votes.standings(7)
-    assert (tame.wins, tame.losses, wild.wins, wild.losses) == (1, 2, 2, 1)
-    assert await votes.standings(8) == ()
-    assert (await votes.count_not_blind(None), await votes.count_not_blind(8)) == (1, 0)

@@ -19,6 +19,7 @@ from bot.dataset.layout import SPLITS
 from bot.dataset.policy import Policy
 from storage.database import Database, database_url
 from tests.unit.answered import TIE, VOTERS, answered
+from tests.unit.counts import standings
 from tests.unit.exports import NAMES, export, exported, rows
 from tests.unit.town import AUTHOR, town
 
@@ -187,8 +188,8 @@ async def test_wins_counted_from_the_arena_are_the_databases_standings(
             wins[vote.get(vote["winner"], "")] += 1
             fell[vote["winner"]] += 1
     async with Database.open(database_url(home / "twofold.db")) as store:
-        standings = {s.contender: s for s in await store.votes.standings(None)}
-    assert {name: s.wins for name, s in standings.items()} == {n: wins[n] for n in standings}
-    assert {s.ties for s in standings.values()} == {fell[TIE.value]} == {1}
-    assert {s.both_bad for s in standings.values()} == {fell["both_bad"]} == {2}
+        found = await standings(store)
+    assert {name: won for name, (won, *_) in found.items()} == {name: wins[name] for name in found}
+    assert {ties for _, _, ties, _ in found.values()} == {fell[TIE.value]} == {1}
+    assert {bad for *_, bad in found.values()} == {fell["both_bad"]} == {2}
     assert (len(votes), sum(fell.values())) == (25, 24)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import sqlite3
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from copy import deepcopy
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ from bot.errors import ConfigError
 from bot.redaction import Redactor
 from storage.database import Database, database_url
 from storage.records import Closing, Consent, Outcome
+from tests.unit import counts
 from tests.unit.records import NOON
 from tests.unit.town import AUTHOR, town
 
@@ -78,8 +80,7 @@ async def stored(home: Path, name: str = "theirs") -> list:
 
 async def standings(home: Path, name: str = "theirs") -> dict[str, tuple[int, ...]]:
     async with Database.open(database_url(home / "imports" / f"{name}.db")) as store:
-        board = await store.votes.standings(None)
-    return {s.contender: (s.wins, s.losses, s.ties, s.both_bad) for s in board}
+        return await counts.standings(store)
 
 
 def lines(path: Path, *found: object) -> Path:
@@ -340,7 +341,7 @@ async def test_an_arena_export_comes_back_with_the_same_standings(
             for voter, choice in zip((11, 12, 13), chosen, strict=False):
                 await t.vote(battle, voter, choice)
             await t.store.battles.close(battle.id, at=NOON, because=Closing.AUTHOR)
-        before = await t.store.votes.standings(None)
+        before = await counts.standings(t.store)
         request = Request(format="arena", purpose=Consent.TRAIN, files=files)
         means = Means(pseudonyms=Pseudonyms.unlinkable(), redactor=Redactor(), templates={})
         await export(t.store, request, means, out=tmp_path / "out", at=NOON)
@@ -348,7 +349,7 @@ async def test_an_arena_export_comes_back_with_the_same_standings(
     result = await brought(tmp_path, *exported)
     assert (result.battles, result.votes, result.skips.total()) == (3, 6, 0)
     async with Database.open(database_url(tmp_path / "imports" / "theirs.db")) as store:
-        assert await store.votes.standings(None) == before
+        assert await counts.standings(store) == before
 
 
 async def test_a_table_of_votes_needs_the_texts_of_its_pairs(tmp_path: Path) -> None:
@@ -528,11 +529,9 @@ def test_the_command_line_tells_what_came_of_a_file(tmp_path: Path) -> None:
     )
     again = twofold(tmp_path, "import", str(file), *name)
     assert again.stdout == "Nothing is new: these files are in the collection theirs already.\n"
-    board = twofold(tmp_path, "leaderboard", "--from", "theirs").stdout.splitlines()
-    assert [line.split()[:4] for line in board[1:]] == [
-        ["alpaca-13b", "base", "0", "2"],
-        ["gpt-4", "instruct", "2", "0"],
-    ]
+    board = json.loads(twofold(tmp_path, "leaderboard", "--from", "theirs", "--json").stdout)
+    ranked = {line["entrant"]["slug"]: (line["wins"], line["losses"]) for line in board["lines"]}
+    assert ranked == {"gpt-4": (2, 0), "alpaca-13b": (0, 2)}
     voters = json.loads(twofold(tmp_path, "integrity", "--from", "theirs", "--json").stdout)
     assert [voter["votes"] for voter in voters] == [2]
     unknown = twofold(tmp_path, "leaderboard", "--from", "ours")
@@ -557,3 +556,15 @@ async def test_no_bot_works_on_a_collection_and_no_import_on_a_bots_votes(tmp_pa
     (tmp_path / "twofold.db").rename(tmp_path / "imports" / "live.db")
     with pytest.raises(ConfigError, match=r"has battles of a bot in it. Choose another --name"):
         await brought(tmp_path, lines(tmp_path / "b.jsonl", row_33k(3)), name="live")
+
+
+async def test_imported_battles_know_what_they_are_about(tmp_path: Path) -> None:
+    asked = ("Wie programmiert man eine Schleife in Python?", "hi")
+    found = [
+        row_33k(number, conversation_a=spoken(text, "Two."), conversation_b=spoken(text, "Four."))
+        for number, text in enumerate(asked, start=1)
+    ]
+    await brought(tmp_path, lines(tmp_path / "a.jsonl", *found))
+    with closing(sqlite3.connect(tmp_path / "imports" / "theirs.db")) as connection:
+        rows = connection.execute("SELECT topic, language FROM battles ORDER BY id").fetchall()
+    assert rows == [("code", "de"), ("chat", None)]

@@ -113,14 +113,22 @@ def _imported(manifest: Mapping[str, Any]) -> bool:
     return bool(manifest["source"]["kind"] == "imported")
 
 
+def _simulated(manifest: Mapping[str, Any]) -> bool:
+    return bool(manifest["source"]["kind"] == "simulated")
+
+
 def _licence(manifest: Mapping[str, Any]) -> str:
     if _imported(manifest):
         return str(manifest["source"]["licence"])
+    if _simulated(manifest):
+        return PUBLISHED
     return PUBLISHED if manifest["purpose"] == "publish" else "not for passing on"
 
 
 def _summary(manifest: Mapping[str, Any]) -> str:
     whose = "others collected" if _imported(manifest) else "members of Discord servers gave"
+    if _simulated(manifest):
+        whose = "a simulated community gave, of which nobody exists,"
     form = sections.words()["formats"][manifest["format"]]
     told = (
         f"Preferences that {whose}, between two answers of language models to the same message. "
@@ -141,6 +149,8 @@ def _summary(manifest: Mapping[str, Any]) -> str:
 
 
 def _purpose(manifest: Mapping[str, Any]) -> str:
+    if _simulated(manifest):
+        return str(sections.words()["purposes"]["simulated"])
     imported = _imported(manifest) and manifest["purpose"] != "evaluate"
     return str(sections.words()["purposes"]["imported" if imported else manifest["purpose"]])
 
@@ -202,7 +212,7 @@ def _not_for(manifest: Mapping[str, Any]) -> str:
 
 def _deletion(manifest: Mapping[str, Any], contact: str | None) -> str:
     told = []
-    if not _imported(manifest):
+    if not _imported(manifest) and not _simulated(manifest):
         told.append(prose("deletion"))
     whom = plain(contact) if contact else "whoever passed this dataset on to you"
     return " ".join((*told, f"For everything else, write to {whom}."))

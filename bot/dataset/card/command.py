@@ -42,6 +42,7 @@ FLAGS = {
     ("author_votes", False): "--no-author-votes",
     ("cut", True): "--keep-cut",
     ("continued", True): "--keep-continued",
+    ("simulated", True): "--simulated",
 }
 
 

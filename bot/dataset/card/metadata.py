@@ -33,6 +33,7 @@ FIRST_TABLE = {"arena": "votes", "raw": "battles"}
 
 _CATEGORIES = {"sft": ["text-generation"], "arena": ["text-generation"], "raw": ["text-generation"]}
 _OTHER_CATEGORIES = ["text-generation", "reinforcement-learning"]
+_ORIGINS = {"imported": "found", "simulated": "machine-generated"}
 _TYPES = {"int": "int64", "float": "float64", "day": "date32"}
 """What `datasets` calls what columns hold, where its name is another one."""
 
@@ -65,11 +66,11 @@ def metadata(
     # Not at the top: its first import settles whether this process may go out.
     from huggingface_hub import DatasetCardData  # noqa: PLC0415
 
-    imported = manifest["source"]["kind"] == "imported"
+    origin = _ORIGINS.get(manifest["source"]["kind"], "crowdsourced")
     data = DatasetCardData(
         language=list(languages) or None,
         license=licence.lower() if licence.lower() in LICENCES else "other",
-        annotations_creators=["found" if imported else "crowdsourced"],
+        annotations_creators=[origin],
         size_categories=[_size(manifest["rows"])],
         task_categories=_CATEGORIES.get(manifest["format"], _OTHER_CATEGORIES),
         pretty_name=title,
@@ -88,7 +89,9 @@ def metadata(
 
 
 def _tags(manifest: Mapping[str, Any]) -> list[str]:
-    tags = ["twofold", "preference", "human-feedback", manifest["format"]]
+    simulated = manifest["source"]["kind"] == "simulated"
+    whose = "synthetic" if simulated else "human-feedback"
+    tags = ["twofold", "preference", whose, manifest["format"]]
     return [*tags, "trl"] if manifest["format"] in _BY_TRL else tags
 
 

@@ -78,6 +78,8 @@ def collected(manifest: Mapping[str, Any], pictures: Collection[str]) -> str:
                 days,
             )
         ).strip()
+    if source["kind"] == "simulated":
+        return " ".join((prose("collected_simulated"), days)).strip()
     shown = [f"![{what}]({path})" for path, what in PICTURES.items() if path in pictures]
     return "\n\n".join(filter(None, (prose("collected"), "\n".join(shown), days)))
 
@@ -90,6 +92,8 @@ def consent(manifest: Mapping[str, Any]) -> str:
             f"Twofold has asked nobody. It was published under {plain(source['licence'])}, "
             "which is what its use rests on."
         )
+    if source["kind"] == "simulated":
+        return prose("consented_simulated")
     scope, versions = manifest["consent"]["scope"], manifest["consent"]["versions"]
     said = words()["scopes"].get(scope, plainly(scope))
     parts = [f"Everybody whose words or votes are in it has agreed {said}. {prose('consented')}"]
@@ -137,6 +141,8 @@ def _matters(name: str, value: object, manifest: Mapping[str, Any]) -> bool:
         return False
     if name in {"ties", "both_bad"}:
         return value in UNDECIDED[form]
+    if name == "simulated":
+        return bool(value)
     return name != "render_with" or not manifest["chat"]
 
 
@@ -200,10 +206,10 @@ def percent(share: float) -> str:
 
 def limits(manifest: Mapping[str, Any]) -> str:
     """What is known not to be in order with it."""
-    imported = manifest["source"]["kind"] == "imported"
+    kind = manifest["source"]["kind"]
     return "\n".join(
         (
-            prose("limits_imported" if imported else "limits"),
+            prose("limits" if kind == "live" else f"limits_{kind}"),
             prose("linkable" if manifest["linkable"] else "unlinkable"),
         )
     )

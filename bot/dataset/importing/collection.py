@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bot.app import alone
@@ -15,6 +15,8 @@ from bot.dataset.importing.skips import Skip, Skipped
 from bot.dataset.importing.survey import survey, understood
 from bot.dataset.splits import prompt_key
 from bot.errors import ConfigError
+from bot.insight.topics import topic_of
+from bot.languages import Languages
 from storage.database import Database, database_url
 from storage.records import (
     Consent,
@@ -55,6 +57,7 @@ class Wanted:
     """What is to be imported: the collection, its terms, and how texts and names are taken.
 
     `base` names base models, as the files or as Twofold call them; others are instruct models.
+    `language` tells that of a text, where it is sure.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Wanted:
     base: frozenset[str]
     redact: Callable[[str], str]
     at: datetime
+    language: Callable[[str], str | None] = field(default_factory=lambda: Languages().sure)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +263,8 @@ def _imported(
     return ImportedBattle(
         source_message_id=battle.source,
         prompt_key=prompt_key(conversation, str),
+        topic=topic_of(conversation.prompt.text),
+        language=wanted.language(conversation.prompt.text),
         root_key=prompt_key(replace(conversation, turns=conversation.turns[:1]), str),
         conversation=conversation,
         answers=(a, b),

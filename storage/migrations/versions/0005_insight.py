@@ -15,6 +15,12 @@ ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 MOMENT = sa.DateTime(timezone=True)
 MARKUP = re.compile(r"\*\*|```|^(?:[-*] |\d+\. |#+ )", re.MULTILINE)
 AT_ONCE = 1000
+RANKED = {
+    "battles": "simulated state id closed_at guild_id channel_id purpose topic language"
+    " mirror_of_id parent_id",
+    "answers": "battle_id side id contender_id kind template characters markup seconds",
+}
+"""All that rankings read, so that they need not go to where the long texts are."""
 
 
 def upgrade() -> None:
@@ -25,7 +31,6 @@ def upgrade() -> None:
         op.add_column(
             table, sa.Column("simulated", sa.Boolean(), nullable=False, server_default=sa.false())
         )
-    op.create_index(op.f("ix_battles_closed_at"), "battles", ["closed_at"])
     op.add_column("answers", sa.Column("characters", sa.Integer()))
     op.add_column("answers", sa.Column("markup", sa.Integer()))
     op.create_table(
@@ -36,6 +41,14 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "simulations",
+        sa.Column("seed", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("guild_id", sa.BigInteger(), nullable=False),
+        sa.Column("last_id", sa.BigInteger(), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("seed", name=op.f("pk_simulations")),
+    )
+    op.create_table(
         "digests",
         sa.Column("channel_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("week", sa.Text(), nullable=False),
@@ -44,6 +57,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("channel_id", "week", name=op.f("pk_digests")),
     )
     _measure()
+    for table, columns in RANKED.items():
+        op.create_index(f"ix_{table}_ranked", table, columns.split())
 
 
 def _measure() -> None:

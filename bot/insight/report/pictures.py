@@ -1,0 +1,69 @@
+"""The pictures of a report, as elements of its page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from markupsafe import Markup
+
+from bot.insight.plots import (
+    agreement,
+    blinding,
+    course,
+    effects,
+    leaderboard,
+    meetings,
+    places,
+    votes_by_day,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bot.insight.plots import Picture
+    from bot.insight.results import Stats
+
+FEW = 2
+"""Contenders whose meetings the picture of who is ahead has already."""
+
+
+class Drawn(NamedTuple):
+    """A picture's `<svg>`, and what stands under it if there is something to say."""
+
+    svg: Markup
+    caption: str
+
+
+def drawn(stats: Stats, channel: Callable[[int], str]) -> dict[str, Drawn]:
+    """Every picture that there is something for, by name."""
+    # What is drawn is escaped where it is written.
+    return {
+        name: Drawn(Markup(picture.svg()), caption)  # noqa: S704
+        for name, picture, caption in _pictures(stats, channel)
+    }
+
+
+def _pictures(stats: Stats, channel: Callable[[int], str]) -> Iterator[tuple[str, Picture, str]]:
+    board = stats.leaderboard
+    yield "leaderboard", leaderboard(board), ""
+    if len(board.lines) > FEW:
+        yield "meetings", meetings(board), ""
+    for by, found in (
+        ("topic", stats.topics),
+        ("language", stats.languages),
+        ("template", stats.templates),
+    ):
+        if len(found) > 1:
+            yield f"places-{by}", places(found, by=by), ""
+    if len(stats.course.days) > 1:
+        kinds = {line.entrant.slug: line.entrant.kind for line in board.lines}
+        yield "course", course(stats.course, kinds), "The moving score (Elo) day by day."
+    if stats.votes_by_day:
+        yield "days", votes_by_day(stats.votes_by_day), "Votes by the day their battle closed."
+    if stats.effects:
+        yield "effects", effects(stats.effects), ""
+    if stats.blinding is not None:
+        yield "blinding", blinding(stats.blinding), ""
+    if stats.channels:
+        named = {channel(number): found for number, found in stats.channels.items()}
+        yield "agreement", agreement(named), "Channels are named by keyed hashes of their ids."

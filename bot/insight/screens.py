@@ -1,0 +1,138 @@
+"""What was found, on a terminal: first in words, then the exact figures in tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+from bot.insight.counting import Weights
+from bot.insight.report import prose, tables
+from bot.insight.report.words import KINDS, UNTOLD, ahead, known, percent, place, spoken
+from bot.wording import count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
+
+    from bot.insight.report.tables import Cell
+    from bot.insight.report.tables import Table as Figures
+    from bot.insight.results import Leaderboard, Line, Stats
+
+MEETINGS = 6
+"""So many pairs are shown where nobody asks for them."""
+
+_COLOURS = {"base": "yellow", "instruct": "blue", "tuned": "green"}
+_WEIGHTS = {
+    Weights.CAPPED: "A vote weighs less the more its voter gave: one of n votes counts 1/√n.",
+    Weights.EQUAL: "Every vote weighs the same, so that who votes most decides most.",
+}
+
+
+def leaderboard(board: Leaderboard, *, met: bool = False) -> Iterator[RenderableType]:
+    """Who is ahead. `met` shows every pair, however many there are."""
+    for line in board.lines:
+        yield _in_words(line)
+    yield ""
+    yield _table(tables.ranking(board))
+    if board.meetings and (met or 1 < len(board.meetings) <= MEETINGS):
+        yield ""
+        yield _table(tables.meetings(board))
+    yield ""
+    yield from _counted(board)
+
+
+def stats(found: Stats) -> Iterator[RenderableType]:
+    """All that puts the ranking into perspective."""
+    board = found.leaderboard
+    for line in board.lines:
+        yield _in_words(line)
+    for effect in found.effects:
+        if effect.alarm:
+            advice = f"{effect.meaning} {prose.ADVICE.get(effect.name, '')}".rstrip()
+            yield f"[bold red]Look into it:[/] {escape(spoken(effect.name))}. {escape(advice)}"
+    for figures in _figures(found):
+        yield ""
+        yield _table(figures)
+    yield ""
+    if found.agreement is not None:
+        yield _agreement(found)
+    yield from _counted(board)
+
+
+def _figures(found: Stats) -> Iterator[Figures]:
+    if found.effects:
+        yield tables.effects(found.effects)
+    if found.blinding is not None:
+        yield tables.blinding(found.blinding)
+    for what, there in (
+        ("Topic", found.topics),
+        ("Language", found.languages),
+        ("Template", found.templates),
+    ):
+        if there:
+            caption = f"Base models against others, by {what.lower()}"
+            yield tables.places(what.lower(), what, caption, there)
+    if (styled := tables.styled(found)) is not None:
+        yield styled
+
+
+def _in_words(line: Line) -> str:
+    said = ahead(line.ahead) if line.told else UNTOLD
+    colour = _COLOURS[line.entrant.kind]
+    slug = escape(line.entrant.slug)
+    return f"{place(line):>7}  [bold {colour}]{slug}[/] ({KINDS[line.entrant.kind]}): {said}"
+
+
+def _agreement(found: Stats) -> str:
+    agreeing = found.agreement
+    if agreeing is None or not known(agreeing.pairwise):
+        return f"How far voters agree: {UNTOLD}."
+    words = f"Two voters of a battle say the same in {percent(agreeing.pairwise.value)} of cases"
+    if agreeing.alpha == agreeing.alpha:
+        words += f"; Krippendorff’s alpha is {agreeing.alpha:.2f}"
+    if agreeing.split:
+        first = ", ".join(map(str, agreeing.split[:MEETINGS]))
+        words += f". Voters are evenly divided on the battles {first}"
+        words += " and others" if len(agreeing.split) > MEETINGS else ""
+    return f"{words}."
+
+
+def _counted(board: Leaderboard) -> Iterator[str]:
+    """What the figures rest on, and what they leave out."""
+    voters = count(board.voters, "voter")
+    what = "simulated vote" if board.counting.simulated else "blind vote"
+    yield (
+        f"Counted: {count(board.votes, what)} of {voters} on {count(board.battles, 'battle')}"
+        f", {board.first_day} to {board.last_day}. {_WEIGHTS[board.counting.weights]}"
+    )
+    yield f"Two contenders that are equally good tie in {percent(board.tie)} of votes."
+    left_out = sorted(board.not_counted.items(), key=lambda item: -item[1])
+    if left_out:
+        reasons = ", ".join(f"{votes:,} {spoken(reason)}" for reason, votes in left_out)
+        yield f"Votes that are not counted: {reasons}."
+    yield "Likely ranges hold in 95 of 100 cases and take the votes of one voter together."
+
+
+def _table(figures: Figures) -> Table:
+    table = Table(
+        title=figures.caption, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
+    rows = figures.rows
+    for index, name in enumerate(figures.columns):
+        numbers = bool(rows) and all(row[index].is_number for row in rows)
+        table.add_column(
+            name, justify="right" if numbers else "left", no_wrap=index == 0, vertical="bottom"
+        )
+    for row in rows:
+        table.add_row(*map(_cell, row))
+    return table
+
+
+def _cell(cell: Cell) -> str:
+    text = escape(cell.text)
+    if cell.mark == "alarm":
+        return f"[bold red]{text}[/]"
+    return f"[{_COLOURS[cell.kind]}]{text}[/]" if cell.kind else text
