@@ -1,13 +1,14 @@
 """Our ranking beside `evalica.newman`'s bare scores on the same votes, in one run.
 
-    python -m benchmarks.ranking
+    OMP_NUM_THREADS=1 python -m benchmarks.ranking
 
 A million votes of voters who are unequal and have opinions (`benchmarks/society.py`). Newman's
 algorithm is in Rust and knows neither voters nor intervals. It gets the very arrays; once it
 makes its index itself, as it does when one is not given, and once it has got one. Ours is once
 the ranking, from arrays to scores, intervals and ranks, and once all of the leaderboard, with
 the share of every contender and every two of them. Peers take turns; the best turn counts, in
-seconds of the processor, so that other programs on the machine matter less.
+seconds of the processor, so that other programs on the machine matter less; numpy's threads, of
+which Newman's has none, would count while they only wait.
 """
 
 from __future__ import annotations

@@ -218,7 +218,14 @@ def erase(
     Example: `twofold erase --member 80351110224678912`
     """
     from bot.mydata import report
+    from storage.simulations import LAST_ID
 
+    if member <= LAST_ID:
+        # Such a number stands in the texts of many, and what names a member is wiped.
+        raise ConfigError(
+            f"No member on Discord has so small an id as {member}. Simulated ones go all together: "
+            "twofold simulate --remove"
+        )
     config = _config()
     if not yes:
         typer.confirm(f"Erase everything about the member {member}, for good?", abort=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from bot.closing import Result
-    from bot.insight.results import Leaderboard, Week
+    from bot.insight.results import Course, Leaderboard, Week
     from bot.insight.service import InsightService
     from storage.battles import BattleStore
     from storage.digests import DigestStore
@@ -36,7 +36,7 @@ message with the same nonce for the first one."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
-    """A channel's week, from its Monday on, and where its server's ranking stands.
+    """A channel's week, from its Monday on, and how its server's ranking came about.
 
     `upset` and `base` are the battles of the week, with their blind votes.
     """
@@ -44,6 +44,7 @@ class Digest:
     monday: date
     week: Week
     board: Leaderboard
+    course: Course
     upset: Result | None
     base: Result | None
 
@@ -88,10 +89,12 @@ class DigestService:
         week = await self._insight.week(channel_id, since=monday, until=sunday)
         if min(week.battles, week.votes) < LEAST:
             return None
+        counting = Counting(guilds=(guild_id,))
         return Digest(
             monday=monday,
             week=week,
-            board=await self._insight.leaderboard(Counting(guilds=(guild_id,))),
+            board=await self._insight.leaderboard(counting),
+            course=await self._insight.course(counting),
             upset=await self._result(week.upset),
             base=await self._result(week.base),
         )

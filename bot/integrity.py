@@ -42,7 +42,8 @@ MEANINGS = {
     "hasty": "votes on new answers sooner than both can be skimmed, at "
     f"{SKIMMING} × {WORDS_PER_MINUTE} words a minute",
     "agreement": "how often another voter gave the same outcome; chance gives a quarter",
-    "mirrors": "the same said again when a battle came back with its sides changed",
+    "mirrors": "the same said as in a blind vote before, when the battle came back with its "
+    "sides changed",
     "control_ties": "ties where one contender answered twice",
     "weight": "what a vote counts in exports, from one side, hasty, agreement and mirrors, each "
     "read in the voter's favour",
@@ -80,9 +81,9 @@ class Integrity:
     `one_side`: wins given to the side that got most of them, as the voter saw the sides;
     `longest_run` is how many of them came in a row. `hasty`: votes sooner than both
     answers can be skimmed, where neither was known before. `agreement`: how often
-    another voter of the same live battle gave the same outcome. `mirrors`: the same said
-    again of a battle with its sides changed. `control_ties`: ties where one contender answered
-    twice.
+    another voter of the same live battle gave the same outcome. `mirrors`: the same said as
+    in a blind vote before, of a battle with its sides changed. `control_ties`: ties where one
+    contender answered twice.
     """
 
     voter_id: int

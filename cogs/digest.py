@@ -13,6 +13,7 @@ from cogs._permissions import POSTING, lacking
 from cogs._render import digest as views
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from datetime import date
 
     from bot.client import TwofoldClient
@@ -51,15 +52,12 @@ class DigestCog(commands.Cog):
 
     @tasks.loop(hours=1)
     async def _round(self) -> None:
-        """Go through the servers; one that fails does not keep the next."""
+        """Go through the servers; one that fails does not keep the next, nor does a channel."""
         monday = self._digests.monday()
         if monday is None:
             return
-        for guild in self._client.guilds:
-            try:
-                await self._tell(guild, monday)
-            except Exception:  # a loop that raises would not run again
-                log.exception("a digest failed", guild=guild.id)
+        for guild in tuple(self._client.guilds):
+            await _logged(self._tell(guild, monday), guild=guild.id)
 
     @_round.before_loop
     async def _wait(self) -> None:
@@ -75,21 +73,23 @@ class DigestCog(commands.Cog):
                 await self._digests.take(channel_id, monday)
                 log.warning("no digest: I lack permissions", channel=channel_id, missing=missing)
             else:
-                await self._post(channel, monday)
+                await _logged(self._post(channel, monday), channel=channel_id)
 
     async def _post(self, channel: Place, monday: date) -> None:
         digest = await self._digests.make(channel.id, channel.guild.id, monday)
         if digest is None:
             await self._digests.take(channel.id, monday)
             return
-        view, file = views.digest(digest, await self._pictures.leaderboard(digest.board))
+        board, course = digest.board, digest.course
+        moving = await self._pictures.course(course, board) if len(course.days) > 1 else None
+        view, files = views.digest(digest, await self._pictures.leaderboard(board), moving)
         if not await self._digests.take(channel.id, monday):
             return
         # Discord takes a second message with the same nonce for the first one.
         nonce = f"{monday:%j}-{channel.id}"
         try:
             message = await channel.send(
-                view=view, file=file, nonce=nonce, silent=True, allowed_mentions=NO_PINGS
+                view=view, files=files, nonce=nonce, silent=True, allowed_mentions=NO_PINGS
             )
         except FAULTS as fault:
             log.warning("could not post a digest", channel=channel.id, fault=repr(fault))
@@ -97,6 +97,13 @@ class DigestCog(commands.Cog):
                 await self._digests.give_back(channel.id, monday)
             return
         await self._digests.sent(channel.id, monday, message_id=message.id)
+
+
+async def _logged(doing: Awaitable[None], **where: int) -> None:
+    try:
+        await doing
+    except Exception:  # a loop that raises would not run again
+        log.exception("a digest failed", **where)
 
 
 async def setup(client: TwofoldClient) -> None:

@@ -34,6 +34,7 @@ _WORDS = {
     "topic": "Only prompts of one sort; all where nothing is said.",
     "authors": "Whether the votes of those who asked count too; yes where nothing is said.",
     "exact": "Scores, shares and counts as well.",
+    "moving": "How the scores went over time, as a moving picture.",
 }
 
 
@@ -57,6 +58,7 @@ class InsightCog(commands.Cog):
         topic: Literal["code", "creative", "question", "chat"] | None = None,
         authors: bool = True,  # noqa: FBT001, FBT002 - how discord.py declares options
         exact: bool = False,  # noqa: FBT001, FBT002
+        moving: bool = False,  # noqa: FBT001, FBT002
     ) -> None:
         """The ranking of this guild, for the asker alone."""
         days = DAYS.get(period)
@@ -66,7 +68,7 @@ class InsightCog(commands.Cog):
             since=(interaction.created_at - timedelta(days=days)).date() if days else None,
             author_votes=authors,
         )
-        await respond(interaction, self._leaderboard(counting, exact=exact))
+        await respond(interaction, self._leaderboard(counting, exact=exact, moving=moving))
 
     @app_commands.command(description="Whether the votes here mean anything, and your own.")
     @app_commands.describe(exact="Percentages and coefficients as well.")
@@ -94,15 +96,21 @@ class InsightCog(commands.Cog):
         """A few plain lines."""
         await tell(interaction, insight_views.about(__version__))
 
-    async def _leaderboard(self, counting: Counting, *, exact: bool) -> Response:
+    async def _leaderboard(self, counting: Counting, *, exact: bool, moving: bool) -> Response:
         board = await self._insight.leaderboard(counting)
         head = board_views.head(board)
         if not board.votes:
             return Response(layout.message(head))
-        picture = await self._pictures.leaderboard(board)
-        body, alt = board_views.body(board, exact=exact), board_views.alt(board)
-        view, file = insight_views.pictured(head, picture, body, name="leaderboard", alt=alt)
-        return Response(view, file=file)
+        body = board_views.body(board, exact=exact)
+        if moving:
+            course = await self._insight.course(counting)
+            drawn = await self._pictures.course(course, board)
+            alt = board_views.alt_of_course(course)
+            file = insight_views.picture(drawn, "scores.gif", alt=alt)
+            return Response(insight_views.pictured(head, file, board_views.ELO, body), file=file)
+        drawn, alt = await self._pictures.leaderboard(board), board_views.alt(board)
+        file = insight_views.picture(drawn, "leaderboard.png", alt=alt)
+        return Response(insight_views.pictured(head, file, body), file=file)
 
     async def _stats(self, guild_id: int, member_id: int, *, exact: bool) -> Response:
         stats = await self._insight.stats(Counting(guilds=(guild_id,)))
@@ -110,10 +118,10 @@ class InsightCog(commands.Cog):
         if not stats.leaderboard.votes:
             return Response(layout.message(head))
         own = await self._insight.own(member_id, guild_id)
-        picture = await self._pictures.stats(stats)
-        body, alt = stats_views.body(stats, own, exact=exact), stats_views.alt(stats)
-        view, file = insight_views.pictured(head, picture, body, name="stats", alt=alt)
-        return Response(view, file=file)
+        drawn, alt = await self._pictures.stats(stats), stats_views.alt(stats)
+        file = insight_views.picture(drawn, "stats.png", alt=alt)
+        body = stats_views.body(stats, own, exact=exact)
+        return Response(insight_views.pictured(head, file, body), file=file)
 
     async def _battle(self, interaction: discord.Interaction, number: int) -> Response:
         guild, member = _guild(interaction), interaction.user

@@ -28,7 +28,7 @@ from storage.seen import SeenStore
 from storage.sightings import SightingStore
 from storage.simulations import SimulationStore
 from storage.transactions import Transactions, create_brief, create_engine, told_plainly
-from storage.upgrade import refuse_foreign_file, upgrade
+from storage.upgrade import refuse_foreign_file, require_current, upgrade
 from storage.voted import VotedStore
 from storage.votes import VoteStore
 
@@ -66,14 +66,18 @@ class Database:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, *, durable: bool = True) -> AsyncIterator[Self]:
+    async def open(
+        cls, url: str, *, durable: bool = True, only_read: bool = False
+    ) -> AsyncIterator[Self]:
         """Open the database at an SQLAlchemy URL, create it if need be, migrate it to head.
 
         `database_url` makes such a URL of a path. What is written is on the disk at the end of
         its transaction, unless it need not be `durable`: a loss of power may then take the last
-        of it, and nothing that was there before. Raises DatabaseTooNew, with the file
-        untouched, for one written by a newer program; DatabaseBusy when another process
-        keeps it locked; StorageError when it cannot be opened, written or understood.
+        of it, and nothing that was there before. Where it is `only_read`, it is neither migrated
+        nor written, and may be locked. Raises DatabaseTooNew, with the file untouched, for one
+        written by a newer program; DatabaseBusy when another process keeps it locked;
+        StorageError when it cannot be opened, written or understood, and for one that is
+        `only_read` and was left by an older program.
         """
         address = _parsed(url)
         place = address.render_as_string(hide_password=True)
@@ -81,13 +85,14 @@ class Database:
             place = _file(address)
             await asyncio.to_thread(_make_ready, Path(place))
         transactions = Transactions(
-            _engine(address, place, durable=durable),
+            _engine(address, place, durable=durable, only_read=only_read),
             place=place,
-            brief=create_brief(address, durable=durable),
+            brief=create_brief(address, durable=durable, only_read=only_read),
         )
+        begun = transactions.read() if only_read else transactions.write()
         try:
-            async with transactions.write() as connection:
-                await connection.run_sync(upgrade, place)
+            async with begun as connection:
+                await connection.run_sync(require_current if only_read else upgrade, place)
             yield cls(transactions)
         finally:
             await transactions.dispose()
@@ -134,9 +139,9 @@ def _parsed(url: str) -> URL:
         raise StorageError("TWOFOLD_DATABASE is neither a path nor a database URL.") from fault
 
 
-def _engine(address: URL, place: str, *, durable: bool) -> AsyncEngine:
+def _engine(address: URL, place: str, **how: bool) -> AsyncEngine:
     try:
-        return create_engine(address, durable=durable)
+        return create_engine(address, **how)
     except (ArgumentError, InvalidRequestError, ImportError) as fault:
         raise StorageError(
             f"There is no driver for the database {place}; install one, "

@@ -471,7 +471,7 @@ class SeenVote:
     coin drew the sides because answers went on. Those have no `seconds` either, as half of
     the answers was known. `tokens` are those of the two answers. Of the `others` who voted
     on the battle, `agreeing` gave the same outcome. `consistent` is, on a mirror, whether
-    the voter said the same of the battle that it mirrors; None where that cannot be told.
+    the voter said the same as in a blind vote on the battle that it mirrors; None without one.
     """
 
     voter_id: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, cast, delete, exists, false, func, or_, select, update
+from sqlalchemy import Text, and_, cast, delete, exists, false, func, or_, select, update
 
 from storage.members import ASKED, EVERYWHERE
 from storage.records import BattleState, Consent
@@ -254,9 +254,10 @@ async def _among(
 
 
 def _there(window: Window) -> ColumnElement[bool]:
-    """Of battles: those in the guilds that the window is about."""
+    """Of battles: those in the guilds that the window is about, without simulated ones."""
     named = battles.c.guild_id.in_(window.guilds)
-    return or_(battles.c.guild_id.is_(None), ~named) if window.elsewhere else named
+    there = or_(battles.c.guild_id.is_(None), ~named) if window.elsewhere else named
+    return and_(there, ~battles.c.simulated)
 
 
 def _old(window: Window) -> tuple[ColumnElement[bool], ...]:

@@ -69,15 +69,19 @@ def _seen(*, simulated: bool) -> Select[tuple[object, ...]]:
         .join(battles, battles.c.id == counted.c.battle_id)
         .join(a, (a.c.battle_id == battles.c.id) & (a.c.side == Side.A))
         .join(b, (b.c.battle_id == battles.c.id) & (b.c.side == Side.B))
-        .outerjoin(
-            first, (first.c.battle_id == battles.c.mirror_of_id) & (first.c.voter_id == voter)
-        )
+        .outerjoin(first, _mirrored(first, voter))
         .outerjoin(first_winner, first_winner.c.id == first.c.winner_answer_id)
         .outerjoin(here, _word(here, voter) & (here.c.guild_id == place))
         .outerjoin(everywhere, _word(everywhere, voter) & (everywhere.c.guild_id == EVERYWHERE))
         .where(voter > 0, battles.c.simulated if simulated else ~battles.c.simulated)
         .order_by(voter, counted.c.updated_at, counted.c.id)
     )
+
+
+def _mirrored(first: FromClause, voter: ColumnElement[int]) -> ColumnElement[bool]:
+    """The voter's blind vote on the battle that is mirrored."""
+    mine = (first.c.battle_id == battles.c.mirror_of_id) & (first.c.voter_id == voter)
+    return mine & first.c.blind
 
 
 def _word(said: FromClause, voter: ColumnElement[int]) -> ColumnElement[bool]:

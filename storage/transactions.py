@@ -47,6 +47,7 @@ _PRAGMAS = (
 )
 
 _NOT_DURABLE = "synchronous = NORMAL"
+_ONLY_READ = "query_only = ON"
 
 # What SQLite takes the lock at: the start for a writer, which therefore waits instead of
 # failing halfway; never for a reader. Some of its own commands stand in no transaction.
@@ -166,8 +167,9 @@ async def _checkpoint(connection: AsyncConnection) -> bool:
     return not busy
 
 
-def create_engine(url: URL, *, durable: bool = True) -> AsyncEngine:
+def create_engine(url: URL, *, durable: bool = True, only_read: bool = False) -> AsyncEngine:
     """Make an engine, which opens nothing yet, with the pragmas and BEGINs that SQLite needs."""
+    prepare = partial(_prepare, durable=durable, only_read=only_read)
     if url.get_backend_name() != "sqlite":
         return create_async_engine(url, json_serializer=_to_json, hide_parameters=True)
     arguments, options = url.get_dialect()().create_connect_args(url)
@@ -180,12 +182,14 @@ def create_engine(url: URL, *, durable: bool = True) -> AsyncEngine:
         pool_size=_CONNECTIONS,
         max_overflow=0,
     )
-    event.listen(engine.sync_engine, "connect", partial(_prepare, durable=durable))
+    event.listen(engine.sync_engine, "connect", prepare)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
 
 
-def create_brief(url: URL, *, durable: bool = True) -> BriefTransactions | None:
+def create_brief(
+    url: URL, *, durable: bool = True, only_read: bool = False
+) -> BriefTransactions | None:
     """Make what needs no thread, which opens nothing yet; None where it is not SQLite."""
     if url.get_backend_name() != "sqlite":
         return None
@@ -195,7 +199,7 @@ def create_brief(url: URL, *, durable: bool = True) -> BriefTransactions | None:
         hide_parameters=True,
         connect_args={"isolation_level": None, "check_same_thread": False},
     )
-    event.listen(engine, "connect", partial(_prepare, durable=durable))
+    event.listen(engine, "connect", partial(_prepare, durable=durable, only_read=only_read))
     event.listen(engine, "connect", _wait_for_nothing)
     event.listen(engine, "begin", _begin_now)
     return BriefTransactions(engine, durable=durable)
@@ -268,9 +272,12 @@ def _to_json(value: object) -> str:
     return clean(json.dumps(value, ensure_ascii=False))
 
 
-def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry, *, durable: bool) -> None:
+def _prepare(
+    connection: DBAPIConnection, _: ConnectionPoolEntry, *, durable: bool, only_read: bool
+) -> None:
+    chosen = {_NOT_DURABLE: not durable, _ONLY_READ: only_read}
     cursor = connection.cursor()
-    for pragma in (*_PRAGMAS, *([] if durable else [_NOT_DURABLE])):
+    for pragma in (*_PRAGMAS, *(pragma for pragma, holds in chosen.items() if holds)):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -35,6 +35,17 @@ def upgrade(connection: Connection, place: str) -> None:
     connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
 
 
+def require_current(connection: Connection, place: str) -> None:
+    """Raise StorageError where steps are missing, which who only reads does not run."""
+    heads = MigrationContext.configure(connection).get_current_heads()
+    _refuse_newer(heads, place)
+    if set(heads) != set(ScriptDirectory.from_config(_config()).get_heads()):
+        raise StorageError(
+            f"The database {place} is as an older Twofold left it, and here it is only read. "
+            "`twofold leaderboard` on it brings it up to date."
+        )
+
+
 def refuse_foreign_file(path: Path) -> None:
     """Refuse an SQLite file that is not ours, before anything that could change it touches it.
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from bot.insight.arena import PURPOSES
 from storage.records import Purpose
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from bot.insight.arena import Arena
 
 
@@ -55,6 +51,8 @@ class Counting:
 
 def chosen(arena: Arena, counting: Counting) -> Arena:
     """The battles of every purpose and all of their votes, where the rest is as chosen."""
+    import numpy as np  # noqa: PLC0415 - the command line has the choices without the numbers
+
     kept = np.ones(len(arena.battle), bool)
     if counting.guilds:
         kept &= np.isin(arena.guild, counting.guilds)
@@ -76,9 +74,11 @@ def chosen(arena: Arena, counting: Counting) -> Arena:
 
 def counted(arena: Arena, counting: Counting) -> Arena:
     """What rankings count of `chosen`: the blind votes on live battles."""
+    from bot.insight.arena import PURPOSES  # noqa: PLC0415 - as above
+
     votes = arena.blind if counting.author_votes else arena.blind & ~arena.by_author
     return arena.keep(battles=arena.purpose == PURPOSES.index(Purpose.LIVE), votes=votes)
 
 
 def _days(day: date) -> int:
-    return int(np.datetime64(day, "D").astype(int))
+    return (day - date(1970, 1, 1)).days

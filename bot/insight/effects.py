@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 def effects(arena: Arena, counting: Counting) -> tuple[Effect, ...]:
     """Every effect that there are votes for, always in the same order.
 
-    All of blind votes. Those of authors are compared with the others' even where `counting`
-    leaves them out, and mirrors and controls are read for nothing else than this.
+    All of blind votes, but for the second ones on mirrors. Those of authors are compared with
+    the others' even where `counting` leaves them out, and mirrors and controls are read for
+    nothing else than this.
     """
     there = chosen(arena, counting)
     live = counted(there, counting)
@@ -179,8 +180,12 @@ def _compared(
 
 
 def _mirror(there: Arena, weights: Weights) -> Iterator[Effect]:
-    """Votes on a pair that the voter had voted on before, with the sides exchanged."""
-    again = (there.mirrors[there.of] != UNKNOWN) & (there.voter != NOBODY) & there.blind
+    """Votes on a pair that the voter had voted on before, blind, with the sides exchanged.
+
+    The second ones count even where the voter knew by then which model was which, as nearly
+    everybody does once the battle has closed: whether they hold is all that is asked.
+    """
+    again = (there.mirrors[there.of] != UNKNOWN) & (there.voter != NOBODY)
     shown = np.zeros(len(there.battle), bool)
     shown[there.mirrors[there.of[again]]] = True
     before = shown[there.of] & (there.voter != NOBODY) & there.blind
@@ -196,7 +201,8 @@ def _mirror(there: Arena, weights: Weights) -> Iterator[Effect]:
     turned = np.where(now <= B, B - now, now)
     yield Effect(
         name="mirror",
-        meaning="Votes that said the same again when a pair came back with its sides exchanged.",
+        meaning="Blind votes that said the same again when the pair came back with its sides "
+        "exchanged, which models they were often being known by then.",
         estimate=share(turned == was, there.voter[again][known], weights=weights),
         neutral=1.0,
         harmless=0.5,

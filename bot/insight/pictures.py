@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from bot.insight.plots import picture_of_leaderboard, picture_of_stats
+from bot.insight.plots import moving_picture, picture_of_leaderboard, picture_of_stats
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.insight.results import Leaderboard, Stats
+    from bot.insight.results import Course, Leaderboard, Stats
 
     _T = TypeVar("_T")
 
@@ -28,6 +29,11 @@ class Pictures:
     async def leaderboard(self, board: Leaderboard) -> bytes:
         """Who is ahead, as PNG."""
         return await self._of(board, picture_of_leaderboard)
+
+    async def course(self, course: Course, board: Leaderboard) -> bytes:
+        """How the scores of the ranking's contenders went, as GIF."""
+        kinds = {line.entrant.slug: line.entrant.kind for line in board.lines}
+        return await self._of(course, partial(moving_picture, kinds=kinds))
 
     async def stats(self, stats: Stats) -> bytes:
         """How sound the votes are, as PNG."""

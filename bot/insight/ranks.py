@@ -33,7 +33,9 @@ class Ranks:
 
     `told` are those with FEWEST_VOTERS known voters and FEWEST_VOTES votes at least that battles
     connect with another such one, however indirectly; of several such groups the one with the
-    most votes. `order` has them first, and goes by score otherwise.
+    most votes. `order` has them first, and goes by score otherwise. Ranks are among them: one is
+    surely ahead of another by more than the interval of their difference, at Bonferroni's level
+    for all differences of one, so that 95 % of the ranges from best to worst hold the true rank.
     """
 
     def __init__(self, fit: Fit, votes: NDArray[np.int64]) -> None:

@@ -8,7 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from bot.insight.counting import Weights
-from bot.insight.report import prose, tables
+from bot.insight.meanings import MEANINGS
+from bot.insight.report import tables
 from bot.insight.report.words import KINDS, UNTOLD, ahead, known, percent, place, spoken
 from bot.wording import count
 
@@ -51,7 +52,7 @@ def stats(found: Stats) -> Iterator[RenderableType]:
         yield _in_words(line)
     for effect in found.effects:
         if effect.alarm:
-            advice = f"{effect.meaning} {prose.ADVICE.get(effect.name, '')}".rstrip()
+            advice = f"{effect.meaning} {MEANINGS[effect.name].advice}"
             yield f"[bold red]Look into it:[/] {escape(spoken(effect.name))}. {escape(advice)}"
     for figures in _figures(found):
         yield ""

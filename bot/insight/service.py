@@ -12,6 +12,7 @@ import structlog
 
 from bot.errors import StorageError
 from bot.insight.counting import Counting
+from bot.insight.course import course
 from bot.insight.kept import KeptArena
 from bot.insight.leaderboard import leaderboard
 from bot.insight.own import own
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from bot.insight.arena import Arena
-    from bot.insight.results import Leaderboard, Own, Stats, Week
+    from bot.insight.results import Course, Leaderboard, Own, Stats, Week
     from storage.arena import ArenaStore
 
     _T = TypeVar("_T")
@@ -35,10 +36,14 @@ class InsightService:
     """Finds what there is in the votes, and keeps it until there are new ones.
 
     Where a server has no closed battle of its own, what is found of rankings is that of
-    simulated ones there; `counting.simulated` of what is returned says so.
+    simulated ones there, unless it is to be `strict`; `counting.simulated` of what is returned
+    says so.
     """
 
-    def __init__(self, *, store: ArenaStore, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, *, store: ArenaStore, clock: Callable[[], datetime], strict: bool = False
+    ) -> None:
+        self._strict = strict
         self._real = KeptArena(store, clock=clock)
         self._simulated = KeptArena(store, clock=clock, simulated=True)
         self._reading: asyncio.Task[None] | None = None
@@ -61,6 +66,10 @@ class InsightService:
         """Who is ahead. Raises StorageError."""
         return await self._found("leaderboard", leaderboard, counting)
 
+    async def course(self, counting: Counting) -> Course:
+        """How the scores went over time. Raises StorageError."""
+        return await self._found("course", course, counting)
+
     async def stats(self, counting: Counting) -> Stats:
         """All that is found of some votes. Raises StorageError."""
         return await self._found("stats", stats, counting)
@@ -81,7 +90,8 @@ class InsightService:
     async def _found(
         self, what: str, find: Callable[[Arena, Counting], _T], counting: Counting
     ) -> _T:
-        if not counting.simulated and not await _has(self._real, counting.guilds):
+        lenient = not counting.simulated and not self._strict
+        if lenient and not await _has(self._real, counting.guilds):
             imagined = replace(counting, simulated=True)
             if await _has(self._simulated, counting.guilds):
                 counting = imagined

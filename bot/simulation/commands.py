@@ -139,7 +139,8 @@ def _remove(config: Config) -> None:
     removed = asyncio.run(remove(config))
     out.print(
         f"{count(removed.battles, 'simulated battle')}, {count(removed.votes, 'vote')} and "
-        f"{count(removed.members, 'member')} are gone. Nothing else was touched."
+        f"{count(removed.members, 'member')} are gone. Nothing else was touched.",
+        soft_wrap=True,
     )
 
 

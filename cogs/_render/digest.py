@@ -32,21 +32,21 @@ PAIR = 2
 """Contenders of whom nobody needs to be told that they are the closest."""
 
 SMALL_PRINT = (
-    "-# The picture is of the whole server, so far. Counted are blind votes on battles that have "
+    "-# Pictures are of the whole server, so far. Counted are blind votes on battles that have "
     "closed; `/leaderboard` has the numbers."
 )
 
 
-def digest(told: Digest, picture: bytes) -> tuple[LayoutView, File]:
-    """The message, with the server's ranking as its picture."""
-    parts = (_ranking(told), _raw(told.base), [SMALL_PRINT])
-    return insight.pictured(
-        "\n".join(_head(told)),
-        picture,
-        *filter(None, map("\n".join, parts)),
-        name="digest",
-        alt=board_views.alt(told.board),
-    )
+def digest(told: Digest, ranking: bytes, moving: bytes | None) -> tuple[LayoutView, list[File]]:
+    """The message, with the server's ranking as a picture and, where it has any, its course."""
+    still = insight.picture(ranking, "leaderboard.png", alt=board_views.alt(told.board))
+    parts: list[str | File] = ["\n".join(_head(told)), still]
+    parts += filter(None, map("\n".join, (_ranking(told), _raw(told.base))))
+    if moving is not None:
+        alt = board_views.alt_of_course(told.course)
+        parts += [insight.picture(moving, "scores.gif", alt=alt), board_views.ELO]
+    view = insight.pictured(*parts, SMALL_PRINT)
+    return view, [part for part in parts if isinstance(part, discord.File)]
 
 
 def _head(told: Digest) -> Iterator[str]:

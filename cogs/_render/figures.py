@@ -40,9 +40,10 @@ def by(voters: int) -> str:
     return f" by at least {count(voters, 'member')}" if voters else ""
 
 
-def about(share: float, what: str = "") -> str:
-    """A share that nothing is claimed of."""
-    return f"{round(share * 10)} of 10{f' {what}' if what else ''}"
+def about(share: float, what: str = "", *, of: int = 10) -> str:
+    """A share that nothing is claimed of, of no more votes than 10 and than there are."""
+    of = min(of, 10)
+    return f"{round(share * of)} of {of}{f' {what}' if what else ''}"
 
 
 def percent(estimate: Estimate) -> str:

@@ -1,4 +1,4 @@
-"""A picture with its words, and what this bot is."""
+"""Pictures with their words, and what this bot is."""
 
 from __future__ import annotations
 
@@ -10,13 +10,20 @@ from discord import ui
 from cogs._render.layout import layout
 
 
-def pictured(
-    head: str, picture: bytes, *body: str, name: str, alt: str
-) -> tuple[ui.LayoutView, discord.File]:
-    """A message with a PNG between its words. `alt` is for who does not see it."""
-    file = discord.File(io.BytesIO(picture), f"{name}.png", description=alt)
-    gallery = ui.MediaGallery[ui.LayoutView](discord.MediaGalleryItem(file))
-    return layout(ui.TextDisplay(head), gallery, *map(ui.TextDisplay, body)), file
+def picture(drawn: bytes, name: str, *, alt: str) -> discord.File:
+    """A picture to send. `alt` is for who does not see it."""
+    return discord.File(io.BytesIO(drawn), name, description=alt)
+
+
+def pictured(*parts: str | discord.File) -> ui.LayoutView:
+    """A message of words and pictures, one under the other."""
+    return layout(*map(_item, parts))
+
+
+def _item(part: str | discord.File) -> ui.Item[ui.LayoutView]:
+    if isinstance(part, str):
+        return ui.TextDisplay(part)
+    return ui.MediaGallery(discord.MediaGalleryItem(part))
 
 
 def about(version: str) -> str:

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bot.insight.counting import Counting
-    from bot.insight.results import Leaderboard, Line
+    from bot.insight.results import Course, Leaderboard, Line
 
 CLOSE = 3
 """Contenders that are named where any of them may be ahead."""
+
+EVEN = 0.5
 
 ROOM = 3200
 """For the contenders, in UTF-16 units: head and small print have the rest."""
@@ -31,6 +33,8 @@ EMPTY = (
 NONE_CHOSEN = "No votes here are like that yet. Choose a longer time, or all topics."
 NONE_COUNTED = "No vote is counted yet."
 SIMULATED = "Simulated members: nobody has voted here yet."
+
+ELO = "-# Elo goes with the latest votes: it shows what happened, and ranks nobody."
 
 WHY = {
     "mirror battles": "on mirror battles",
@@ -72,10 +76,11 @@ def verdict(board: Leaderboard) -> str:
     told = [line for line in board.lines if line.told]
     if not told:
         return "Too few votes to tell who is ahead."
-    leading = [line for line in told if line.best == 1]
+    # The best one wins half or more against whomever it meets.
+    leading = [line for line in told if line.best == 1 and not line.ahead.high < EVEN]
     if len(leading) == 1:
         return f"{named(leading[0])} is ahead."
-    if len(leading) > CLOSE:
+    if not 0 < len(leading) <= CLOSE:
         return "Too close to tell who is ahead."
     *others, last = map(named, leading)
     return f"Too close to tell who is ahead: {', '.join(others)} or {last}."
@@ -90,6 +95,14 @@ def alt(board: Leaderboard) -> str:
     """What the picture is of, for who does not see it."""
     names = ", ".join(line.entrant.slug for line in board.lines)
     return f"Who is ahead, the best first: {names}"[:900] + ". The numbers follow as text."
+
+
+def alt_of_course(course: Course) -> str:
+    """What the moving picture ends with, for who does not see it."""
+    scores = {slug: path[-1] for slug, path in course.scores.items()}
+    ends = (f"{slug} {scores[slug]:.0f}" for slug in sorted(scores, key=lambda slug: -scores[slug]))
+    days = count(len(course.days), "day")
+    return f"Moving picture: Elo scores over {days}, at the end {', '.join(ends)}"[:1000] + "."
 
 
 def is_narrowed(counting: Counting) -> bool:
@@ -128,7 +141,7 @@ def _line(line: Line, *, place: int, of: int, exact: bool) -> Iterator[str]:
     name = discord.utils.escape_markdown(line.entrant.slug)
     yield f"**{place}. {name}** · {KIND_NAMES[line.entrant.kind]}"
     decided = line.wins + line.losses
-    if line.told:
+    if line.told and figures.sure(line.ahead):
         ranks = f" · place {line.best} to {line.worst}" if line.best < line.worst else ""
         yield f"ahead in {figures.likely(line.ahead, of=of)}{ranks}"
     else:
@@ -141,7 +154,8 @@ def _exactly(line: Line) -> Iterator[str]:
     if line.told:
         score = line.score
         points = f"{score.value:.0f} points ({score.low:.0f} to {score.high:.0f})"
-        yield f"-# {points} · ahead {figures.percent(line.ahead)}"
+        share = f" · ahead {figures.percent(line.ahead)}" if line.wins + line.losses else ""
+        yield f"-# {points}{share}"
     yield (
         f"-# {line.wins:,} won, {line.losses:,} lost, {count(line.ties, 'tie')}, "
         f"{line.both_bad:,} times both bad · {count(line.battles, 'battle')}, "

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from bot.insight.meanings import MEANINGS
 from bot.wording import count
 from cogs._render import figures
 from cogs._render import leaderboard as board_views
@@ -17,74 +18,6 @@ if TYPE_CHECKING:
 EMPTY = "There is nothing to look into yet: no battle with votes has closed here."
 SPLIT = 5
 """Split battles that are named."""
-
-
-class Wording(NamedTuple):
-    """An effect's heading, what its share is of, what that would be without, what to make of it."""
-
-    heading: str
-    share: str
-    neutral: str
-    alarm: str = ""
-
-
-EFFECTS = {
-    "side": Wording(
-        "Side",
-        "the answer seen first wins in {}",
-        "half is fair",
-        "Members lean to one side. A coin throws the sides, so the ranking stays fair, but it "
-        "takes more votes to see who is ahead.",
-    ),
-    "length": Wording(
-        "Length",
-        "the longer answer wins in {}",
-        "{} would be expected of these models",
-        "Votes go by length as well.",
-    ),
-    "markup": Wording(
-        "Markup",
-        "the answer with more lists and bold text wins in {}",
-        "{} would be expected of these models",
-        "Votes go by looks as well.",
-    ),
-    "speed": Wording(
-        "Speed",
-        "the answer that was made faster wins in {}",
-        "{} would be expected of these models",
-        "Something gives away which answer came first.",
-    ),
-    "author": Wording(
-        "Those who asked",
-        "they prefer the base model in {}",
-        "others in {}",
-        "They vote unlike the others. `/leaderboard authors:False` leaves their votes out.",
-    ),
-    "author_agreement": Wording(
-        "Those who asked, and the others",
-        "another voter chooses the same in {}",
-        "among others in {}",
-        "They vote unlike the others. `/leaderboard authors:False` leaves their votes out.",
-    ),
-    "mirror": Wording(
-        "Shown again with the sides exchanged",
-        "the same said in {}",
-        "all would be perfect",
-        "Many votes do not hold when a pair comes back, so much of them is chance.",
-    ),
-    "control_ties": Wording(
-        "One model on both sides",
-        "called a tie in {}",
-        "the rest is taste and noise",
-    ),
-    "control_side": Wording(
-        "One model on both sides",
-        "the answer seen first wins in {}",
-        "half is fair",
-        "Votes lean to one side even where there is nothing to choose.",
-    ),
-}
-"""By the name of the effect; others are told by their meaning."""
 
 
 def head(stats: Stats) -> str:
@@ -123,17 +56,18 @@ def mine(own: Own) -> Iterator[str]:
     said = [count(own.votes, "vote")]
     if own.agreed is not None:
         said.append(
-            f"others on the same battles said the same {figures.about(own.agreed, 'times')}"
+            "others on the same battles said the same "
+            f"{figures.about(own.agreed, 'times', of=own.shared)}"
         )
     if own.guesses:
         said.append(f"{own.right:,} of {count(own.guesses, 'guess', 'guesses')} right")
     if own.base is not None:
-        said.append(f"for the base model {figures.about(own.base, 'times')}")
+        said.append(f"for the base model {figures.about(own.base, 'times', of=own.decided)}")
     yield f"**You**: {', '.join(said)}."
 
 
 def _verdict(stats: Stats) -> str:
-    found = [_wording(effect).heading.lower() for effect in stats.effects if effect.alarm]
+    found = [MEANINGS[effect.name].heading.lower() for effect in stats.effects if effect.alarm]
     if stats.blinding is not None and stats.blinding.alarm:
         found.append("blinding")
     if found:
@@ -147,13 +81,8 @@ def _alarms_first(stats: Stats) -> list[Effect]:
     return sorted(stats.effects, key=lambda effect: not effect.alarm)
 
 
-def _wording(effect: Effect) -> Wording:
-    told = effect.meaning.rstrip(".")
-    return EFFECTS.get(effect.name, Wording(told, "{}", "{} without it"))
-
-
 def _effect(effect: Effect, *, exact: bool) -> str:
-    words = _wording(effect)
+    words = MEANINGS[effect.name]
     mark = "⚠ " if effect.alarm else ""
     if not figures.sure(effect.estimate):
         said = f"{figures.TOO_FEW}, {count(effect.votes, 'vote')} so far"
@@ -162,9 +91,9 @@ def _effect(effect: Effect, *, exact: bool) -> str:
         usual = "" if math.isnan(effect.neutral) else f"{round(effect.neutral * of):,}"
         share = words.share.format(figures.likely(effect.estimate, of=of))
         said = f"{share}; {words.neutral.format(usual)}"
-    alarm = f". {words.alarm}" if effect.alarm and words.alarm else "."
+    advice = f". {words.advice}" if effect.alarm else "."
     figure = f"\n-# {_exactly(effect)}" if exact else ""
-    return f"{mark}**{words.heading}**: {said}{alarm}{figure}"
+    return f"{mark}**{words.heading}**: {said}{advice}{figure}"
 
 
 def _exactly(effect: Effect) -> str:

@@ -69,6 +69,7 @@ async def test_a_week_is_told_once_on_monday_morning(town: Town, clock: Clock) -
     assert "70 votes by at least 7 members on 10 battles." in said
     assert f"**{INSTRUCT}** is ahead." in said
     assert picture(posted).description
+    assert len(posted.attachments) == 1  # a day of votes, in which nothing moves
     assert len(await hour(town, clock, MORNING + timedelta(hours=1))) == 1
     assert len(await started(town, clock, MORNING + timedelta(hours=2))) == 1
 
@@ -94,6 +95,7 @@ async def test_each_week_has_its_own(town: Town, clock: Clock) -> None:
     _, second = await started(town, clock, MORNING + timedelta(days=7))
     assert "### The week here, 9 to 15 November" in texts(second)
     assert "70 votes" in texts(second)
+    assert [file.filename for file in second.attachments] == ["leaderboard.png", "scores.gif"]
 
 
 async def test_a_quiet_week_and_other_channels_are_not_told_of(town: Town, clock: Clock) -> None:

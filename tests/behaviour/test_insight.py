@@ -162,6 +162,16 @@ async def test_a_leaderboard_is_a_picture_with_its_numbers_as_text(town: Town) -
     assert "points" not in said
 
 
+async def test_a_moving_picture_shows_how_the_scores_went(town: Town) -> None:
+    await community(town)
+    await community(town, closed=NOON + timedelta(days=1))
+    shown = await leaderboard(town, moving=True)
+    (file,) = shown.attachments
+    assert (await file.read()).startswith(b"GIF")
+    assert picture(shown).description.startswith("Moving picture: Elo scores over 2 days")
+    assert "Counted: 140 blind votes" in texts(shown)
+
+
 async def test_simulated_members_are_said_to_be_and_make_room_for_real_ones(town: Town) -> None:
     await fought(town, *[LOST] * 7, simulated=True)
     assert "Simulated members" in texts(await leaderboard(town))
@@ -236,8 +246,8 @@ async def test_stats_say_whether_votes_are_sound_and_what_ones_own_say(town: Tow
     assert "**Side**: the answer seen first wins in" in said
     assert "**Agreement**: " in said
     assert (
-        "**You**: 4 votes, others on the same battles said the same 0 of 10 times, "
-        "for the base model 10 of 10 times." in said
+        "**You**: 4 votes, others on the same battles said the same 0 of 4 times, "
+        "for the base model 4 of 4 times." in said
     )
     assert picture(shown).description
     other = texts(await stats(town, town.admin))
@@ -256,19 +266,20 @@ async def test_pictures_are_drawn_beside_the_event_loop(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads = []
-    for name in ("picture_of_leaderboard", "picture_of_stats"):
+    for name in ("picture_of_leaderboard", "picture_of_stats", "moving_picture"):
         draw = getattr(pictures, name)
 
-        def watched(found: object, draw: object = draw) -> bytes:
+        def watched(found: object, draw: object = draw, **more: object) -> bytes:
             threads.append(threading.current_thread())
-            return draw(found)
+            return draw(found, **more)
 
         monkeypatch.setattr(pictures, name, watched)
     await community(town)
     for _ in range(2):
         await leaderboard(town)
+        await leaderboard(town, moving=True)
         await stats(town, town.bob)
-    assert len(threads) == 2
+    assert len(threads) == 3
     assert threading.main_thread() not in threads
 
 

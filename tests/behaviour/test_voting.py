@@ -134,7 +134,7 @@ async def test_sides_are_thrown_by_coin(town: Town) -> None:
     assert len(set(sides)) == 2
 
 
-async def test_leaderboard_counts_closed_battles_and_gives_an_interval(town: Town) -> None:
+async def test_leaderboard_counts_closed_battles_alone(town: Town) -> None:
     found = []
     for number in range(3):
         prompt = await town.alice.send(town.lounge, f"message {number}")
@@ -143,13 +143,13 @@ async def test_leaderboard_counts_closed_battles_and_gives_an_interval(town: Tow
         await town.alice.click(town.ballot(), label=f"{plain.side.upper()} is better")
         found.append(battle)
     empty = await town.alice.slash(town.lounge, "leaderboard")
-    assert texts(empty.response).startswith("No battle with votes has closed yet.")
+    assert texts(empty.response).startswith("No battle with votes has closed here yet.")
     assert BASE not in texts(empty.response)
     await close(town, *found)
     told = await town.alice.slash(town.lounge, "leaderboard")
     assert told.ephemeral
     board = texts(told.response)
-    assert f"**{BASE}** · base model\nahead in 3 of 3 votes, 1 to 3 likely: too few" in board
+    assert f"{BASE}** · base model\n3 of 3 votes so far: too few votes to tell" in board
     assert board.index(BASE) < board.index(INSTRUCT)
 
 
@@ -162,7 +162,7 @@ async def test_leaderboard_leaves_out_what_was_said_after_the_reveal(
     await close(town, battle)
     told = texts((await town.bob.slash(town.lounge, "leaderboard")).response)
     assert "No battle with votes has closed" not in told
-    assert "1 vote was given after the reveal and not counted." in told
+    assert "Not counted: 1 given after the reveal." in told
     assert "ahead in" not in told
 
 

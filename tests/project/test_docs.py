@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from bot.cli import cli
 from bot.config import Config, load
-from storage.database import Database, database_url
+from bot.simulation.simulating import Wanted, simulate
 from tests.project.readme import PAGES, README, up_to_date
 
 ROOT = README.parent
@@ -63,6 +63,7 @@ COMMANDS = {
     "report",
     "serve",
     "simulate",
+    "stats",
 }
 
 
@@ -76,9 +77,9 @@ def test_every_command_that_is_named_exists() -> None:
 
 @pytest.fixture
 async def home(tmp_path: Path) -> Path:
-    """Where a bot has run."""
-    async with Database.open(database_url(tmp_path / "twofold.db")):
-        return tmp_path
+    """Where a bot has run, and a community been simulated."""
+    await simulate(Config(home=tmp_path), Wanted(battles=20, members=6, seed=1))
+    return tmp_path
 
 
 @pytest.mark.parametrize(
@@ -87,6 +88,12 @@ async def home(tmp_path: Path) -> Path:
         ["export", "--purpose", "evaluate", "--format", "dpo", "--out", "exports/dpo"],
         ["integrity"],
         ["leaderboard"],
+        ["leaderboard", "--simulated"],
+        ["stats"],
+        ["stats", "--simulated"],
+        ["report", "--out", "report"],
+        ["simulate", "--battles", "20", "--members", "6", "--seed", "2"],
+        ["simulate", "--remove"],
         ["check"],
         ["models", "list"],
         ["models", "presets"],

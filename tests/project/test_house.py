@@ -49,6 +49,24 @@ def test_the_command_line_and_the_export_do_not_import_models() -> None:
     assert probe("bot.cli", "bot.app", "bot.dataset.export", "cogs.chat") == "[] 1 []"
 
 
+def test_help_waits_for_no_heavy_library() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HELP], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+HELP = """
+import sys
+sys.argv = ["twofold", "--help"]
+from bot.cli import cli
+try:
+    cli()
+except SystemExit:
+    print(sorted({"numpy", "matplotlib", "sqlalchemy", "aiohttp", "jinja2"} & set(sys.modules)))
+"""
+
+
 def test_the_environment_is_read_in_one_file() -> None:
     reading = re.compile(r"os\.(environ\[?\b(?!\.setdefault)|getenv)")
     readers = {

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import traceback
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -306,3 +307,29 @@ async def test_a_fault_tells_the_log_nothing_that_anybody_said(
     assert "INSERT INTO battles" in log
     assert said not in log
     assert str(2**60 + 1) not in log
+
+
+async def test_what_is_opened_for_reading_is_read_beside_a_writer_and_never_written(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "t.db"
+    await opened(path)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        async with Database.open(database_url(path), only_read=True) as store:
+            await store.ping()
+    async with Database.open(database_url(path), only_read=True) as store:
+        with pytest.raises(StorageError):
+            await store.erasure.erase(1, at=datetime.now(UTC))
+
+
+async def test_what_an_older_program_left_is_not_migrated_by_reading(tmp_path: Path) -> None:
+    path = tmp_path / "t.db"
+    with closing(sqlite3.connect(path)) as file:
+        file.executescript((Path(__file__).parent / "databases" / "0004.sql").read_text())
+    with pytest.raises(StorageError, match="older Twofold left it"):
+        async with Database.open(database_url(path), only_read=True):
+            pass
+    await opened(path)
+    async with Database.open(database_url(path), only_read=True) as store:
+        await store.ping()

@@ -262,7 +262,9 @@ async def test_others_are_counted_and_nobodys_votes_among_them_but_not_as_a_vote
     assert counts == {1: (4, 2), 2: (4, 2), 3: (4, 0), 5: (4, 0), 9: (0, 0)}
 
 
-async def test_a_mirror_tells_whether_the_same_was_said_again(arena: Arena) -> None:
+async def test_a_mirror_tells_whether_the_same_was_said_again_as_blind(
+    arena: Arena, raw: Connection
+) -> None:
     first, tied, unseen = [await arena.open() for _ in range(3)]
     await press(arena, first, Side.A)
     await press(arena, tied, None)
@@ -273,6 +275,9 @@ async def test_a_mirror_tells_whether_the_same_was_said_again(arena: Arena) -> N
     await press(arena, await _mirror(arena, unseen), Side.A, at=20)
     told = [vote.consistent for vote in await seen(arena)]
     assert told == [None, None, True, False, False, True, None]
+    raw.execute("UPDATE votes SET blind = 0 WHERE battle_id = ?", (first.id,))
+    told = [vote.consistent for vote in await seen(arena)]
+    assert told == [None, None, None, None, None, True, None]
     assert [vote.purpose for vote in await seen(arena)][2:] == [Purpose.MIRROR] * 5
 
 

@@ -9,6 +9,7 @@ from tests.unit.records import NOON, bot_said, said, talk
 from tests.unit.town import AUTHOR, GUILD, Town, town
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from storage.records import Battle
@@ -32,13 +33,14 @@ async def closed(
     *texts: str,
     author: int = AUTHOR,
     votes: tuple[int | Outcome, ...] = (0, 0, 1, 1, 1, 1, 1, Outcome.TIE),
+    when: datetime = NOON,
 ) -> Battle:
     """A closed battle, on which the first of VOTERS gave these votes."""
     turns = (said(f"Alice says: {asked}", by=author, name="Alice"),)
     battle = await at.battle(*texts, author=author, conversation=talk(*turns))
     for voter, choice in zip(VOTERS, votes, strict=False):
         await at.vote(battle, voter, choice)
-    await at.store.battles.close(battle.id, because=Closing.VOTES, at=NOON)
+    await at.store.battles.close(battle.id, because=Closing.VOTES, at=when)
     return battle
 
 

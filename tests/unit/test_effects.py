@@ -92,13 +92,15 @@ def test_texts_of_unknown_or_the_same_length_say_nothing_of_length() -> None:
 
 
 def test_a_mirror_is_the_same_said_of_sides_exchanged() -> None:
-    before = battle(vote(1, "a"), vote(2, "tie"), vote(3, "b"), vote(-4, "a"))
+    told = vote(5, "a", blind=False)
+    before = battle(vote(1, "a"), vote(2, "tie"), vote(3, "b"), vote(-4, "a"), told)
 
     def again(voter: int, outcome: str) -> dict[str, object]:
         shown = {"purpose": "mirror", "mirror_of_id": 1, "a": "instruct", "b": "base"}
-        return battle(vote(voter, outcome), **shown)
+        return battle(vote(voter, outcome, blind=False), **shown)
 
-    votes = arena(before, again(1, "b"), again(2, "tie"), again(3, "b"), again(-4, "b"))
+    seconds = ((1, "b"), (2, "tie"), (3, "b"), (-4, "b"), (5, "a"))
+    votes = arena(before, *(again(voter, outcome) for voter, outcome in seconds))
     mirror = found(votes)["mirror"]
     assert (mirror.votes, mirror.neutral) == (3, 1.0)
     assert mirror.estimate.value == pytest.approx(2 / 3)

@@ -103,3 +103,10 @@ def test_there_are_words_for_every_table_that_knows_people() -> None:
         "2 messages in conversations",
         "1 vote",
     ]
+
+
+def test_an_id_that_nobody_on_discord_has_wipes_no_texts_with_that_number(home: Path) -> None:
+    before = kept(home)
+    refused = twofold(home, "erase", "--member", "7", "--yes")
+    assert (refused.returncode, "twofold simulate --remove" in refused.stderr) == (1, True)
+    assert kept(home) == before

@@ -12,6 +12,7 @@ import pytest
 from bot.answers import utf16_length
 from bot.insight.arena import Entrant
 from bot.insight.counting import Counting
+from bot.insight.meanings import MEANINGS
 from bot.insight.results import (
     Agreeing,
     Blinding,
@@ -125,7 +126,19 @@ def test_who_is_ahead_is_left_open_where_it_cannot_be_told() -> None:
     one, other = line("one", even, worst=2), line("other", even, worst=2)
     assert "Too close to tell who is ahead: **one** or **other**." in boards.head(board(one, other))
     assert "place 1 to 2" in boards.body(board(one, other))
+    behind = line("behind", Estimate(0.2, 0.1, 0.4), worst=3)
+    assert "ahead: **one** or **other**." in boards.head(board(one, other, behind))
+    assert "Too close to tell who is ahead." in boards.head(board(behind, behind))
     assert "Too few votes to tell who is ahead." in boards.head(board(line()))
+
+
+def test_of_nothing_but_ties_no_share_is_told() -> None:
+    nothing = Estimate(math.nan, math.nan, math.nan)
+    tied = [line(name, nothing, worst=2, told=True, wins=0, losses=0) for name in ("one", "other")]
+    assert "Too close to tell who is ahead: **one** or **other**." in boards.head(board(*tied))
+    said = boards.body(board(*tied), exact=True)
+    assert "0 of 0 votes so far: too few votes to tell\n-# 1000 points (900 to 1100)\n" in said
+    assert "nan" not in said
 
 
 def test_what_was_chosen_and_what_was_not_counted_is_said() -> None:
@@ -174,8 +187,8 @@ def test_alarms_come_first_and_say_what_to_make_of_them() -> None:
     first, *others = views.body(found, NOTHING).splitlines()
     assert first == (
         "⚠ **Side**: the answer seen first wins in 62 of 100 votes, between 55 and 69 likely; "
-        "half is fair. Members lean to one side. A coin throws the sides, so the ranking stays "
-        "fair, but it takes more votes to see who is ahead."
+        "half is fair. A coin throws the sides, so the ranking stays fair, but it takes more "
+        "votes to see who is ahead."
     )
     assert (
         "**Length**: the longer answer wins in 6 of 10 votes, between 5 and 7 likely; "
@@ -238,6 +251,9 @@ def test_somebody_else_who_would_lead_without_style_is_named() -> None:
 def test_own_figures_are_of_what_is_kept() -> None:
     mine = Own(votes=14, agreed=0.71, shared=12, right=8, guesses=9, base=0.4, decided=10)
     (said,) = views.mine(mine)
+    (early,) = views.mine(replace(mine, shared=2, agreed=1.0, decided=1, base=1.0))
+    assert "the same 2 of 2 times" in early
+    assert "for the base model 1 of 1 times" in early
     assert said == (
         "**You**: 14 votes, others on the same battles said the same 7 of 10 times, "
         "8 of 9 guesses right, for the base model 4 of 10 times."
@@ -248,7 +264,7 @@ def test_own_figures_are_of_what_is_kept() -> None:
 def test_the_longest_stats_fit_into_a_message() -> None:
     wide = Estimate(0.7, 0.6999, 0.7001)
     found = stats(
-        effects=tuple(effect(name, wide) for name in views.EFFECTS),
+        effects=tuple(effect(name, wide) for name in MEANINGS),
         blinding=Blinding(
             right=10**6,
             wrong=10**6,

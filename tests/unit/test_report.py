@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
 import re
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
@@ -16,8 +21,9 @@ from sqlalchemy import update
 from typer.testing import CliRunner
 
 from bot.cli import cli
+from bot.config import Config
 from bot.dataset.pseudonyms import Pseudonyms
-from bot.errors import ConfigError, StorageError
+from bot.errors import ConfigError, StorageError, TwofoldError
 from bot.insight.counting import Counting
 from bot.insight.report.making import Maker
 from bot.insight.report.page import Page
@@ -29,10 +35,11 @@ from bot.insight.report.words import UNTOLD, ahead
 from bot.insight.results import Estimate, Place
 from bot.insight.service import InsightService
 from bot.redaction import Redactor
+from bot.simulation.simulating import Wanted, simulate
 from storage.records import Closing, Consent, Outcome, Purpose, Wiped
-from storage.schema import answers
+from storage.schema import answers, battles, contenders
 from tests.unit.fair import HOSTILE, SECRETIVE, VOTERS, closed, fair
-from tests.unit.records import NOON
+from tests.unit.records import NOON, said, talk
 from tests.unit.town import AUTHOR, GUILD, Town, town
 
 if TYPE_CHECKING:
@@ -43,6 +50,7 @@ if TYPE_CHECKING:
 
 NAMES = Pseudonyms(b"k" * 32, linkable=True)
 TOKEN = "a-token-of-enough-letters"
+BYSTANDER = 2**60 + 50
 
 
 def maker(at: Town, showing: Showing = Showing.PUBLISH, **counting: object) -> Maker:
@@ -82,6 +90,23 @@ async def test_only_what_everybody_agreed_to_is_shown(at: Town) -> None:
     assert asked(await texts(at)) == ["for all"]
     assert asked(await texts(at, Showing.EVALUATE)) == ["for few", "for all"]
     assert asked(await texts(at, Showing.NONE)) == []
+
+
+async def test_the_words_of_a_bystander_who_did_not_agree_keep_a_battle_off_the_page(
+    at: Town,
+) -> None:
+    quoted = talk(
+        said("my bank is called Nettle", by=BYSTANDER, name="Bob"),
+        said("what do you make of that", by=AUTHOR, name="Alice"),
+    )
+    battle = await at.battle("Nettle it is", "quite", conversation=quoted)
+    for voter in VOTERS:
+        await at.vote(battle, voter, 0)
+    await at.store.battles.close(battle.id, because=Closing.VOTES, at=NOON)
+    for showing in (Showing.PUBLISH, Showing.EVALUATE):
+        assert "Nettle" not in (await maker(at, showing).make()).html
+    await at.agree(BYSTANDER, scope=Consent.PUBLISH)
+    assert "Nettle" in (await maker(at).make()).html
 
 
 async def test_what_a_server_does_not_let_members_publish_is_not_shown(at: Town) -> None:
@@ -195,6 +220,37 @@ async def test_hostile_texts_stay_texts(page: Page) -> None:
     assert all(link == "data:," or str(link).startswith("#") for link in links)
     assert "{{ 7 * 7 }} {% raw %}" in page.html
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", page.html)
+
+
+async def test_hostile_names_stay_names(tmp_path: Path) -> None:
+    await fair(tmp_path, battles=3)
+    markup = HOSTILE[1]
+    async with town(tmp_path) as at:
+        async with at.store._transactions.write() as connection:
+            for column in (contenders.c.slug, answers.c.template):
+                named = update(column.table).values({column: markup + column.table.c.kind})
+                await connection.execute(named)
+            await connection.execute(update(battles).values(topic=markup, language=markup))
+            other = update(battles).where(battles.c.id == 1)
+            await connection.execute(other.values(topic=HOSTILE[0], language=HOSTILE[0]))
+        made = replace(maker(at), collection=markup)
+        page = await made.make()
+    tags = [tag for tag, _ in Seen(page.html).tags]
+    assert tags.count("script") == 2
+    assert "img" not in tags
+    assert tags.count("svg") >= 4
+
+
+async def test_the_moving_picture_waits_until_it_is_asked_for(at: Town) -> None:
+    await closed(at, "a day")
+    assert "Watch the scores move" not in (await maker(at).make()).html, "nothing moves yet"
+    await closed(at, "another day", when=NOON + timedelta(days=1))
+    moving = Seen((await maker(at).make()).html).tags
+    names = [tag for tag, _ in moving]
+    shown = dict(moving)["img"]
+    assert str(shown["src"]).startswith("data:image/gif;base64,R0lGOD")
+    assert shown["alt"]
+    assert "summary" in names[names.index("img") - 3 : names.index("img")]
 
 
 async def test_the_data_block_has_the_texts_as_they_are(page: Page) -> None:
@@ -412,7 +468,7 @@ def test_an_address_can_be_opened() -> None:
 
 def run(*arguments: str) -> tuple[int, str, str]:
     result = CliRunner().invoke(cli, arguments)
-    if isinstance(result.exception, ConfigError):
+    if isinstance(result.exception, TwofoldError):
         return 1, result.stdout, result.exception.user_message
     return result.exit_code, result.stdout, result.stderr
 
@@ -431,6 +487,28 @@ def test_the_command_writes_one_file_and_prints_its_path(home: Path) -> None:
     assert "hush" not in (home / "a/b/index.html").read_text()
     run("report", "--out", "a/b", "--texts", "evaluate")
     assert "hush" in (home / "a/b/index.html").read_text()
+
+
+async def test_simulated_votes_are_in_no_report_that_does_not_ask_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWOFOLD_HOME", str(tmp_path))
+    await simulate(Config(home=tmp_path), Wanted(battles=8, members=6, seed=1))
+    out = tmp_path / "index.html"
+    told = await asyncio.to_thread(run, "report", "--out", str(tmp_path))
+    assert "add --simulated" in told[2]
+    assert "No vote is counted yet." in out.read_text()
+    assert "heron-base" not in out.read_text()
+    await asyncio.to_thread(run, "report", "--out", str(tmp_path), "--simulated")
+    assert "heron-base" in out.read_text()
+
+
+def test_what_is_served_is_not_brought_up_to_date(home: Path) -> None:
+    with closing(sqlite3.connect(home / "twofold.db")) as file, file:
+        file.execute("UPDATE alembic_version SET version_num = '0004'")
+    before = (home / "twofold.db").read_bytes()
+    assert "`twofold leaderboard` on it brings it up to date." in run("serve", "--port", "0")[2]
+    assert (home / "twofold.db").read_bytes() == before
 
 
 def test_what_cannot_be_done_is_told_in_a_sentence(home: Path) -> None:

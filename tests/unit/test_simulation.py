@@ -24,9 +24,10 @@ from bot.simulation.prompts import asked_in, prompts
 from bot.simulation.simulating import DEMO_GUILD, Wanted, remove, simulate
 from bot.simulation.truth import davidson
 from storage.database import Database, database_url
-from storage.records import Consent, Kind
+from storage.records import Closing, Consent, Kind
 from storage.simulations import LAST_ID
 from tests.unit.exports import export, rows
+from tests.unit.records import NOON
 from tests.unit.test_app import run
 from tests.unit.town import AUTHOR, GUILD, town
 
@@ -122,6 +123,26 @@ async def test_what_was_simulated_goes_and_nothing_else(tmp_path: Path) -> None:
         assert after[name] == before[name], name
     assert {row[1] for row in after["contenders"]} == {"base", "instruct"}
     await simulated(tmp_path)
+
+
+async def test_what_is_simulated_does_not_lapse_and_is_not_in_the_way_of_what_does(
+    tmp_path: Path,
+) -> None:
+    await _people(tmp_path)
+    await simulated(tmp_path)
+    made = "SELECT prompt, author_id FROM battles WHERE simulated ORDER BY id"
+    before = asked(tmp_path, made)
+    async with open_services(_scripted(tmp_path)) as services:
+        for guild in (DEMO_GUILD, GUILD):
+            await services.store.guilds.update(guild, "consent_cap", "none", by=1, at=NOON)
+        for number in range(1, 4):
+            await services.store.battles.close(number, because=Closing.TIME, at=NOON)
+        swept = await services.retention.sweep()
+        erased = await services.store.erasure.erase(AUTHOR + 1, at=NOON)
+    assert swept.battles == 3
+    assert erased.rows["members"] == 1
+    assert asked(tmp_path, made) == before
+    assert asked(tmp_path, "SELECT min(voter_id) FROM votes WHERE voter_id > 0") < [(LAST_ID,)]
 
 
 async def test_no_simulation_gets_among_the_battles_of_a_server(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bot.insight.meanings import MEANINGS
 from bot.insight.plots.leaderboard import NOTHING, about, draw_nothing
 from bot.insight.plots.rows import (
     LIKELY,
@@ -26,19 +28,6 @@ if TYPE_CHECKING:
     from bot.insight.plots.sheet import Sheet
     from bot.insight.results import Agreeing, Blinding, Effect, Estimate, Place, Stats
 
-EFFECTS = {
-    "side": "the one seen first",
-    "length": "the longer one",
-    "markup": "more markup",
-    "speed": "the faster one",
-    "author": "askers: base model",
-    "author_agreement": "askers: as others did",
-    "mirror": "same again, mirrored",
-    "control_ties": "one model twice: tie",
-    "control_side": "one model twice: first",
-}
-"""What votes are for, by the name of the effect."""
-
 _NEUTRAL = ("|", "", "neutral")
 _ALARM = ("^", DARK.alarm, "look into it")
 _RANGE = ("-", "", LIKELY)
@@ -49,7 +38,7 @@ def overview(stats: Stats) -> Picture:
     """All of it in one picture, on one axis."""
     pairwise = stats.agreement and stats.agreement.pairwise
     sound = [
-        *([_row("base model found", stats.blinding.guessed, 0.5)] if stats.blinding else ()),
+        *([_found(stats.blinding, "base model found", 0.5)] if stats.blinding else ()),
         *([_row("two voters agree", pairwise)] if pairwise else ()),
     ]
     groups = [
@@ -76,7 +65,7 @@ def blinding(found: Blinding | None) -> Picture:
         preferred = [
             _row(words, estimate, kind=Kind.BASE) for words, estimate in found.preferred.items()
         ]
-        guessed = [_row("right", found.guessed)]
+        guessed = [_found(found, "right")]
         groups = [
             Group(heading="Guesses which one is the base model", rows=guessed),
             Group(heading="Votes for the base model, by guess", rows=preferred),
@@ -151,7 +140,7 @@ def _words(row: Row) -> str:
 def _effect_rows(found: Sequence[Effect]) -> list[Row]:
     return [
         Row(
-            name=EFFECTS.get(effect.name, effect.name.replace("_", " ")),
+            name=MEANINGS[effect.name].label,
             estimate=effect.estimate,
             figure=percent(effect.estimate.value),
             neutral=effect.neutral,
@@ -163,6 +152,10 @@ def _effect_rows(found: Sequence[Effect]) -> list[Row]:
 
 def _place_rows(found: Sequence[Place], neutral: float | None = None) -> list[Row]:
     return [_row(place.name, place.ahead, neutral, kind=Kind.BASE) for place in found]
+
+
+def _found(blinding: Blinding, name: str, neutral: float | None = None) -> Row:
+    return replace(_row(name, blinding.guessed, neutral), alarm=blinding.alarm)
 
 
 def _row(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bot.config import Config
     from bot.insight.counting import Counting
     from bot.insight.report.making import Maker
+    from storage.arena import ArenaStore
 
 MOST = 2000
 TOKEN_BYTES = 32
@@ -160,7 +161,7 @@ async def _serve(config: Config, wanted: _Wanted, *, host: str, port: int) -> No
         configure(level=config.log_level, secrets=(*config.secrets, made))
     stop = asyncio.Event()
     on_signals(stop.set)
-    async with _maker(config, wanted) as maker:
+    async with _maker(config, wanted, only_read=True) as maker:
         live = serving.Live(maker.make, clock=time.monotonic)
         served = serving.application(live.get, serving.Access(token=known or made))
         async with serving.serving(served, host=host, port=port) as bound:
@@ -171,7 +172,9 @@ async def _serve(config: Config, wanted: _Wanted, *, host: str, port: int) -> No
 
 
 @asynccontextmanager
-async def _maker(config: Config, wanted: _Wanted) -> AsyncIterator[Maker]:
+async def _maker(
+    config: Config, wanted: _Wanted, *, only_read: bool = False
+) -> AsyncIterator[Maker]:
     from bot.app import now
     from bot.dataset.pseudonyms import Pseudonyms
     from bot.insight.report.making import Maker
@@ -181,9 +184,11 @@ async def _maker(config: Config, wanted: _Wanted) -> AsyncIterator[Maker]:
     from bot.redaction.presidio import presidio
     from storage.database import Database
 
-    async with Database.open(database_of(config, wanted.collection)) as store:
+    url = database_of(config, wanted.collection)
+    async with Database.open(url, only_read=only_read) as store:
+        await _tell_of_simulated(store.arena, wanted.counting)
         yield Maker(
-            insight=InsightService(store=store.arena, clock=now),
+            insight=InsightService(store=store.arena, clock=now, strict=True),
             reader=Reader(
                 voted=store.voted,
                 pseudonyms=Pseudonyms.kept_in(config.home),
@@ -196,6 +201,13 @@ async def _maker(config: Config, wanted: _Wanted) -> AsyncIterator[Maker]:
             clock=now,
             collection=wanted.collection,
         )
+
+
+async def _tell_of_simulated(arena: ArenaStore, counting: Counting) -> None:
+    if counting.simulated or (await arena.extent()).closed:
+        return
+    if (await arena.extent(simulated=True)).closed:
+        err.print("There are votes of a simulated community: add --simulated to see them.")
 
 
 def _make_folder(folder: Path) -> None:

@@ -43,11 +43,10 @@ class Maker:
         Raises ConfigError for names that no battle has, and StorageError.
         """
         tell("Reading the votes")
-        require_known(await self.insight.arena(simulated=self.counting.simulated), self.counting)
-        stats = await self.insight.stats(self.counting)
-        # Where there are no real votes, it is simulated ones that were counted.
-        counting = stats.leaderboard.counting
+        counting = self.counting
         arena = await self.insight.arena(simulated=counting.simulated)
+        require_known(arena, counting)
+        stats = await self.insight.stats(counting)
         tell("Reading the texts")
         split = stats.agreement.split if stats.agreement else ()
         texts = await self.reader.read(

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from bot.colours import KIND_COLOURS
 from bot.insight.report import prose, tables
-from bot.insight.report.pictures import drawn
+from bot.insight.report.pictures import drawn, moving
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -86,6 +86,7 @@ def page(report: Report) -> Page:
             options=_options(report.texts.battles),
             splits=[_as_data(battle) for battle in report.texts.named.values()],
             pictures=drawn(report.stats, report.channel),
+            moving=moving(report.stats),
             tables=_tables(report),
             **prose.told(report),
         )

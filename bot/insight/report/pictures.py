@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import Markup
@@ -13,6 +14,7 @@ from bot.insight.plots import (
     effects,
     leaderboard,
     meetings,
+    moving_picture,
     places,
     votes_by_day,
 )
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bot.insight.plots import Picture
-    from bot.insight.results import Stats
+    from bot.insight.results import Leaderboard, Stats
+    from storage.records import Kind
 
 FEW = 2
 """Contenders whose meetings the picture of who is ahead has already."""
@@ -43,6 +46,18 @@ def drawn(stats: Stats, channel: Callable[[int], str]) -> dict[str, Drawn]:
     }
 
 
+def moving(stats: Stats) -> str | None:
+    """The address of a GIF of the moving scores, which holds it; None where nothing moves."""
+    if len(stats.course.days) <= 1:
+        return None
+    picture = moving_picture(stats.course, _kinds(stats.leaderboard))
+    return f"data:image/gif;base64,{b64encode(picture).decode()}"
+
+
+def _kinds(board: Leaderboard) -> dict[str, Kind]:
+    return {line.entrant.slug: line.entrant.kind for line in board.lines}
+
+
 def _pictures(stats: Stats, channel: Callable[[int], str]) -> Iterator[tuple[str, Picture, str]]:
     board = stats.leaderboard
     yield "leaderboard", leaderboard(board), ""
@@ -56,8 +71,8 @@ def _pictures(stats: Stats, channel: Callable[[int], str]) -> Iterator[tuple[str
         if len(found) > 1:
             yield f"places-{by}", places(found, by=by), ""
     if len(stats.course.days) > 1:
-        kinds = {line.entrant.slug: line.entrant.kind for line in board.lines}
-        yield "course", course(stats.course, kinds), "The moving score (Elo) day by day."
+        shown = course(stats.course, _kinds(board))
+        yield "course", shown, "The moving score (Elo) day by day."
     if stats.votes_by_day:
         yield "days", votes_by_day(stats.votes_by_day), "Votes by the day their battle closed."
     if stats.effects:

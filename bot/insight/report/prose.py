@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bot.insight.counting import BothBad, Weights
+from bot.insight.meanings import MEANINGS
 from bot.insight.report import tables
 from bot.insight.report.showing import Showing
 from bot.insight.report.words import UNTOLD, ahead, interval, known, moved_by, percent
@@ -23,9 +24,6 @@ STEP = 20
 
 EVEN = 0.5
 
-BLIND = 0.2
-"""Bang's index up to which votes are usually taken for blind."""
-
 LONGEST_TITLE = 120
 """Characters of a prompt that a closed battle shows."""
 
@@ -37,21 +35,6 @@ CONTENTS = (
     ("battles", "Battles"),
     ("method", "How this was counted"),
 )
-
-_AUTHORS = "They vote unlike the others; --no-author-votes leaves their votes out."
-
-ADVICE = {
-    "side": "A coin puts the models on their sides, so this favours none; it says that some "
-    "voters do not read both answers.",
-    "length": "The ranking with style taken out says what is left without it.",
-    "markup": "The ranking with style taken out says what is left without it.",
-    "speed": "Voters should not notice it: have both answers appear at once, or in lockstep.",
-    "author": _AUTHORS,
-    "author_agreement": _AUTHORS,
-    "mirror": "Voters often change their minds, so single votes say little here.",
-    "control_side": "The same model gave both answers, so this is a habit of voters.",
-}
-"""What an alarm means, and what to do."""
 
 
 def told(report: Report) -> dict[str, Any]:
@@ -87,7 +70,7 @@ def told(report: Report) -> dict[str, Any]:
         ],
         "effects": bool(stats.effects),
         "advice": [
-            (moved_by(effect.name), f"{effect.meaning} {ADVICE.get(effect.name, '')}".strip())
+            (moved_by(effect.name), f"{effect.meaning} {MEANINGS[effect.name].advice}")
             for effect in alarming
         ],
         "blinding": _blinding(stats.blinding) if stats.blinding else "",
@@ -203,7 +186,7 @@ def _blinding(found: Blinding) -> str:
 
 def _known_base(found: Blinding | None) -> str:
     """What has to be said of votes that were not as blind as they should be."""
-    if found is None or not found.index.low > 0 or not found.index.value > BLIND:
+    if found is None or not found.alarm:
         return ""
     return (
         "Voters often know which answer is the base model’s: "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from bot.insight.plots.stats import EFFECTS
+from bot.insight.meanings import MEANINGS
 from storage.records import Kind
 
 if TYPE_CHECKING:
@@ -74,4 +74,4 @@ def spoken(name: str) -> str:
 
 def moved_by(effect: str) -> str:
     """What votes are for that have this effect, as pictures call it too."""
-    return EFFECTS.get(effect, spoken(effect))
+    return MEANINGS[effect].label
