@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.community import BEGIN, build
-from bot.insight.counting import Counting, counted
+from bot.insight.choosing import counted
+from bot.insight.counting import Counting
 from bot.insight.leaderboard import leaderboard
 from bot.insight.service import InsightService
 from storage.database import Database, database_url

@@ -9,8 +9,9 @@ import krippendorff
 import numpy as np
 
 from bot.insight.arena import BOTH_BAD, A, B
+from bot.insight.choosing import chosen, counted
 from bot.insight.clustering import share
-from bot.insight.counting import Weights, chosen, counted
+from bot.insight.counting import Weights
 from bot.insight.results import Agreeing
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bot.insight.arena import NO_GUESS, NOT_SURE, RIGHT, WRONG
+from bot.insight.choosing import chosen, counted
 from bot.insight.clustering import share
-from bot.insight.counting import chosen, counted
 from bot.insight.places import for_base
 from bot.insight.results import Blinding, Estimate
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bot.insight.arena import BOTH_BAD, A, B
-from bot.insight.counting import BothBad, chosen, counted
+from bot.insight.arena import A, B
+from bot.insight.choosing import chosen, counted
 from bot.insight.results import Course
 
 if TYPE_CHECKING:
@@ -40,8 +40,6 @@ def course(arena: Arena, counting: Counting) -> Course:
     with the logistic curve.
     """
     live = counted(chosen(arena, counting), counting)
-    if counting.both_bad is BothBad.LEAVE_OUT:
-        live = live.keep(votes=live.outcome != BOTH_BAD)
     of_vote = live.day[live.of]
     order = np.argsort(of_vote, kind="stable")
     days, ends = _ends(of_vote[order])

@@ -10,8 +10,8 @@ import numpy as np
 
 from bot.insight.agreement import tally
 from bot.insight.arena import NOBODY, PURPOSES, TIE, UNKNOWN, A, B
+from bot.insight.choosing import chosen, counted
 from bot.insight.clustering import share, weigh
-from bot.insight.counting import chosen, counted
 from bot.insight.places import for_base
 from bot.insight.results import Effect, Estimate
 from storage.records import Purpose

@@ -9,8 +9,9 @@ import numpy as np
 
 from bot.insight import davidson, design
 from bot.insight.arena import BOTH_BAD, NOBODY, PURPOSES
+from bot.insight.choosing import chosen, counted
 from bot.insight.clustering import weigh
-from bot.insight.counting import BothBad, chosen, counted
+from bot.insight.counting import BothBad
 from bot.insight.meetings import Meetings
 from bot.insight.ranks import Ranks
 from bot.insight.results import Leaderboard, Line, Meeting
@@ -70,18 +71,15 @@ def leaderboard(arena: Arena, counting: Counting) -> Leaderboard:
 def _fit(
     part: Arena, ends: tuple[Indexes, Indexes], count: int, counting: Counting
 ) -> davidson.Fit:
-    kept: NDArray[np.bool_] | slice = slice(None)
-    if counting.both_bad is BothBad.LEAVE_OUT:
-        kept = part.outcome != BOTH_BAD
-    voter, (first, second) = part.voter[kept], ends
+    first, second = ends
     return davidson.fit(
-        first[kept],
-        second[kept],
-        _SAID[part.outcome[kept]],
+        first,
+        second,
+        _SAID[part.outcome],
         count=count,
-        voter=voter,
-        weight=weigh(voter, counting.weights),
-        features=_style(part)[part.of[kept]] if counting.style else None,
+        voter=part.voter,
+        weight=weigh(part.voter, counting.weights),
+        features=_style(part)[part.of] if counting.style else None,
     )
 
 

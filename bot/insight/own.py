@@ -8,7 +8,7 @@ import numpy as np
 
 from bot.insight.agreement import alike, tally
 from bot.insight.arena import RIGHT, WRONG
-from bot.insight.counting import chosen, counted
+from bot.insight.choosing import chosen, counted
 from bot.insight.places import for_base
 from bot.insight.results import Own
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from bot.insight.arena import UNKNOWN, A, B
+from bot.insight.choosing import chosen, counted
 from bot.insight.clustering import share
-from bot.insight.counting import chosen, counted
 from bot.insight.results import Place
 from storage.records import Kind
 

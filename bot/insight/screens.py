@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -14,9 +15,9 @@ from bot.insight.report.words import KINDS, UNTOLD, ahead, known, percent, place
 from bot.wording import count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from bot.insight.report.tables import Cell
     from bot.insight.report.tables import Table as Figures
@@ -24,6 +25,20 @@ if TYPE_CHECKING:
 
 MEETINGS = 6
 """So many pairs are shown where nobody asks for them."""
+
+_GAP = 2
+_GOES_FIRST = (
+    "Place as voted",
+    "Place without style",
+    "Place",
+    "Ahead in",
+    "Likely between",
+    "Battles",
+    "Voters",
+    "Both bad",
+    "Ties",
+)
+"""What a narrow table does without: the first three are told in words as well."""
 
 _COLOURS = {"base": "yellow", "instruct": "blue", "tuned": "green"}
 _WEIGHTS = {
@@ -37,10 +52,10 @@ def leaderboard(board: Leaderboard, *, met: bool = False) -> Iterator[Renderable
     for line in board.lines:
         yield _in_words(line)
     yield ""
-    yield _table(tables.ranking(board))
+    yield _Fitting(tables.ranking(board))
     if board.meetings and (met or 1 < len(board.meetings) <= MEETINGS):
         yield ""
-        yield _table(tables.meetings(board))
+        yield _Fitting(tables.meetings(board))
     yield ""
     yield from _counted(board)
 
@@ -56,7 +71,7 @@ def stats(found: Stats) -> Iterator[RenderableType]:
             yield f"[bold red]Look into it:[/] {escape(spoken(effect.name))}. {escape(advice)}"
     for figures in _figures(found):
         yield ""
-        yield _table(figures)
+        yield _Fitting(figures)
     yield ""
     if found.agreement is not None:
         yield _agreement(found)
@@ -117,19 +132,49 @@ def _counted(board: Leaderboard) -> Iterator[str]:
     yield "Likely ranges hold in 95 of 100 cases and take the votes of one voter together."
 
 
-def _table(figures: Figures) -> Table:
+@dataclass(frozen=True, slots=True)
+class _Fitting:
+    """A table that leaves columns away where the terminal is too narrow for all of them."""
+
+    figures: Figures
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        figures = self.figures
+        kept = list(range(len(figures.columns)))
+        widths = [_width(figures, index) for index in kept]
+        for name in _GOES_FIRST:
+            if sum(widths[index] for index in kept) <= options.max_width + _GAP:
+                break
+            kept = [index for index in kept if figures.columns[index] != name]
+        yield _table(figures, kept)
+
+
+def _table(figures: Figures, kept: Sequence[int]) -> Table:
     table = Table(
-        title=figures.caption, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+        title=figures.caption,
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        padding=(0, _GAP, 0, 0),
     )
     rows = figures.rows
-    for index, name in enumerate(figures.columns):
+    for index in kept:
         numbers = bool(rows) and all(row[index].is_number for row in rows)
         table.add_column(
-            name, justify="right" if numbers else "left", no_wrap=index == 0, vertical="bottom"
+            figures.columns[index],
+            justify="right" if numbers else "left",
+            no_wrap=index == 0,
+            vertical="bottom",
         )
     for row in rows:
-        table.add_row(*map(_cell, row))
+        table.add_row(*(_cell(row[index]) for index in kept))
     return table
+
+
+def _width(figures: Figures, index: int) -> int:
+    """Of a column whose heading may be broken between words, with the gap after it."""
+    words = figures.columns[index].split()
+    return max(map(len, (*words, *(row[index].text for row in figures.rows)))) + _GAP
 
 
 def _cell(cell: Cell) -> str:

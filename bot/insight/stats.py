@@ -9,7 +9,7 @@ import numpy as np
 
 from bot.insight.agreement import agreement, by_channel
 from bot.insight.blinding import blinding
-from bot.insight.counting import chosen, counted
+from bot.insight.choosing import chosen, counted
 from bot.insight.course import course
 from bot.insight.effects import effects
 from bot.insight.leaderboard import leaderboard

@@ -10,7 +10,8 @@ import numpy as np
 
 from bot.insight.agreement import tally
 from bot.insight.arena import NOBODY, A, B
-from bot.insight.counting import Counting, chosen, counted
+from bot.insight.choosing import chosen, counted
+from bot.insight.counting import Counting
 from bot.insight.leaderboard import leaderboard
 from bot.insight.places import for_base
 from bot.insight.results import Week

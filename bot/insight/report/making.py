@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bot.insight.choosing import chosen, counted
 from bot.insight.clustering import share
-from bot.insight.counting import chosen, counted
 from bot.insight.options import require_known
 from bot.insight.places import for_base
 from bot.insight.report.page import Page, Report, page

@@ -12,7 +12,7 @@ from bot.dataset.anonymity import anonymity_of
 from bot.dataset.funnel import LeftOut
 from bot.dataset.gate import Gate
 from bot.insight.arena import UNKNOWN
-from bot.insight.counting import chosen, counted
+from bot.insight.choosing import chosen, counted
 from bot.insight.report.showing import Showing
 from bot.moderation import moderated
 from storage.records import Consent, Outcome
