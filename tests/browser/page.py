@@ -105,7 +105,9 @@ class Chat:
 
 
 @contextmanager
-def demo(home: Path, *, config: Path | None = None, patience: float = 60) -> Iterator[str]:
+def demo(
+    home: Path, *options: str, config: Path | None = None, patience: float = 60
+) -> Iterator[str]:
     """Run `twofold demo`; gives the page's address. `patience` is in seconds."""
     environment = {**os.environ, "TWOFOLD_HOME": str(home)}
     if config is not None:
@@ -113,7 +115,7 @@ def demo(home: Path, *, config: Path | None = None, patience: float = 60) -> Ite
     log = home / "demo.log"
     with log.open("w") as output:
         program = subprocess.Popen(
-            [sys.executable, "-u", "-m", "bot.cli", "demo"],
+            [sys.executable, "-u", "-m", "bot.cli", "demo", *options],
             env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +23,8 @@ OTHER = "What is a good name for a cat?"
 
 def main() -> None:
     """Go through battles as members do, and look at each step."""
+    with tempfile.TemporaryDirectory() as home:
+        _of_votes(Path(home))
     with (
         tempfile.TemporaryDirectory() as home,
         demo(Path(home), patience=180) as address,
@@ -38,6 +43,26 @@ def main() -> None:
         chat.press("B is better", then="Which one is the base model")  # of the ballot of /rate
         chat.command("dataset", then="Dataset of this server")
         take(chat, "dataset", "Dataset of this server")
+
+
+def _of_votes(home: Path) -> None:
+    """What is made of a simulated community's votes, on Discord and on a page."""
+    with (
+        demo(home, "--community", patience=180) as address,
+        opened(address, width=744, height=2000) as chat,
+    ):
+        chat.command("leaderboard", then="Leaderboard")
+        take(chat, "leaderboard", "Leaderboard")
+        chat.command("stats", then="Stats")
+        take(chat, "stats", "Stats")
+    report = home / "report"
+    subprocess.run(
+        [sys.executable, "-m", "bot.cli", "report", "--simulated", "--out", str(report)],
+        env={**os.environ, "TWOFOLD_HOME": str(home)},
+        check=True,
+    )
+    with opened((report / "index.html").as_uri(), width=1100, height=1300) as page:
+        page.page.screenshot(path=PICTURES / "report.png")
 
 
 def _a_vote(chat: Chat) -> None:
