@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import discord
 from discord import app_commands
@@ -21,9 +21,12 @@ from cogs._responding import Response, respond
 from cogs.errors import tell
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from bot.client import TwofoldClient
     from bot.insight.pictures import Pictures
     from bot.insight.service import InsightService
+    from bot.patience import Patiently
     from bot.recalling import RecallService
 
 DAYS = {"30 days": 30, "7 days": 7}
@@ -42,11 +45,17 @@ class InsightCog(commands.Cog):
     """Read-only commands for everyone."""
 
     def __init__(
-        self, *, insight: InsightService, pictures: Pictures, recalling: RecallService
+        self,
+        *,
+        insight: InsightService,
+        pictures: Pictures,
+        recalling: RecallService,
+        patiently: Patiently,
     ) -> None:
         self._insight = insight
         self._pictures = pictures
         self._recalling = recalling
+        self._patiently = patiently
 
     @app_commands.command(description="Who is ahead here, by the battles that have closed.")
     @app_commands.describe(**_WORDS)
@@ -68,7 +77,8 @@ class InsightCog(commands.Cog):
             since=(interaction.created_at - timedelta(days=days)).date() if days else None,
             author_votes=authors,
         )
-        await respond(interaction, self._leaderboard(counting, exact=exact, moving=moving))
+        board = self._leaderboard(counting, exact=exact, moving=moving)
+        await respond(interaction, self._figured(board))
 
     @app_commands.command(description="Whether the votes here mean anything, and your own.")
     @app_commands.describe(exact="Percentages and coefficients as well.")
@@ -80,7 +90,8 @@ class InsightCog(commands.Cog):
     ) -> None:
         """Biases, blinding, agreement, and the asker's own figures, for the asker alone."""
         guild = _guild(interaction)
-        await respond(interaction, self._stats(guild.id, interaction.user.id, exact=exact))
+        stats = self._stats(guild.id, interaction.user.id, exact=exact)
+        await respond(interaction, self._figured(stats))
 
     @app_commands.command(description="Show a battle again, by its number.")
     @app_commands.describe(number="It stands under the answers, after a #.")
@@ -95,6 +106,11 @@ class InsightCog(commands.Cog):
     async def about(self, interaction: discord.Interaction) -> None:
         """A few plain lines."""
         await tell(interaction, insight_views.about(__version__))
+
+    async def _figured(self, making: Coroutine[Any, Any, Response]) -> Response:
+        """Figures and pictures come from threads, and the first ones take a while."""
+        response: Response = await self._patiently(making)
+        return response
 
     async def _leaderboard(self, counting: Counting, *, exact: bool, moving: bool) -> Response:
         board = await self._insight.leaderboard(counting)
@@ -147,6 +163,9 @@ async def setup(client: TwofoldClient) -> None:
     services = client.services
     await client.add_cog(
         InsightCog(
-            insight=services.insight, pictures=services.pictures, recalling=services.recalling
+            insight=services.insight,
+            pictures=services.pictures,
+            recalling=services.recalling,
+            patiently=services.patiently,
         )
     )
