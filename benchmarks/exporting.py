@@ -158,6 +158,7 @@ def tight_of(shape: str) -> Select[*tuple[Any, ...]]:
         guild_ids=(),
         texts=("rendered", "raw") if shape.endswith("text") or shape == "raw" else (),
         details=details,
+        log=shape == "raw",
         unvoted=shape == "raw",
     ).limit(None)
 

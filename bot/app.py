@@ -9,14 +9,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import structlog
-from filelock import FileLock, Timeout
 
 from bot.admission import Admission
+from bot.alone import alone
 from bot.answering import Answering
 from bot.battles import BattleService
 from bot.closing import ClosingService
@@ -29,7 +28,7 @@ from bot.dataset.splits import prompt_key
 from bot.digest import DigestService
 from bot.engines.factory import make_engine
 from bot.engines.moderation import RemoteModerator
-from bot.errors import ConfigError, StorageError
+from bot.errors import ConfigError
 from bot.governing import GuildService
 from bot.insight.pictures import Pictures
 from bot.insight.service import InsightService
@@ -59,9 +58,6 @@ if TYPE_CHECKING:
     from bot.roster import EngineKey
 
 log = structlog.get_logger(__name__)
-
-WAIT_SECONDS = 12.0
-"""A bot that is told to stop may take ten."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,36 +117,6 @@ def moderator_for(config: Config) -> Moderator | None:
             api_key=key.get_secret_value() if key else None,
         )
     return None
-
-
-@asynccontextmanager
-async def alone(url: str, *, wait_seconds: float = WAIT_SECONDS) -> AsyncIterator[None]:
-    """Two bots on one file would give each other's battles up; wait for one that is ending.
-
-    Raises StorageError where that one does not end.
-    """
-    if not url.startswith("sqlite"):
-        yield
-        return
-    path = Path(f"{url.partition(':///')[2]}.lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path, thread_local=False)
-        await asyncio.to_thread(lock.acquire, timeout=wait_seconds)
-    except Timeout:
-        raise StorageError(
-            f"Another Twofold works on the database beside {path}. Stop it, or set TWOFOLD_HOME "
-            "to a folder of its own."
-        ) from None
-    except OSError as error:
-        raise StorageError(
-            f"The folder {path.parent} cannot be written ({error.strerror}). Set TWOFOLD_HOME to "
-            "one that can."
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @asynccontextmanager

@@ -377,7 +377,7 @@ def _cell(value: Any) -> str:  # noqa: ANN401 - a name, a number, or a share wit
 
 async def _erase(config: Config, member_id: int) -> tuple[Erasure, bool]:
     """What was erased, and whether the file was written anew: not where the bot works on it."""
-    from bot.app import alone
+    from bot.alone import alone
     from bot.errors import StorageError
     from storage.database import Database, database_url
 

@@ -37,6 +37,7 @@ def page_of(
     guild_ids: Collection[int],
     texts: Collection[str],
     details: bool,
+    log: bool,
     unvoted: bool,
     simulated: bool = False,
 ) -> Select[*tuple[Any, ...]]:
@@ -69,7 +70,7 @@ def page_of(
         listed(votes, *_of_votes(dialect, details=details)),
         listed(turns, turns.c.author_id),
         listed(remarks, *_OF_REMARKS),
-        listed(vote_events, *_OF_EVENTS) if details else literal("[]"),
+        listed(vote_events, *_OF_EVENTS) if log else literal("[]"),
     )
     page = (
         select(

@@ -62,6 +62,7 @@ class VotedStore:
         guild_ids: Collection[int] = (),
         texts: Collection[str] = ("rendered", "raw"),
         details: bool = False,
+        log: bool = False,
         unvoted: bool = False,
         simulated: bool = False,
         since: int = 0,
@@ -75,9 +76,9 @@ class VotedStore:
         marked, even where they have no votes any more; with `unvoted` so do all that have two
         answers. With `guild_ids` only what was said there is looked at, and only ids from
         `since` on and below `before`. `texts` are those besides what was shown that are
-        wanted, `details` what else is known of answers and votes, and the log. They are all
-        `simulated`, or none is. One unchanging view, streamed. It holds a connection until it is
-        exhausted: leave it early through `contextlib.aclosing`.
+        wanted, `details` what else is known of answers and votes, `log` all that happened to
+        votes. They are all `simulated`, or none is. One unchanging view, streamed. It holds a
+        connection until it is exhausted: leave it early through `contextlib.aclosing`.
         """
         # Turns of a thread would take as long again. Who exports has a loop to itself.
         async with self._transactions.read(brief=True) as connection:
@@ -94,6 +95,7 @@ class VotedStore:
                 guild_ids=guild_ids,
                 texts=texts,
                 details=details,
+                log=log,
                 unvoted=unvoted,
                 simulated=simulated,
             )

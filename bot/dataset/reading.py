@@ -55,6 +55,7 @@ async def read(
         guild_ids=request.policy.guilds,
         texts=form.texts,
         details=form.details,
+        log=form.log,
         unvoted=form.every,
         simulated=request.policy.simulated,
         since=since,

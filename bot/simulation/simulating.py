@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bot.app import alone, open_services
+from bot.alone import alone
+from bot.app import open_services
 from bot.errors import ConfigError
 from bot.simulation.chance import draws
 from bot.simulation.engine import SimulatedEngine, Stopwatch

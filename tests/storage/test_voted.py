@@ -160,7 +160,7 @@ async def test_votes_are_read_as_they_stand_with_their_log_where_it_is_wanted(
     }
     assert plain.remarks == (Written(1, Reason.SHORT, "why", a.id, "anew"),)
     assert plain.events == ()
-    (one,) = await voted(arena, details=True)
+    (one,) = await voted(arena, details=True, log=True)
     about = {vote.voter_id: vote.about for vote in one.votes}
     assert (about[1].day, about[1].guessed, about[1].guessed_base_answer_id) == (
         *("2026-01-02", 1),

@@ -53,13 +53,14 @@ class Format(Protocol):
     """One way to write battles down.
 
     `splits` is whether rows are parted into train, validation and test; `every` whether
-    battles without votes have rows too; `details` and `texts` are what is to be read of votes
-    and answers besides what was shown.
+    battles without votes have rows too; `details`, `log` and `texts` are what is to be read of
+    votes and answers besides what was shown.
     """
 
     splits: bool
     every: bool
     details: bool
+    log: bool
     texts: tuple[str, ...]
 
     @property

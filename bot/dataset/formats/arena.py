@@ -39,6 +39,7 @@ class Arena:
     splits = False
     every = False
     details = True
+    log = False
     texts: tuple[str, ...] = ()
 
     def __init__(self, making: Making) -> None:

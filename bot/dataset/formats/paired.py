@@ -29,6 +29,7 @@ class Paired:
     splits = True
     every = False
     details = False
+    log = False
     specs: Mapping[str, Spec]
 
     def __init__(self, making: Making) -> None:

@@ -26,6 +26,7 @@ class Raw:
     splits = False
     every = True
     details = True
+    log = True
     texts: tuple[str, ...] = ("rendered", "raw")
 
     def __init__(self, making: Making) -> None:

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from bot.app import alone
+from bot.alone import alone
 from bot.dataset.importing.parts import Hashes, slug_of
 from bot.dataset.importing.read import rows
 from bot.dataset.importing.skips import Skip, Skipped
