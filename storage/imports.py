@@ -143,7 +143,7 @@ def _battle_row(battle: ImportedBattle) -> dict[str, Any]:
         "prompt": battle.conversation.prompt.text,
         "conversation": conversation_to_json(battle.conversation),
         "state": BattleState.CLOSED,
-        "purpose": Purpose.LIVE,
+        "purpose": Purpose.CONTROL if _of_one(battle) else Purpose.LIVE,
         "created_at": battle.at,
         "opened_at": battle.at,
         "closed_at": battle.at,
@@ -153,6 +153,11 @@ def _battle_row(battle: ImportedBattle) -> dict[str, Any]:
         # By how its conversation began, which its other turns have in common with it.
         "bucket": battle.root_key % BUCKETS,
     }
+
+
+def _of_one(battle: ImportedBattle) -> bool:
+    """Whether one contender gave both answers: that ranks nobody."""
+    return len({answer.contender for answer in battle.answers}) == 1
 
 
 def _answer_row(

@@ -19,6 +19,7 @@ from storage.records import (
     ImportedVote,
     Kind,
     Outcome,
+    Purpose,
     Side,
     Turn,
     VoteEventKind,
@@ -85,6 +86,17 @@ async def test_an_imported_battle_is_a_closed_one_of_nobody_with_its_votes(
     ]
     assert rows("SELECT prompt_key, bucket FROM battles") == [(600, 600 % 256)]
     assert rows("SELECT * FROM turns") == rows("SELECT * FROM members") == []
+
+
+async def test_a_battle_of_one_contender_with_itself_is_a_control(arena: Arena) -> None:
+    alone = replace(collected(arena, 600, Side.A), answers=(ANSWERS[0], ANSWERS[0]))
+    for battle, purpose in ((alone, Purpose.CONTROL), (collected(arena, 601), Purpose.LIVE)):
+        number = str(battle.source_message_id)
+        await arena.database.imports.add(
+            **FILE | {"sha256": number}, battles=[battle], at=arena.at()
+        )
+        stored = await arena.database.battles.by_source(battle.source_message_id)
+        assert stored.purpose is purpose
 
 
 async def test_a_file_is_imported_once_and_a_battle_from_one_file(arena: Arena) -> None:
