@@ -52,12 +52,12 @@ def test_chat_vote_as_two_members_leaderboard_export(tmp_path: Path, config: Pat
         chat.press("A is better")
         chat.press("Help training", then="for statistics and training")
         chat.press("Not sure", then="was the instruct model: polite-helper")
-        chat.command("leaderboard", then="No battle with votes has closed yet")
+        chat.command("leaderboard", then="No battle with votes has closed here yet")
         chat.become("alice")
         chat.press("⋯", then="Close and reveal: no more votes")
         chat.press("Close and reveal", then="Closed by the one who asked")
         expect(chat.ballots()).to_have_count(0, timeout=PATIENCE)
-        chat.command("leaderboard", then="A likely range is right")
+        chat.command("leaderboard", then="Too few votes to tell who is ahead")
 
     with closing(sqlite3.connect(tmp_path / "twofold.db")) as database:
         assert database.execute("SELECT count(*) FROM votes").fetchone() == (2,)
