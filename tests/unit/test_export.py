@@ -331,16 +331,6 @@ async def test_the_funnel_adds_up_whatever_the_policy(home: Path, policy: dict[s
         assert set(manifest["funnel"]["left_out"]) == {reason.value for reason in LeftOut}
 
 
-async def test_the_leaderboard_counts_battles_that_have_closed(home: Path) -> None:
-    empty = twofold(home, "leaderboard")
-    assert empty.stdout == "No vote is counted yet: blind ones are once their battle closes.\n"
-    sql(home, "UPDATE battles SET state = 'closed' WHERE id = 1")
-    sql(home, "UPDATE votes SET blind = 0 WHERE winner_answer_id = 2")
-    told = twofold(home, "leaderboard").stdout
-    assert re.search("base +base +2 +0 +0 +0 +100%", told)
-    assert "given after the reveal and not counted: 1" in told
-
-
 async def test_integrity_is_told_by_hash_and_only_of_who_agreed(home: Path) -> None:
     await said_now(home, VOTERS[0], NONE)
     told = json.loads(twofold(home, "integrity", "--json").stdout)
