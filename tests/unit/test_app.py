@@ -8,21 +8,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import bot.app
+from bot.alone import alone
 from bot.errors import StorageError
+from storage.database import database_url
 from tests.unit.test_battles import services
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-async def test_two_bots_do_not_share_a_database(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bot.app, "WAIT_SECONDS", 0.1)
+async def test_two_bots_do_not_share_a_database(tmp_path: Path) -> None:
+    url = database_url(tmp_path / "twofold.db")
     async with services(tmp_path):
         with pytest.raises(StorageError, match="Another Twofold works on the database"):
-            async with services(tmp_path):
+            async with alone(url, wait_seconds=0):
                 pass
     async with services(tmp_path):
         pass
