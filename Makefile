@@ -2,8 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Each takes up to 3 GB of memory, for the models.
+JOBS ?= 2
 
-.PHONY: help run test lint bench docs pictures clean
+.PHONY: help run test lint audit bench docs pictures faults soak fuzz clean
 .DEFAULT_GOAL := help
 
 help: ## Show what there is
@@ -13,16 +15,29 @@ run: $(VENV)/demo.stamp ## Chat with both models in your browser
 	$(BIN)/twofold demo
 
 test: $(VENV)/test.stamp ## Run all tests
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST)
 
-lint: $(VENV)/test.stamp $(VENV)/lint.stamp ## Check style, types and import contracts
+lint: $(VENV)/test.stamp $(VENV)/lint.stamp ## Check style, types, import contracts, and that no secret is in here
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.project.scan
+
+audit: $(VENV)/audit.stamp ## Ask for known vulnerabilities of what is installed
+	$(BIN)/python -m tests.project.audit $(AUDIT)
 
 bench: $(VENV)/test.stamp ## Measure the default pair on this machine
 	$(BIN)/python -m benchmarks.throughput
+
+faults: $(VENV)/test.stamp ## Try everything that goes wrong in months
+	$(BIN)/python -m tests.faults $(WORDS)
+
+fuzz: $(VENV)/test.stamp ## Throw 10,000 odd things at every entry
+	$(BIN)/python -m tests.fuzz --examples $(or $(EXAMPLES),10000) $(ENTRIES)
+
+soak: $(VENV)/test.stamp ## Live half an hour of a busy community in some minutes
+	$(BIN)/python -m benchmarks.soak $(SOAK)
 
 clean: ## Remove .venv; models and database stay where they are
 	rm -rf $(VENV)

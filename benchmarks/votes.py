@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 CONFIG = """
 battles_at_once = 64
 member_battles_per_minute = 1000
+channel_battles_per_minute = 10000
 guild_battles_per_minute = 10000
 """
 MODELS = roster("tokens=24&delay=0.04", "tokens=24&delay=0.03")

@@ -14,6 +14,7 @@ from bot.errors import (
     BattleError,
     EngineBusy,
     EngineError,
+    EngineTimeout,
     EngineUnavailable,
     EngineUnreachable,
     PromptTooLong,
@@ -21,12 +22,14 @@ from bot.errors import (
 from bot.guilds import Moderation
 from bot.moderation import HIDDEN, concealed, judged, moderated, spoiler
 from bot.roster import template_of
+from bot.telemetry.instruments import Instruments
 from storage.records import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from random import Random
 
+    from bot.budgets import BudgetService
     from bot.engines.completion import Completion
     from bot.growth import Growth
     from bot.languages import Languages
@@ -62,11 +65,12 @@ class _Part:
 class Answering:
     """Prompts contenders and finishes what they say.
 
-    `deadline` is in seconds, for each side, all its attempts together; `timer` is what answers
+    `deadline` is in seconds, for each side, all its attempts together; `budgets` count what
+    answers cost; `timer` is what they
     are timed by.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - collaborators, all by keyword
         self,
         *,
         roster: Roster,
@@ -75,15 +79,19 @@ class Answering:
         rng: Random,
         deadline: float,
         moderator: Moderator | None = None,
+        budgets: BudgetService | None = None,
         timer: Callable[[], float] = time.perf_counter,
+        instruments: Instruments | None = None,
     ) -> None:
         self._roster = roster
         self._templates = templates
         self._languages = languages
+        self._budgets = budgets
         self._rng = rng
         self._deadline = deadline
         self._moderator = moderator
         self._timer = timer
+        self._instruments = instruments or Instruments()
 
     async def answer(
         self,
@@ -192,7 +200,8 @@ class Answering:
         except (EngineBusy, PromptTooLong):
             raise  # neither is the contender's fault
         except EngineError as error:
-            self._roster.failed(part.contender, error.user_message)
+            self._roster.failed(part.contender, error)
+            self._instruments.gave_up(part.contender)
             raise
         self._roster.answered(part.contender)
         return answer
@@ -200,17 +209,23 @@ class Answering:
     async def _usable(self, part: _Part) -> Answer:
         """The first sample that can be shown and does not loop, else the last that loops."""
         until = time.monotonic() + self._deadline
-        usable = None
+        usable: Answer | None = None
+        earlier: EngineError | None = None
         for attempt in range(ATTEMPTS):
+            if attempt:
+                self._instruments.redrawn(part.contender)
             try:
                 answer = await self._sample(part, max(0.0, until - time.monotonic()))
             except EngineError as error:
                 if usable:
                     break
+                if earlier and isinstance(error, EngineTimeout):
+                    raise earlier from None  # what took the time is the reason
                 # Of those who cannot be reached, the engine has tried more than once already.
                 again = isinstance(error, EngineUnavailable)
                 if not again or isinstance(error, EngineUnreachable) or attempt + 1 == ATTEMPTS:
                     raise
+                earlier = error
                 continue
             if answer.shown:
                 usable = replace(answer, retries=answer.retries + attempt)
@@ -242,7 +257,15 @@ class Answering:
         heard = part.growth.begin(
             part.side, template.parse, speakers=rendering.speakers, so_far=part.so_far
         )
-        completion = await complete(engine, request, heard=heard, timer=self._timer)
+        with self._instruments.sampling(contender) as completed:
+            completion = await complete(engine, request, heard=heard, timer=self._timer)
+            completed(completion)
+        if self._budgets:
+            await self._budgets.count(
+                contender.slug,
+                prompt_tokens=completion.prompt_tokens,
+                completion_tokens=completion.completion_tokens,
+            )
         raw = part.so_far + completion.raw
         parsed = template.parse(raw)
         finished = answers.finish(

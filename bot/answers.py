@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.leaks import mask
+from bot.links import honest
 from bot.speakers import own_words
 from storage.records import FinishReason
 
@@ -39,8 +40,8 @@ SENTENCE_END = re.compile(
 DANGLING = re.compile(r"\s*^[ \t]*(?:\d{1,3}[.)]|[-*+•#>])[ \t]*\Z", re.MULTILINE)
 """The mark of a list entry that has no text."""
 
-REFUSING = re.compile(
-    r"\A\W*(?:(?:I['’]m|I am) (?:very )?sorry,?|(?:sorry|unfortunately),?)?\W*(?:but )?"
+REFUSING = re.compile(  # possessive, as a page of exclamation marks would take seconds otherwise
+    r"\A\W*+(?:(?:I['’]m|I am) (?:very )?sorry,?|(?:sorry|unfortunately),?)?\W*+(?:but )?"
     r"(?:as [^,.]{3,40}, )?"
     r"I(?:['’]m| am)? (?:not comfortable|(?:do not|don['’]t) have the (?:ability|capability)|"
     r"(?:can(?:no|['’])t|cannot|won['’]t|will not|not able to|unable to)(?: \w+ly)? (?:"
@@ -85,9 +86,11 @@ def finish(
     one of `speakers` speaks. `cut_short`: its length ran out; a half sentence at the
     end is left away then. `truncated`: more was to show than fits. `refusal`, `loop`:
     what it says. `leak:…`: what would have told the model, and was masked; `heard` is
-    what the conversation said already. `shown` is empty where nothing visible is left.
+    what the conversation said already. `invite`, `masked_link`: links as `bot.links` has them.
+    `shown` is empty where nothing visible is left.
     """
     masked, leaks = mask(harmless(text), heard=" ".join((heard, *speakers)))
+    masked, links = honest(masked)
     own = own_words(masked, speakers)
     whole = BLANK_LINES.sub("\n\n", own.text).strip() if visible(own.text) else ""
     ran_on = ran_on or own.ran_on
@@ -102,7 +105,7 @@ def finish(
         LOOP: loops(whole),
         HEADED: own.headed,
     }
-    return Finished(shown, tuple(dict.fromkeys((*filter(tags.get, tags), *leaks))))
+    return Finished(shown, tuple(dict.fromkeys((*filter(tags.get, tags), *leaks, *links))))
 
 
 def harmless(text: str) -> str:

@@ -18,6 +18,8 @@ from bot.admission import Admission
 from bot.alone import alone
 from bot.answering import Answering
 from bot.battles import BattleService
+from bot.budgets import Budget, BudgetService
+from bot.catching_up import CatchingUpService
 from bot.closing import ClosingService
 from bot.consent import ConsentService
 from bot.contenders import OPENAI
@@ -30,8 +32,10 @@ from bot.engines.factory import make_engine
 from bot.engines.moderation import RemoteModerator
 from bot.errors import ConfigError
 from bot.governing import GuildService
+from bot.health import HealthService
 from bot.insight.pictures import Pictures
 from bot.insight.service import InsightService
+from bot.keeping.erased import Erased
 from bot.languages import Languages
 from bot.limits import BattleLimits
 from bot.moderation import WordModerator, read_words
@@ -44,8 +48,14 @@ from bot.redaction import Redactor
 from bot.redaction.presidio import presidio
 from bot.retention import RetentionService
 from bot.roster import Roster
+from bot.shards import Identifying, require_shared
+from bot.telemetry.gateway import Gateway
+from bot.telemetry.instruments import Instruments
+from bot.telemetry.lag import LoopLag
 from bot.voting import VotingService
 from storage.database import Database, database_url
+from storage.shards import EVERY
+from storage.turns import turn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -56,6 +66,7 @@ if TYPE_CHECKING:
     from bot.patience import Patiently
     from bot.prompting import PromptTemplate
     from bot.roster import EngineKey
+    from storage.shards import Shards
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +81,7 @@ class Services:
     templates: Mapping[str, PromptTemplate]
     guilds: GuildService
     battles: BattleService
+    catching_up: CatchingUpService
     voting: VotingService
     closing: ClosingService
     rating: RatingService
@@ -81,7 +93,12 @@ class Services:
     pictures: Pictures
     recalling: RecallService
     digests: DigestService
+    shards: Shards
+    identifying: Identifying
     patiently: Patiently
+    instruments: Instruments
+    gateway: Gateway
+    health: HealthService
 
 
 def now() -> datetime:
@@ -95,7 +112,7 @@ def engines_for(config: Config) -> dict[EngineKey, Engine]:
         c.engine: make_engine(
             c.model,
             cache=config.models_folder,
-            base_url=c.base_url,
+            servers=c.servers,
             api_key=config.key_of(c),
             key_name=c.api_key_env,
             # Both sides of a battle may ask the same engine.
@@ -120,7 +137,7 @@ def moderator_for(config: Config) -> Moderator | None:
 
 
 @asynccontextmanager
-async def open_services(
+async def open_services(  # noqa: PLR0913 - what those who need their own may give
     config: Config,
     *,
     engines: dict[EngineKey, Engine] | None = None,
@@ -130,23 +147,29 @@ async def open_services(
     timer: Callable[[], float] = time.perf_counter,
     settings: Mapping[str, object] = MappingProxyType({}),
     durable: bool = True,
+    instruments: Instruments | None = None,
 ) -> AsyncIterator[Services]:
     """Open the database, start the engines, build the services; close all at the end.
 
     `engines`, `patiently`, `clock`, `rng` and `timer` are given by those who need their own;
     `settings` hold in every guild then, whatever was set there. `durable` is as for
-    `Database.open`. The sides' coin is cryptographic by default. Raises TwofoldError if anything
-    cannot open.
+    `Database.open`; without `instruments` nobody sees what they count. The sides' coin is
+    cryptographic by default. Raises TwofoldError if anything cannot open.
     """
     if config.training_export:
         log.warning("training exports are on", needs=TRAINING_NEEDS)
     rng = rng or random.SystemRandom()
+    shards = config.shards or EVERY
     moderator = moderator_for(config)
     engines = engines if engines is not None else engines_for(config)
     async with AsyncExitStack() as stack:
         url = database_url(config.database_location)
-        await stack.enter_async_context(alone(url))
-        store = await stack.enter_async_context(Database.open(url, durable=durable))
+        require_shared(shards, url=url)
+        await stack.enter_async_context(alone(url, shards=shards))
+        instruments = instruments or Instruments()
+        opening = Database.open(url, durable=durable, timed=instruments.transacted)
+        store = await stack.enter_async_context(opening)
+        await store.require_sound()
         if await store.imports.all():
             raise ConfigError(
                 "TWOFOLD_DATABASE names a collection of imported votes, which no bot may add to. "
@@ -162,14 +185,23 @@ async def open_services(
         chat = Chat(system=config.system_prompt)
         prompting: dict[str, PromptTemplate] = {**templates, chat.name: chat}
         languages = Languages()
+        budgets = BudgetService(
+            spending=store.spending,
+            prices={c.slug: c.price for c in config.contenders if c.price},
+            budget=Budget(tokens=config.tokens_per_day, money=config.money_per_day),
+            clock=clock,
+            instruments=instruments,
+        )
         answering = Answering(
             roster=roster,
             templates=prompting,
             languages=languages,
+            budgets=budgets,
             rng=rng,
             deadline=config.deadline_seconds,
             moderator=moderator,
             timer=timer,
+            instruments=instruments,
         )
         redactor = Redactor(more=presidio())
         guilds = GuildService(
@@ -189,6 +221,7 @@ async def open_services(
             redactor=redactor,
             tokens=config.context_tokens,
         )
+        admission = Admission(config.battles_at_once, patiently=patiently)
         battles = BattleService(
             battles=store.battles,
             votes=store.votes,
@@ -197,15 +230,20 @@ async def open_services(
             answering=answering,
             context=context,
             guilds=guilds,
-            admission=Admission(config.battles_at_once, patiently=patiently),
+            admission=admission,
             limits=BattleLimits(
-                member=config.member_battles_per_minute, guild=config.guild_battles_per_minute
+                member=config.member_battles_per_minute,
+                channel=config.channel_battles_per_minute,
+                guild=config.guild_battles_per_minute,
             ),
+            budgets=budgets,
             default_template=config.template,
             default_showing=config.showing,
-            prompt_key=partial(prompt_key, redact=redactor.redact),
+            prompt_key=partial(prompt_key, redact=redactor.redact, one_of_many=False),
             languages=languages,
             clock=clock,
+            shards=shards,
+            instruments=instruments,
         )
         await battles.start()
         closing = ClosingService(
@@ -214,6 +252,8 @@ async def open_services(
             votes=store.votes,
             guilds=guilds,
             clock=clock,
+            shards=shards,
+            instruments=instruments,
         )
         rating = RatingService(
             battles=store.battles,
@@ -236,6 +276,19 @@ async def open_services(
         insight = InsightService(store=store.arena, clock=clock)
         stack.push_async_callback(insight.close)
         insight.begin()
+        identifying = Identifying(partial(turn, url))
+        stack.push_async_callback(identifying.close)
+        gateway = Gateway(instruments.metrics)
+        health = HealthService(
+            store=store,
+            roster=roster,
+            admission=admission,
+            gateway=gateway,
+            lag=LoopLag(instruments.metrics),
+            instruments=instruments,
+            folder=config.home,
+            clock=clock,
+        )
         yield Services(
             config=config,
             store=store,
@@ -243,6 +296,9 @@ async def open_services(
             templates=templates,
             guilds=guilds,
             battles=battles,
+            catching_up=CatchingUpService(
+                heard=store.heard, guilds=guilds, battles=battles, clock=clock
+            ),
             voting=VotingService(
                 battles=store.battles,
                 votes=store.votes,
@@ -250,14 +306,24 @@ async def open_services(
                 guilds=guilds,
                 redactor=redactor,
                 clock=clock,
+                instruments=instruments,
             ),
             closing=closing,
             rating=rating,
             consent=consent,
             retention=RetentionService(
-                store=store.retention, guilds=guilds, hours=config.retention_hours, clock=clock
+                store=store.retention,
+                guilds=guilds,
+                hours=config.retention_hours,
+                clock=clock,
+                shards=shards,
             ),
-            mydata=MyDataService(people=store.people, erasure=store.erasure, clock=clock),
+            mydata=MyDataService(
+                people=store.people,
+                erasure=store.erasure,
+                erased=Erased(config.home),
+                clock=clock,
+            ),
             serving=serving,
             insight=insight,
             pictures=Pictures(),
@@ -269,5 +335,10 @@ async def open_services(
                 votes=store.votes,
                 clock=clock,
             ),
+            shards=shards,
+            identifying=identifying,
             patiently=patiently,
+            instruments=instruments,
+            gateway=gateway,
+            health=health,
         )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -16,6 +15,7 @@ from bot.answers import normalised
 from bot.context import continuing_answer, words_of
 from bot.errors import (
     BattleError,
+    EngineAstray,
     EngineBusy,
     EngineError,
     EngineTimeout,
@@ -33,27 +33,28 @@ from storage.records import BattleState, Closing, Purpose, Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from bot.admission import Admission, Place
     from bot.answering import Answering
+    from bot.budgets import BudgetService
     from bot.context import ContextService
     from bot.governing import GuildService
+    from bot.guilds import GuildSettings
     from bot.languages import Languages
     from bot.limits import BattleLimits
     from bot.roster import Roster
+    from bot.telemetry.instruments import Instruments
     from storage.battles import BattleStore
     from storage.contenders import ContenderStore
     from storage.records import Answer, Battle, Contender, Continuing, Conversation
+    from storage.shards import Shards
     from storage.votes import VoteStore
 
 log = structlog.get_logger(__name__)
 
 DELETED_KEPT = 1000
 """Ids of deleted messages to remember: a deletion may be heard before its battle is stored."""
-
-JUST_OPENED = timedelta(minutes=1)
-"""A ballot may wait that long for its edit, so it may be missing after a sudden end."""
 
 _DELETED = "The message was deleted while it was answered."
 
@@ -98,6 +99,7 @@ class _Afoot:
 
     battle: Battle
     sides: Mapping[Side, Contender]
+    asked_by: int
     template: str
     showing: Showing
     moderation: Moderation
@@ -106,7 +108,7 @@ class _Afoot:
 
 
 class BattleService:
-    """Opens, answers and cancels battles.
+    """Opens, answers and cancels battles; of earlier ones it knows those on its `shards`.
 
     `prompt_key` is the same for prompts that say the same; it may take milliseconds.
     """
@@ -123,11 +125,14 @@ class BattleService:
         guilds: GuildService,
         admission: Admission,
         limits: BattleLimits,
+        budgets: BudgetService,
         default_template: str,
         default_showing: Showing,
         prompt_key: Callable[[Conversation], int],
         languages: Languages,
         clock: Callable[[], datetime],
+        shards: Shards,
+        instruments: Instruments,
     ) -> None:
         self._battles = battles
         self._votes = votes
@@ -138,31 +143,57 @@ class BattleService:
         self._guilds = guilds
         self._admission = admission
         self._limits = limits
+        self._budgets = budgets
         self._default_template = default_template
         self._default_showing = default_showing
         self._prompt_key = prompt_key
         self._languages = languages
         self._clock = clock
+        self._shards = shards
+        self._instruments = instruments
         self._deleted: deque[int] = deque(maxlen=DELETED_KEPT)
         self._afoot: dict[int, _Afoot] = {}
-        self.interrupted: tuple[Battle, ...] = ()
-        """What an earlier process left half-answered and half-shown."""
-        self.just_opened: tuple[Battle, ...] = ()
-        """What it opened last, and may not have shown the ballot of."""
+        self.unfinished: tuple[Battle, ...] = ()
+        """What an earlier process was answering when it ended."""
+        self.unshown: tuple[Battle, ...] = ()
+        """What it had answered, and may not have shown, the latest first."""
 
     async def start(self) -> None:
-        """Register the roster; give up battles that an earlier process left half-answered."""
+        """Register the roster; find what an earlier process left unfinished."""
         await self._contenders.register(self._roster.contenders, at=self._clock())
-        expired = await self._battles.expire_unfinished(reason="interrupted", at=self._clock())
-        self.interrupted = tuple(b for b in expired if b.shown_message_id is not None)
-        self.just_opened = await self._battles.just_opened(within=JUST_OPENED)
-        if expired:
-            log.warning("unfinished battles were given up", battles=[b.id for b in expired])
+        self.unfinished = await self._battles.left_answering(at=self._clock(), shards=self._shards)
+        self.unshown = await self._battles.unshown(shards=self._shards)
+        if self.unfinished:
+            log.warning("battles were left unfinished", battles=[b.id for b in self.unfinished])
 
-    async def admit(self, guild_id: int | None, member_id: int) -> None:
+    def age(self, battle: Battle) -> timedelta:
+        """For how long somebody waits for it."""
+        return self._clock() - battle.created_at
+
+    async def resume(self, battle: Battle) -> None:
+        """Take up a battle of an earlier process, to be answered from its beginning.
+
+        The conversation stays as it was frozen; the two contenders are drawn anew, as nobody
+        has noted which they were. Raises BattleError where it cannot go on.
+        """
+        settings = await self._guilds.settings(battle.guild_id)
+        parent = await self._battles.get(battle.parent_id) if battle.parent_id else None
+        if parent is None:
+            both = battle.purpose is Purpose.CONTROL
+            sides = self._roster.draw(settings.contenders, control_share=100 * both)
+        elif parent.wiped_because is None:
+            sides = self._answering.contenders_of(parent)
+        else:
+            raise BattleError("The texts of this battle are not kept any more.")
+        self._instruments.begun(battle.purpose)
+        self._begin(battle, sides, settings, parent)
+
+    async def admit(self, *, guild_id: int | None, channel_id: int, member_id: int) -> None:
         """Count a battle for a member before any work is done for it. Raises LimitReached."""
         settings = await self._guilds.settings(guild_id)
-        self._limits.admit(member_id=member_id, guild_id=guild_id, settings=settings)
+        self._limits.admit(
+            member_id=member_id, channel_id=channel_id, guild_id=guild_id, settings=settings
+        )
 
     async def open(self, ask: Ask) -> Battle | None:
         """Draw two contenders, freeze the context for both and store the battle as `answering`.
@@ -179,14 +210,17 @@ class BattleService:
             )
         if settings.redaction:
             conversation = await self._context.redacted(conversation)
+        without = await self._budgets.used_up()
         if ask.parent is None:
-            sides = self._roster.draw(settings.contenders, control_share=settings.control_share)
+            sides = self._roster.draw(
+                settings.contenders, without=without, control_share=settings.control_share
+            )
             conversation = await self._context.freeze(
                 conversation, sides.values(), template=template
             )
         elif conversation == ask.conversation:
             sides = self._answering.contenders_of(ask.parent)
-            self._roster.check_permitted(sides.values(), settings.contenders)
+            self._roster.check_permitted(sides.values(), settings.contenders, without=without)
         else:
             raise BattleError(
                 "These answers read messages that may not be kept here any more, so they cannot "
@@ -215,18 +249,31 @@ class BattleService:
         )
         if battle is None:
             return None
+        self._instruments.begun(battle.purpose)
         if not _prompts(battle).isdisjoint(self._deleted):
             await self._battles.cancel(battle.id, at=self._clock())
             return None
+        self._begin(battle, sides, settings, ask.parent, asked_by=ask.asked_by)
+        return battle
+
+    def _begin(
+        self,
+        battle: Battle,
+        sides: Mapping[Side, Contender],
+        settings: GuildSettings,
+        parent: Battle | None,
+        *,
+        asked_by: int | None = None,
+    ) -> None:
         self._afoot[battle.source_message_id] = _Afoot(
             battle=battle,
             sides=sides,
-            template=template,
+            asked_by=asked_by or battle.author_id,
+            template=settings.template or self._default_template,
             showing=settings.showing or self._default_showing,
             moderation=settings.moderation,
-            earlier={a.side: a for a in ask.parent.answers} if ask.parent else {},
+            earlier={a.side: a for a in parent.answers} if parent else {},
         )
-        return battle
 
     async def answer(self, battle: Battle, audience: Audience | None = None) -> Battle:
         """Have both sides answer, and open the battle for votes.
@@ -242,18 +289,20 @@ class BattleService:
         try:
             finished = await afoot.task
             same = _say_the_same(finished)
-            opened = await self._battles.open(
-                battle.id,
-                finished,
-                closing=Closing.SAME_TEXT if same else None,
-                at=self._clock(),
-            )
+            with self._instruments.stage("store"):
+                opened = await self._battles.open(
+                    battle.id,
+                    finished,
+                    closing=Closing.SAME_TEXT if same else None,
+                    at=self._clock(),
+                )
         except asyncio.CancelledError:
             if battle.source_message_id not in self._afoot:
                 raise BattleCancelled(_DELETED) from None
             raise  # the row stays: the next start tells of it where this process cannot
         except Exception as error:
             log.warning("battle failed", battle=battle.id, error=repr(error))
+            self._instruments.failed("battle", error)
             with suppress(StorageError):
                 await self.abandon(battle, reason=type(error).__name__)
             if isinstance(error, TwofoldError):
@@ -261,6 +310,7 @@ class BattleService:
             raise
         if opened is None:
             raise BattleCancelled(_DELETED)
+        self._instruments.ended("same_text" if same else "open")
         return opened
 
     async def _answers(self, afoot: _Afoot, audience: Audience | None) -> tuple[Answer, ...]:
@@ -271,28 +321,34 @@ class BattleService:
             heard=heard_in(conversation),
             changed=audience.grows if audience and lockstep else _unheard,
         )
-        async with self._admission.turn(
+        turn = self._admission.turn(
             audience.waits if audience else _unheard,
             group=afoot.battle.guild_id or afoot.battle.channel_id,
-        ):
-            return await self._answering.answer(
-                conversation,
-                afoot.sides,
-                template=afoot.template,
-                growth=growth,
-                earlier=afoot.earlier,
-                moderation=afoot.moderation,
-            )
+            member=afoot.asked_by,
+        )
+        async with AsyncExitStack() as held:
+            with self._instruments.stage("queue"):
+                await held.enter_async_context(turn)
+            with self._instruments.stage("answer"):
+                return await self._answering.answer(
+                    conversation,
+                    afoot.sides,
+                    template=afoot.template,
+                    growth=growth,
+                    earlier=afoot.earlier,
+                    moderation=afoot.moderation,
+                )
 
     async def abandon(self, battle: Battle, *, reason: str) -> None:
         """Give a battle up: it failed, or could not be shown. It will take no votes."""
         self._afoot.pop(battle.source_message_id, None)
+        self._instruments.ended("interrupted" if reason == "interrupted" else "failed")
         await self._battles.fail(battle.id, reason=reason, at=self._clock())
 
     async def placed(self, source_message_id: int, message_id: int) -> None:
         """Note which message will show a battle that is still being answered."""
         if afoot := self._afoot.get(source_message_id):
-            await self._battles.shown(afoot.battle.id, message_id)
+            await self._battles.placed(afoot.battle.id, message_id)
 
     async def shown(self, battle: Battle, message_id: int) -> bool:
         """Note which message shows the battle; False where the prompt was deleted meanwhile."""
@@ -308,9 +364,19 @@ class BattleService:
         A battle that is on show already stays: its votes were given.
         """
         self._deleted.append(message_id)
-        gone = [a for a in self._afoot.values() if message_id in _prompts(a.battle)]
+        await self._withdraw(a for a in self._afoot.values() if message_id in _prompts(a.battle))
+
+    async def cancel_in(self, place_id: int) -> None:
+        """A channel, thread or server is gone: stop answering there, and keep no text of it."""
+        await self._withdraw(
+            a for a in self._afoot.values() if place_id in (a.battle.channel_id, a.battle.guild_id)
+        )
+
+    async def _withdraw(self, battles: Iterable[_Afoot]) -> None:
+        gone = list(battles)
         for afoot in gone:  # all at once: while one is stored as cancelled, another may end
             del self._afoot[afoot.battle.source_message_id]
+            self._instruments.ended("cancelled")
             if afoot.task is not None:
                 afoot.task.cancel()
         for afoot in gone:
@@ -376,6 +442,8 @@ def _failure(error: TwofoldError, *, goes_on: bool) -> str:
         what = "Both models are busy with other messages."
     elif isinstance(error, EngineTimeout):
         what = "One of the two models did not answer in time."
+    elif isinstance(error, EngineAstray):
+        what = "One of the two models did not answer as it should."
     elif isinstance(error, EngineUnreachable):
         what = "One of the two models could not be reached."
     elif isinstance(error, EngineError):

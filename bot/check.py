@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bot import client
+from bot import client, machine
 from bot.app import engines_for, moderator_for
 from bot.dataset.gate import TRAINING_NEEDS
 from bot.engines import ChatMessage, CompletionRequest
 from bot.engines.completion import complete
+from bot.engines.pool import Pool
 from bot.engines.remote import RemoteEngine
 from bot.engines.weights import is_ready, parse_source, pull
 from bot.errors import EngineRefused, TwofoldError
+from bot.machine import Finding
+from bot.rights import rights
+from bot.telemetry.requests import dated
 from storage.database import Database, database_url
 from storage.records import Kind, Sampling
 
@@ -29,18 +33,15 @@ SHOWN = 5
 """Of the models that a server has: a provider may have hundreds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at: `ok` is None where it is for a person to judge, or not needed here."""
-
-    what: str
-    ok: bool | None
-    how: str
-
-
 async def check_all(config: Config) -> list[Finding]:
-    """Look at the settings, database, models and Discord; faults become findings."""
-    findings = [Finding("settings", ok=True, how=f"data folder {config.home}")]
+    """Look at the settings, machine, database, models and Discord; faults become findings."""
+    findings = [
+        Finding("settings", ok=True, how=f"data folder {config.home}"),
+        machine.disk(config),
+        machine.memory(config),
+        machine.metrics(config),
+        rights(config),
+    ]
     findings.append(await _finding("database", _database(config)))
     findings += [await _finding(f"model of {c.slug}", _model(config, c)) for c in config.contenders]
     if config.training_export:
@@ -50,7 +51,9 @@ async def check_all(config: Config) -> list[Finding]:
     if config.discord_token is None:
         findings.append(Finding("Discord", ok=None, how=client.TOKEN_MISSING))
     else:
-        findings.append(await _finding("Discord", client.inspect(config)))
+        dates: list[str] = []
+        findings.append(await _finding("Discord", client.inspect(config, dated(dates.append))))
+        findings += [machine.clock(date, now=datetime.now(UTC)) for date in dates[-1:]]
     return findings
 
 
@@ -63,8 +66,8 @@ async def _finding(what: str, look: Awaitable[str]) -> Finding:
 
 async def _database(config: Config) -> str:
     async with Database.open(database_url(config.database_location)) as store:
-        await store.ping()
-        return f"schema {await store.revision()} at {config.database_location}"
+        await store.require_sound()
+        return f"schema {await store.revision()} at {store.place}"
 
 
 async def _moderator(config: Config) -> str:
@@ -88,17 +91,19 @@ async def _model(config: Config, contender: ContenderConfig) -> str:
     engine = engines_for(config)[contender.engine]
     prompt: Prompt = "1" if contender.kind is Kind.BASE else (ChatMessage("user", "1"),)
     request = CompletionRequest(prompt=prompt, sampling=PROBE, deadline=PROBE_SECONDS)
-    listed: tuple[str, ...] = ()
+    listed: dict[str, str] = {}
     try:
         await engine.start()
-        if isinstance(engine, RemoteEngine):
+        if isinstance(engine, RemoteEngine | Pool):
             listed = await engine.models()  # within seconds, where a completion may load weights
         await complete(engine, request)
     except EngineRefused as error:
         if not listed or source.name in listed:
             raise
-        raise EngineRefused(f"{error.user_message} It has {', '.join(listed[:SHOWN])}.") from None
+        raise EngineRefused(
+            f"{error.user_message} It has {', '.join(list(listed)[:SHOWN])}."
+        ) from None
     finally:
         await engine.close()
-    otherwise = f", but the server calls it {', '.join(listed[:SHOWN])}" if listed else ""
+    otherwise = f", but the server calls it {', '.join(list(listed)[:SHOWN])}" if listed else ""
     return f"{engine.revision} answers{'' if source.name in listed else otherwise}"

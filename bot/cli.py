@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import structlog
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from bot import __version__
 from bot.dataset.commands import export
@@ -19,10 +20,13 @@ from bot.dataset.importing.command import import_files
 from bot.dataset.lint.command import lint
 from bot.errors import ConfigError, TwofoldError
 from bot.insight.commands import leaderboard, stats
+from bot.insight.options import Collection
 from bot.insight.report.command import report, serve
+from bot.keeping.commands import backup, restore, rollback
+from bot.keeping.migrate import migrate
 from bot.simulation.commands import settle, simulate
-from bot.terminal import configured as _config
-from bot.terminal import database_of, err, out
+from bot.terminal import configured, database_of, err, out
+from bot.wording import printable
 
 if TYPE_CHECKING:
     from typing import Any
@@ -46,10 +50,6 @@ models_cli = typer.Typer(no_args_is_help=True, help="Show, fetch and remove mode
 cli.add_typer(models_cli, name="models")
 
 Yes = Annotated[bool, typer.Option("--version", help="Print the version and leave.")]
-From = Annotated[
-    str | None,
-    typer.Option("--from", help="A collection that `twofold import` made, instead of the bot's."),
-]
 
 
 @cli.callback(invoke_without_command=True)
@@ -60,7 +60,15 @@ def _root(version: Yes = False) -> None:  # noqa: FBT002 - typer's way to declar
 
 
 @cli.command()
-def run() -> None:
+def run(
+    shards: Annotated[
+        str | None,
+        typer.Option(
+            help="Which shards this process has, and of how many, such as `0-3/16`; others are "
+            "for other processes on the same PostgreSQL database. Default: TWOFOLD_SHARDS, or all."
+        ),
+    ] = None,
+) -> None:
     """Run the Discord bot.
 
     Needs DISCORD_TOKEN. Fetches and converts models that are not there yet.
@@ -68,7 +76,7 @@ def run() -> None:
     """
     from bot import client
 
-    config = _config()
+    config = configured(**({"shards": shards} if shards else {}))
     client.required_token(config)
     _fetch_missing(config)
     asyncio.run(_serve_discord(config))
@@ -90,7 +98,7 @@ def demo(
     Prints the address of the page; Ctrl-C ends it. With --community, /leaderboard and
     /stats have something to show from the first moment.
     """
-    config = _config()
+    config = configured()
     _fetch_missing(config)
     if community:
         settle(config)
@@ -98,16 +106,31 @@ def demo(
 
 
 @cli.command()
-def check() -> None:
-    """Tell in one screen whether everything is in order, and what to do where not."""
-    from bot.check import check_all
+def check(
+    *,
+    running: Annotated[
+        bool,
+        typer.Option("--running", help="Ask the bot that runs here instead; needs a metrics port."),
+    ] = False,
+) -> None:
+    """Tell in one screen whether everything is in order, and what to do where not.
 
-    config = _config()
+    The exit code is 1 where something is not, with --running as well, for containers and
+    supervisors.
+    """
+    from bot import machine
+
+    config = configured()
     table = Table("", "What", "How it is", box=None, pad_edge=False)
-    findings = asyncio.run(check_all(config))
+    if running:
+        findings = machine.running(config)
+    else:
+        from bot.check import check_all
+
+        findings = asyncio.run(check_all(config))
     for finding in findings:
         mark = {True: "[green]ok[/]", False: "[red]no[/]", None: "[yellow]--[/]"}[finding.ok]
-        table.add_row(mark, finding.what, finding.how)
+        table.add_row(mark, *(Text(printable(said)) for said in (finding.what, finding.how)))
     out.print(table)
     if any(finding.ok is False for finding in findings):
         raise typer.Exit(1)
@@ -122,7 +145,7 @@ cli.command("import")(import_files)
 @cli.command()
 def integrity(
     *,
-    collection: From = None,
+    collection: Collection = None,
     simulated: Annotated[
         bool, typer.Option("--simulated", help="Of simulated members, instead of the others.")
     ] = False,
@@ -137,7 +160,7 @@ def integrity(
 
     from bot.integrity import MEANINGS
 
-    voters = asyncio.run(_integrity(_config(), collection, simulated=simulated))
+    voters = asyncio.run(_integrity(configured(), collection, simulated=simulated))
     if as_json:
         typer.echo(orjson.dumps(voters, option=orjson.OPT_INDENT_2))
         return
@@ -169,6 +192,18 @@ cli.command()(report)
 cli.command()(serve)
 
 
+cli.command()(backup)
+
+
+cli.command()(restore)
+
+
+cli.command()(rollback)
+
+
+cli.command()(migrate)
+
+
 @cli.command()
 def prompt(
     message: Annotated[str, typer.Argument(help="What a member writes.")],
@@ -186,7 +221,7 @@ def prompt(
     from bot.prompting import library
     from storage.records import Conversation, Turn
 
-    config = _config()
+    config = configured()
     templates = library(config.templates)
     name = template or config.template
     if name not in templates:
@@ -205,8 +240,18 @@ def prompt(
 
 @cli.command()
 def erase(
-    member: Annotated[int, typer.Option(help="The member's id, as Discord shows it.", min=1)],
+    member: Annotated[
+        int | None, typer.Option(help="The member's id, as Discord shows it.", min=1)
+    ] = None,
     *,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again",
+            help="Instead: everybody who was erased since the backup that a server's database "
+            "was just brought back from. Before the bot is started again.",
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
 ) -> None:
     """Erase everything about a member: every row, text and id, in one transaction.
@@ -220,13 +265,19 @@ def erase(
     from bot.mydata import report
     from storage.simulations import LAST_ID
 
+    if again is (member is not None):
+        raise ConfigError("Name with --member who is to be erased, or say --again.")
+    if member is None:
+        number = asyncio.run(_erase_again(configured()))
+        out.print(f"Erased again: {number}")
+        return
     if member <= LAST_ID:
         # Such a number stands in the texts of many, and what names a member is wiped.
         raise ConfigError(
             f"No member on Discord has so small an id as {member}. Simulated ones go all together: "
             "twofold simulate --remove"
         )
-    config = _config()
+    config = configured()
     if not yes:
         typer.confirm(f"Erase everything about the member {member}, for good?", abort=True)
     erasure, alone = asyncio.run(_erase(config, member))
@@ -245,7 +296,7 @@ def models_list() -> None:
     """Show the models of the roster and those in the cache."""
     from bot.console import models_lines
 
-    for line in models_lines(_config()):
+    for line in models_lines(configured()):
         out.print(line, markup=False, soft_wrap=True)
 
 
@@ -270,7 +321,7 @@ def models_pull(
     """Fetch model weights and convert them once. A second call goes on where one was cut off."""
     from bot.console import fetch
 
-    config = _config()
+    config = configured()
     for model in [source] if source else dict.fromkeys(c.model for c in config.contenders):
         out.print(f"{model} {fetch(model, config=config, console=err)}", soft_wrap=True)
 
@@ -282,7 +333,7 @@ def models_rm(
     """Remove a model's weights from the cache."""
     from bot.engines.weights import parse_source, remove
 
-    freed = remove(parse_source(source), _config().models_folder)
+    freed = remove(parse_source(source), configured().models_folder)
     out.print(f"{source} is removed, {freed / 1e6:.0f} MB are free again")
 
 
@@ -315,25 +366,40 @@ def _fetch_missing(config: Config) -> None:
 
 async def _serve_discord(config: Config) -> None:
     from bot.app import open_services
+    from bot.arenas import share_arenas
     from bot.client import on_signals, serve
+    from bot.config import environment
+    from bot.telemetry.watching import observing, watched
 
+    share_arenas()
     stop = asyncio.Event()
     on_signals(stop.set)
-    async with open_services(config) as services:
+    async with (
+        observing(environment()) as instruments,
+        open_services(config, instruments=instruments) as services,
+        watched(services),
+    ):
         await serve(services, stop=stop)
 
 
 async def _serve_demo(config: Config) -> None:
     from bot.app import engines_for, open_services
     from bot.client import on_signals
+    from bot.config import environment
     from bot.demo import Workshop, serve
+    from bot.telemetry.watching import observing, watched
 
     stop = asyncio.Event()
     on_signals(stop.set)
     workshop = Workshop()
     engines = {key: workshop.wrap(engine) for key, engine in engines_for(config).items()}
-    opening = open_services(config, engines=engines, patiently=workshop.wait_for)
-    async with opening as services:
+    async with (
+        observing(environment()) as instruments,
+        open_services(
+            config, engines=engines, patiently=workshop.wait_for, instruments=instruments
+        ) as services,
+        watched(services),
+    ):
         await serve(services, workshop, stop=stop, announce=_announce)
 
 
@@ -378,23 +444,36 @@ def _cell(value: Any) -> str:  # noqa: ANN401 - a name, a number, or a share wit
 async def _erase(config: Config, member_id: int) -> tuple[Erasure, bool]:
     """What was erased, and whether the file was written anew: not where the bot works on it."""
     from bot.alone import alone
-    from bot.errors import StorageError
-    from storage.database import Database, database_url
+    from bot.errors import DatabaseTaken
+    from bot.keeping.erased import Erased
+    from storage.database import Database, database_url, file_of
 
     url = database_url(config.database_location)
     async with AsyncExitStack() as stack:
-        try:
-            await stack.enter_async_context(alone(url, wait_seconds=0))
-        except StorageError:
-            rewrites = False
-        else:
-            rewrites = True
+        rewrites = True
+        if file_of(url) is not None:
+            try:
+                await stack.enter_async_context(alone(url, wait_seconds=0))
+            except DatabaseTaken:
+                rewrites = False
         store = await stack.enter_async_context(Database.open(url))
-        erasure = await store.erasure.erase(member_id, at=datetime.now(UTC))
+        at = datetime.now(UTC)
+        Erased(config.home).note(member_id, at=at)
+        erasure = await store.erasure.erase(member_id, at=at)
         if rewrites:
             overwritten = await store.erasure.rewrite_file()
             erasure = replace(erasure, overwritten=overwritten)
     return erasure, rewrites
+
+
+async def _erase_again(config: Config) -> int:
+    from bot.alone import alone
+    from bot.keeping.erased import erase_again
+    from storage.database import Database, database_url
+
+    url = database_url(config.database_location)
+    async with alone(url, wait_seconds=0), Database.open(url) as store:
+        return len(await erase_again(store, config.home, at=datetime.now(UTC)))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import aiohttp
 import discord
@@ -16,12 +17,14 @@ from discord import gateway, http
 from discord.ext import commands
 
 from bot.errors import ConfigError, TwofoldError
+from bot.telemetry.requests import traced
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from bot.app import Services
     from bot.config import Config
+    from storage.shards import Shards
 
 log = structlog.get_logger(__name__)
 
@@ -29,12 +32,14 @@ EXTENSIONS = (
     "cogs.errors",
     "cogs.chat",
     "cogs.voting",
+    "cogs.strangers",
     "cogs.rating",
     "cogs.privacy",
     "cogs.settings",
     "cogs.insight",
     "cogs.digest",
     "cogs.dataset",
+    "cogs.health",
 )
 """Named as text, because imports run from cogs to bot and never back."""
 
@@ -54,12 +59,34 @@ DISCORD_REFUSED = (
     "Discord refused what the bot asked at its start; the log line above has the code. Invite "
     "it again with the scopes bot and applications.commands."
 )
+CONNECT_SECONDS = 600.0
+"""A shard may wait so long for its turn to begin a session."""
+
+CLOSING_SECONDS = 1.0
+
+WRONG_TOKEN = 4004
+WRONG_SHARDS = {4010, 4011}
+"""The codes with which the gateway closes for good."""
+
 NO_ANSWER = "Discord cannot be reached. Check the network and start again."
+SHARDS_REFUSED = (
+    "Discord refuses these shards: there are too few in all for this many servers, or a number "
+    "that is not among them. Check TWOFOLD_SHARDS; without it Discord says how many there are."
+)
+SESSIONS_SPENT = (
+    "Discord lets this bot begin {left} more sessions in the next {hours} hours, and {wanted} are "
+    "needed. Start it again then: a bot that begins too many loses its token."
+)
 
 
 # There is no voice here; the warnings about its libraries would only puzzle.
 discord.VoiceClient.warn_nacl = False
 discord.VoiceClient.warn_dave = False
+
+
+REMEMBERED = 300
+"""Messages that discord.py keeps, of all channels. Each ballot is some sixty objects, which garbage
+collection goes through while everybody waits; what is not here is read from Discord."""
 
 
 class DiscordUnreachable(TwofoldError):
@@ -68,8 +95,11 @@ class DiscordUnreachable(TwofoldError):
     retryable = True
 
 
-class TwofoldClient(commands.Bot):
-    """Discord's end of the program; the cogs do the work."""
+class TwofoldClient(commands.AutoShardedBot):
+    """Discord's end of the program, with the shards that are set; the cogs do the work.
+
+    Where none are set, it has all of them, as many as Discord recommends.
+    """
 
     def __init__(self, services: Services) -> None:
         intents = discord.Intents(guilds=True, guild_messages=True, dm_messages=True)
@@ -79,28 +109,63 @@ class TwofoldClient(commands.Bot):
             help_command=None,
             intents=intents,
             allowed_mentions=discord.AllowedMentions.none(),
+            max_messages=REMEMBERED,
+            shard_connect_timeout=CONNECT_SECONDS,
+            http_trace=traced(services.instruments.metrics),
+            **_dealt(services.config.shards),
         )
         self.services = services
+        self._concurrency = 1
 
     async def setup_hook(self) -> None:
         """Load the cogs and tell Discord which commands there are."""
         for extension in EXTENSIONS:
             await self.load_extension(extension)
-        await self.tree.sync()
+        if self.services.shards.first:
+            await self.tree.sync()
         # What is there by now stays; to go through it again and again held the loop for 0.1 s.
         gc.collect()
         gc.freeze()
+
+    async def begin(self, token: str) -> None:
+        """Be on Discord until closed. Raises ConfigError where it lets no more sessions begin."""
+        await self.login(token)
+        limits = await self.fetch_session_start_limits()
+        self._concurrency = limits.max_concurrency
+        wanted = len(self.shard_ids or (0,))
+        if limits.remaining < wanted:
+            hours = math.ceil(limits.reset_after / 3_600_000)
+            told = SESSIONS_SPENT.format(left=limits.remaining, hours=hours, wanted=wanted)
+            raise ConfigError(told)
+        await self.connect()
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:  # noqa: ARG002
+        """Begin a session when it is this shard's turn, among those of other processes too."""
+        await self.services.identifying.wait(shard_id or 0, concurrency=self._concurrency)
 
     async def on_message(self, message: discord.Message, /) -> None:
         """There are no prefix commands to look for; the cogs hear messages themselves."""
 
     async def on_ready(self) -> None:
         """Say that it works, and where."""
-        log.info("ready", user=str(self.user), guilds=len(self.guilds))
+        shards = self.services.config.shards or f"all of {self.shard_count}"
+        log.info("ready", user=str(self.user), guilds=len(self.guilds), shards=str(shards))
 
     async def on_error(self, event_method: str, /, *_args: object, **_kwargs: object) -> None:
         """A listener failed: log it whole, under its name."""
-        log.error("a listener failed", listener=event_method, exc_info=sys.exception())
+        error = sys.exception()
+        log.error("a listener failed", listener=event_method, exc_info=error)
+        if error is not None:
+            self.services.instruments.failed("listener", error)
+
+
+class _Dealt(TypedDict, total=False):
+    shard_ids: list[int]
+    shard_count: int
+
+
+def _dealt(shards: Shards | None) -> _Dealt:
+    return {"shard_ids": sorted(shards.ids), "shard_count": shards.count} if shards else {}
 
 
 def use_discord(config: Config) -> None:
@@ -121,26 +186,30 @@ async def serve(services: Services, *, stop: asyncio.Event) -> None:
     use_discord(services.config)
     token = required_token(services.config)
     async with TwofoldClient(services) as client:
-        running = asyncio.ensure_future(client.start(token))
+        running = asyncio.ensure_future(client.begin(token))
         stopping = asyncio.ensure_future(stop.wait())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         if not running.done():
             log.info("stopping")
             await client.close()
+            await asyncio.wait({running}, timeout=CLOSING_SECONDS)
+            running.cancel()  # discord.py would go on to connect shards that were still to come
         try:
             await _explained(running)
-        except AttributeError:
-            if client.ws is None:  # discord.py asks a connection that there never was
-                raise DiscordUnreachable(NO_ANSWER) from None
-            raise
+        except asyncio.CancelledError:
+            if not stop.is_set():
+                raise
 
 
-async def inspect(config: Config) -> str:
-    """Log in without going on line; tell who the bot is. Raises what `serve` would."""
+async def inspect(config: Config, trace: aiohttp.TraceConfig) -> str:
+    """Log in without going on line; tell who the bot is. Raises what `serve` would.
+
+    `trace` hears of the requests.
+    """
     use_discord(config)
     token = required_token(config)
-    async with discord.Client(intents=discord.Intents.none()) as client:
+    async with discord.Client(intents=discord.Intents.none(), http_trace=trace) as client:
         await _explained(client.login(token))
         application = await client.application_info()
     flags = application.flags
@@ -159,10 +228,20 @@ def required_token(config: Config) -> str:
 
 
 def on_signals(handler: Callable[[], None]) -> None:
-    """Call `handler` on SIGINT and SIGTERM; discord.py itself hears only the first."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, handler)
+    """Call `handler` on the first SIGINT or SIGTERM; another one ends the process at once.
+
+    Nothing is lost by that: what was being answered is taken up at the next start.
+    """
+    loop, numbers = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+
+    def heard() -> None:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        handler()
+
+    for number in numbers:
+        loop.add_signal_handler(number, heard)
 
 
 async def _explained(running: Awaitable[None]) -> None:
@@ -175,6 +254,12 @@ async def _explained(running: Awaitable[None]) -> None:
         raise ConfigError(INTENT_REFUSED) from None
     except (aiohttp.ClientError, discord.DiscordServerError, discord.GatewayNotFound, OSError):
         raise DiscordUnreachable(NO_ANSWER) from None
+    except discord.ConnectionClosed as error:
+        if error.code == WRONG_TOKEN:
+            raise ConfigError(TOKEN_REFUSED) from None
+        if error.code in WRONG_SHARDS:
+            raise ConfigError(SHARDS_REFUSED) from None
+        raise
     except discord.HTTPException as error:
         log.warning("Discord refused", status=error.status, code=error.code)
         raise ConfigError(DISCORD_REFUSED) from None

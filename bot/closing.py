@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.errors import BattleError
+from storage.ballots import AT_ONCE
 from storage.records import BattleState, Choice, Closing, Kind, Outcome, Purpose, Side
 
 if TYPE_CHECKING:
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
 
     from bot.governing import GuildService
     from bot.guilds import GuildSettings
+    from bot.telemetry.instruments import Instruments
     from storage.ballots import BallotStore, OpenBallot
     from storage.battles import BattleStore
     from storage.records import Battle, Vote
+    from storage.shards import Shards
     from storage.votes import VoteStore
 
 GUESSING = timedelta(minutes=1)
@@ -50,7 +53,7 @@ class Result:
 
 
 class ClosingService:
-    """Closes battles. Every method raises StorageError when the database cannot do it."""
+    """Closes battles on some shards. Every method raises StorageError when the database cannot."""
 
     def __init__(
         self,
@@ -60,27 +63,38 @@ class ClosingService:
         votes: VoteStore,
         guilds: GuildService,
         clock: Callable[[], datetime],
+        shards: Shards,
+        instruments: Instruments,
     ) -> None:
         self._battles = battles
         self._ballots = ballots
         self._votes = votes
         self._guilds = guilds
         self._clock = clock
+        self._shards = shards
+        self._instruments = instruments
 
     async def due(self, battle_id: int | None = None) -> tuple[tuple[int, Closing], ...]:
         """The open battles that are to be closed now, with the reason; or only this one."""
         settings: dict[int | None, GuildSettings] = {}
-        found = []
-        for ballot in await self._ballots.open(battle_id):
-            if ballot.guild_id not in settings:
-                settings[ballot.guild_id] = await self._guilds.settings(ballot.guild_id)
-            if because := _reason(ballot, settings[ballot.guild_id], now=self._clock()):
-                found.append((ballot.id, because))
+        found, last, left = [], 0, True
+        while left:
+            ballots = await self._ballots.open(battle_id, shards=self._shards, after=last)
+            for ballot in ballots:
+                last = ballot.id
+                if ballot.guild_id not in settings:
+                    settings[ballot.guild_id] = await self._guilds.settings(ballot.guild_id)
+                if because := _reason(ballot, settings[ballot.guild_id], now=self._clock()):
+                    found.append((ballot.id, because))
+            left = len(ballots) == AT_ONCE
         return tuple(found)
 
     async def close(self, battle_id: int, because: Closing) -> bool:
         """Take no votes any more; False where the battle is not open."""
-        return await self._battles.close(battle_id, because=because, at=self._clock())
+        closed = await self._battles.close(battle_id, because=because, at=self._clock())
+        if closed:
+            self._instruments.closed(because)
+        return closed
 
     async def close_due(self, battle_id: int | None = None) -> bool:
         """Close what is to be closed now; whether there was anything."""
@@ -103,7 +117,7 @@ class ClosingService:
 
     async def unrevealed(self) -> tuple[int, ...]:
         """The ended battles whose message does not tell so yet."""
-        return await self._ballots.unrevealed()
+        return await self._ballots.unrevealed(self._shards)
 
     async def result(self, battle_id: int) -> Result | None:
         """What came of a battle; None where it has neither closed nor been withdrawn."""

@@ -11,14 +11,16 @@ import os
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 from platformdirs import user_data_path
 from pydantic import (
     AfterValidator,
     AliasChoices,
+    BeforeValidator,
     Field,
+    InstanceOf,
     PrivateAttr,
     SecretStr,
     ValidationError,
@@ -46,6 +48,9 @@ from bot.contenders import (
 from bot.errors import ConfigError
 from bot.growth import Showing
 from bot.prompting import Frame, built_in
+from bot.shards import read_shards
+from bot.telemetry.logs import secrets_in
+from storage.shards import Shards
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,6 +60,9 @@ if TYPE_CHECKING:
 DEFAULT_PRESET = "tiny"
 DEFAULT_FILE = Path("twofold.toml")
 ENV_FILE = Path(".env")
+
+LARGEST = 2**20
+"""Bytes of a file of settings: what is larger is another file, or somebody's trap."""
 
 TOKEN_LENGTH = 16
 
@@ -79,6 +87,28 @@ def _long_enough(token: SecretStr) -> SecretStr:
     if len(token) < TOKEN_LENGTH:
         raise ValueError(f"a token that cannot be guessed has {TOKEN_LENGTH} characters or more")
     return token
+
+
+def _passwords(url: str) -> tuple[str, ...]:
+    """The password in a URL, as it is written there and as it is meant."""
+    try:
+        password = urlsplit(url).password or ""
+    except ValueError:
+        return ()
+    return tuple(dict.fromkeys(filter(None, (password, unquote(password)))))
+
+
+def _shards(value: object) -> object:
+    return read_shards(value) if isinstance(value, str) else value
+
+
+def _usable(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("a path cannot have a NUL in it")
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError("nobody here has that home folder; write the whole path") from None
 
 
 LoopbackUrl = Annotated[str, AfterValidator(_loopback)]
@@ -130,12 +160,19 @@ class Config(BaseSettings):
     config: Path | None = Field(
         None, description="The TOML file. Default: `twofold.toml` where the program is started."
     )
-    home: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
+    home: Annotated[Path, AfterValidator(_usable)] = Field(
         default_factory=lambda: user_data_path("twofold"),
         description="The data folder: database and converted models. Default: the user's own.",
     )
     database: str | None = Field(
-        None, description="A path or a database URL. Default: `twofold.db` in the data folder."
+        None,
+        repr=False,  # there may be a password in it
+        description="A path or a database URL. Default: `twofold.db` in the data folder.",
+    )
+    shards: Annotated[InstanceOf[Shards], BeforeValidator(_shards)] | None = Field(
+        None,
+        description="Which shards this process has, and of how many, such as `0-3/16`, where "
+        "several share a PostgreSQL database. Default: all that Discord recommends.",
     )
     message_content: bool = Field(
         default=True,
@@ -177,8 +214,21 @@ class Config(BaseSettings):
     member_battles_per_minute: Annotated[int, Field(ge=1, le=1000)] = Field(
         10, description="How many battles a member may begin in a minute."
     )
+    channel_battles_per_minute: Annotated[int, Field(ge=1, le=10000)] = Field(
+        30, description="How many battles may begin in a channel of a server in a minute."
+    )
     guild_battles_per_minute: Annotated[int, Field(ge=1, le=10000)] = Field(
         60, description="How many battles may begin in a server in a minute."
+    )
+    tokens_per_day: Annotated[int, Field(ge=1)] | None = Field(
+        None,
+        description="How many tokens contenders with a price may read and write in a day (UTC), "
+        "all together. Then they rest until the next one. Default: no end.",
+    )
+    money_per_day: Annotated[float, Field(gt=0)] | None = Field(
+        None,
+        description="How much they may cost in a day, in the currency of their prices. Default: no "
+        "end.",
     )
     retention_hours: Annotated[int, Field(ge=1, le=720)] = Field(
         24,
@@ -190,7 +240,7 @@ class Config(BaseSettings):
         description="Allow exports for training. Discord's developer policy forbids training on "
         "message content without Discord's express permission, and members must have agreed.",
     )
-    moderation_words: Annotated[Path, AfterValidator(Path.expanduser)] | None = Field(
+    moderation_words: Annotated[Path, AfterValidator(_usable)] | None = Field(
         None,
         description="For the moderator `words`: a file with a word or phrase a line; `#` begins a "
         "comment. Other forms of a word are other words.",
@@ -210,6 +260,17 @@ class Config(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is logged."
+    )
+    log_format: Literal["console", "json"] = Field(
+        "console", description="How it is logged: for a person, or as one JSON object a line."
+    )
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        0, description="Port of `/metrics`, `/healthz` and `/livez`; 0 serves none of them."
+    )
+    metrics_host: str = Field(
+        "127.0.0.1",
+        description="Where they are served. Whoever can reach them can read them: they need no "
+        "token.",
     )
     discord_api: LoopbackUrl | None = Field(
         None, description="Another REST server in Discord's place, for tests. Loopback only."
@@ -283,6 +344,19 @@ class Config(BaseSettings):
         require_a_pair(roster)
         return on_servers(roster, default=info.data.get("openai_base_url") or OPENAI)
 
+    @field_validator("contenders")
+    @classmethod
+    def _check_budget(
+        cls, roster: tuple[ContenderConfig, ...], info: ValidationInfo
+    ) -> tuple[ContenderConfig, ...]:
+        limited = info.data.get("tokens_per_day") or info.data.get("money_per_day")
+        if limited and all(contender.price is None for contender in roster):
+            raise ValueError(
+                "there is a budget for a day, and no contender has a price; name price_prompt and "
+                "price_completion of those that cost something, of a million tokens each"
+            )
+        return roster
+
     @model_validator(mode="after")
     def _read_keys(self) -> Self:
         file = self.model_config.get("env_file")
@@ -300,7 +374,8 @@ class Config(BaseSettings):
         not set; every other server gets the variable that `api_key_env` names, or none.
         """
         key = self._keys.get(contender.api_key_env or "")
-        if contender.api_key_env is None and contender.base_url == (self.openai_base_url or OPENAI):
+        theirs = (self.openai_base_url or OPENAI,)
+        if contender.api_key_env is None and contender.servers == theirs:
             key = self.openai_api_key
         return key.get_secret_value() if key else None
 
@@ -309,7 +384,8 @@ class Config(BaseSettings):
         """Everything that must show nowhere."""
         named = (self.discord_token, self.openai_api_key, self.serve_token)
         known = (*named, *self._keys.values())
-        return tuple(secret.get_secret_value() for secret in known if secret)
+        keys = tuple(secret.get_secret_value() for secret in known if secret)
+        return (*keys, *_passwords(self.database or ""), *secrets_in(os.environ))
 
     @property
     def models_folder(self) -> Path:
@@ -334,6 +410,11 @@ class Config(BaseSettings):
         return init_settings, env_settings, _KnownDotEnv(settings_cls), toml
 
 
+def environment() -> Mapping[str, str]:
+    """What libraries read for themselves, such as OpenTelemetry's variables."""
+    return os.environ
+
+
 def load(**overrides: Any) -> Config:  # noqa: ANN401 - any field of Config
     """Read the configuration from all its sources.
 
@@ -353,20 +434,35 @@ def load(**overrides: Any) -> Config:  # noqa: ANN401 - any field of Config
         raise ConfigError(f"{path} is not valid TOML: {error}. Correct that line.") from None
     except (OSError, UnicodeDecodeError):
         raise ConfigError(f"{path or ENV_FILE} cannot be read. Check the file.") from None
+    except (RecursionError, ValueError):  # the parser's own, for what no settings file has
+        raise ConfigError(
+            f"{path} is nested too deeply, or has a number that is too long. Check the file."
+        ) from None
 
 
 def _toml_path() -> Path | None:
     named = os.environ.get("TWOFOLD_CONFIG") or _dotenv().get("TWOFOLD_CONFIG")
     if not named:
-        return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
-    path = Path(named).expanduser()
+        return _of_a_size(DEFAULT_FILE) if DEFAULT_FILE.is_file() else None
+    path = Path(os.path.expanduser(named))  # noqa: PTH111 - leaves what it does not know
     if not path.is_file():
         raise ConfigError(f"TWOFOLD_CONFIG names {named}, and there is no such file.")
-    return path
+    return _of_a_size(path)
 
 
 def _dotenv() -> Mapping[str, str | None]:
-    return dotenv_values(ENV_FILE) if ENV_FILE.is_file() else {}
+    try:
+        return dotenv_values(_of_a_size(ENV_FILE)) if ENV_FILE.is_file() else {}
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"{ENV_FILE} cannot be read. Check the file.") from None
+
+
+def _of_a_size(path: Path) -> Path:
+    if path.stat().st_size > LARGEST:
+        raise ConfigError(
+            f"{path} has more than {LARGEST >> 20} MiB, which no settings need. Check the file."
+        )
+    return path
 
 
 def _explain(error: ErrorDetails, toml: Path | None) -> str:
@@ -380,7 +476,7 @@ def _explain(error: ErrorDetails, toml: Path | None) -> str:
         source = str(ENV_FILE)
     else:
         source = str(toml or "the settings")
-    problem = error["msg"].removeprefix("Value error, ")
+    problem = error["msg"].removeprefix("Value error, ").replace(f" for {Path}", "")
     if error["type"] == "extra_forbidden":
         problem = "there is no setting of that name; see the example file for those there are"
     return f"The setting {where} in {source} is wrong: {problem}."

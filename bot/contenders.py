@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from string import Formatter
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from bot.budgets import Price
 from bot.packaged import packaged
 from storage.records import Kind, Sampling
 
@@ -55,8 +56,10 @@ BaseUrl = Annotated[str, AfterValidator(_base_url)]
 class ContenderConfig(BaseModel):
     """One `[[contenders]]` table: a model, how it is prompted, how tokens are drawn.
 
-    `base_url` says which server has an `openai:` model, and `api_key_env` which
-    variable of the environment holds the key for it.
+    `price_prompt` and `price_completion` are what a million tokens cost that are read and
+    written. `base_url` says which server has an `openai:` model, and `api_key_env` which
+    variable of the environment holds the key for it. It may be a list: the others,
+    `replicas`, have the same model, and the first is the one that is stored.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,8 +69,11 @@ class ContenderConfig(BaseModel):
     model: Annotated[str, Field(min_length=1)]
     template: str | None = None
     base_url: BaseUrl | None = None
+    replicas: tuple[BaseUrl, ...] = ()
     api_key_env: Annotated[str, AfterValidator(_variable)] | None = None
     weight: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    price_prompt: Annotated[float, Field(ge=0)] | None = None
+    price_completion: Annotated[float, Field(ge=0)] | None = None
     temperature: Annotated[float, Field(ge=0, le=5)] = _DRAW.temperature
     top_p: Annotated[float, Field(gt=0, le=1)] = _DRAW.top_p
     top_k: Annotated[int, Field(ge=0)] = _DRAW.top_k
@@ -87,6 +93,35 @@ class ContenderConfig(BaseModel):
             del data["max_new_tokens"]
         return data
 
+    @model_validator(mode="before")
+    @classmethod
+    def _first_of_many(cls, data: object) -> object:
+        if isinstance(data, dict) and isinstance(data.get("base_url"), list | tuple):
+            named = data["base_url"]  # of any type yet
+            first, *others = [u for at, u in enumerate(named) if u not in named[:at]] or [None]
+            data = {**data, "base_url": first, "replicas": others}
+        return data
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """All base URLs, the one that is stored first."""
+        return (*filter(None, (self.base_url,)), *self.replicas)
+
+    @model_validator(mode="after")
+    def _have_both_prices(self) -> Self:
+        if (self.price_prompt is None) != (self.price_completion is None):
+            raise ValueError(
+                "name both price_prompt and price_completion, of a million tokens each"
+            )
+        return self
+
+    @property
+    def price(self) -> Price | None:
+        """What a million of its tokens cost; None where it costs nothing."""
+        if self.price_prompt is None or self.price_completion is None:
+            return None
+        return Price(prompt=self.price_prompt, completion=self.price_completion)
+
     @property
     def sampling(self) -> Sampling:
         """The sampling parameters as one record."""
@@ -98,9 +133,9 @@ class ContenderConfig(BaseModel):
         )
 
     @property
-    def engine(self) -> tuple[str, str | None, str | None]:
-        """Contenders that agree in model, server and key share an engine."""
-        return self.model, self.base_url, self.api_key_env
+    def engine(self) -> tuple[str, tuple[str, ...], str | None]:
+        """Contenders that agree in model, servers and key share an engine."""
+        return self.model, self.servers, self.api_key_env
 
 
 def require_a_pair(roster: Sequence[ContenderConfig]) -> None:

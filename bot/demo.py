@@ -125,6 +125,7 @@ async def serve(
     try:
         async with _world(client) as (env, members, channel):
             workshop.env = env
+            client.owner_ids = {members[0].id}  # who tries the demo runs the bot
             await _settle_in(env, services, channel)
             async with _page(env, channel, members, port=services.config.demo_port) as page:
                 announce(page.url)
@@ -164,7 +165,7 @@ async def _world(
     every demo. Only then the clock goes to the present, for messages to have new ones, and
     only then the client starts, which would do its work of every minute until then.
     """
-    env = simcord.Env(client, settle_timeout=SETTLE_SECONDS)
+    env = simcord.Env(client, shard_count=1, settle_timeout=SETTLE_SECONDS)
     env.backend.bot_user.name = "Twofold"  # what it reads of itself when it starts
     users = [env.create_user(name) for name in MEMBERS]
     guild = env.create_guild("Twofold demo", owner=users[0])

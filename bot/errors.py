@@ -3,7 +3,9 @@
 TwofoldError                  user_message, retryable
 ├── StorageError              (storage/errors.py)
 │   ├── DatabaseTooNew
-│   └── DatabaseBusy          retryable
+│   ├── DatabaseBusy          retryable
+│   ├── DatabaseTaken         another Twofold works on it
+│   └── DatabaseUnreachable   its server does not answer; retryable
 ├── ConfigError               a setting is missing or wrong; names key and source
 ├── ModelError                weights cannot be had
 │   ├── ModelNameError        the source is not written as one
@@ -17,9 +19,11 @@ TwofoldError                  user_message, retryable
 │   ├── EngineTimeout         the deadline passed; retryable
 │   ├── EngineUnavailable     it failed on the way, another sample may come through; retryable
 │   │   └── EngineUnreachable no server answers, after all attempts; retryable
+│   │       └── EngineAstray  one answers, with what is no answer; retryable
 │   ├── PromptTooLong         the model cannot read that much
 │   └── EngineRefused         the far side will never take this request (key, model, arguments)
 ├── BattleError               a battle cannot be opened
+│   ├── BudgetUsedUp          what the models may cost in a day is spent
 │   └── LimitReached          too many in the last minute; retryable
 ├── ConsentError              the text that was agreed to is not known
 └── VoteRefused               this vote does not count
@@ -27,14 +31,25 @@ TwofoldError                  user_message, retryable
 
 from __future__ import annotations
 
-from storage.errors import DatabaseBusy, DatabaseTooNew, StorageError, TwofoldError
+from storage.errors import (
+    DatabaseBusy,
+    DatabaseTaken,
+    DatabaseTooNew,
+    DatabaseUnreachable,
+    StorageError,
+    TwofoldError,
+)
 
 __all__ = [
     "BattleError",
+    "BudgetUsedUp",
     "ConfigError",
     "ConsentError",
     "DatabaseBusy",
+    "DatabaseTaken",
     "DatabaseTooNew",
+    "DatabaseUnreachable",
+    "EngineAstray",
     "EngineBusy",
     "EngineError",
     "EngineRefused",
@@ -113,7 +128,16 @@ class EngineUnavailable(EngineError):
 
 
 class EngineUnreachable(EngineUnavailable):
-    """The far side refuses connections or fails for now; it was tried more than once."""
+    """The far side refuses connections or fails for now; it was tried more than once.
+
+    `after` is in how many seconds it wants to be asked again, where it said so.
+    """
+
+    after: float | None = None
+
+
+class EngineAstray(EngineUnreachable):
+    """The far side is there, and what it says is no answer; it was tried more than once."""
 
 
 class PromptTooLong(EngineError):
@@ -126,6 +150,16 @@ class EngineRefused(EngineError):
 
 class BattleError(TwofoldError):
     """A battle cannot be opened."""
+
+
+class BudgetUsedUp(BattleError):
+    """What the models may cost in a day is spent, and none that costs nothing is left."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "What the models may cost in a day is used up. Ask again tomorrow; the day begins at "
+            "midnight UTC."
+        )
 
 
 class LimitReached(BattleError):

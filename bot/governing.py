@@ -60,7 +60,7 @@ class GuildService:
         """
         stored = {} if guild_id is None else await self._store.get(guild_id)
         stored |= self._instead
-        if stored.get("template") not in self._templates:
+        if stored.get("template") not in [*self._templates]:  # whatever stands there
             stored.pop("template", None)
         try:
             return GuildSettings.model_validate(stored)

@@ -283,6 +283,18 @@ class GuildSettings(BaseModel):
             operator="member_battles_per_minute",
         ),
     ] = None
+    channel_limit: Annotated[
+        int | None,
+        Setting(
+            Group.LIMITS,
+            "Battles a minute in a channel",
+            "How many battles may begin in each channel in a minute.",
+            Control.NUMBER,
+            least=1,
+            unit="battle",
+            operator="channel_battles_per_minute",
+        ),
+    ] = None
     guild_limit: Annotated[
         int | None,
         Setting(

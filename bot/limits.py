@@ -1,4 +1,4 @@
-"""How many battles a member and a server may begin in a minute."""
+"""How many battles a member, a channel and a server may begin in a minute."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MINUTE = 60.0
 
 Key = tuple[str, int | None, int | None]
-"""What is counted, of which server, of which member."""
+"""What is counted, of which server or channel, of which member."""
 
 
 class BattleLimits:
@@ -29,22 +29,32 @@ class BattleLimits:
     """
 
     def __init__(
-        self, *, member: int, guild: int, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        member: int,
+        channel: int,
+        guild: int,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._member = member
+        self._channel = channel
         self._guild = guild
         self._clock = clock
         self._times: defaultdict[Key, deque[float]] = defaultdict(deque)
         self._swept = clock()
 
-    def admit(self, *, member_id: int, guild_id: int | None, settings: GuildSettings) -> None:
+    def admit(
+        self, *, member_id: int, channel_id: int, guild_id: int | None, settings: GuildSettings
+    ) -> None:
         """Count a battle, or raise LimitReached and count nothing."""
         member = self._member
         windows: list[tuple[int, Key, str]] = [(member, ("asked", None, member_id), "You have")]
         if guild_id is not None:
             here = min(member, settings.member_limit or member)
+            channel = min(self._channel, settings.channel_limit or self._channel)
             guild = min(self._guild, settings.guild_limit or self._guild)
             windows.append((here, ("asked", guild_id, member_id), "You have"))
+            windows.append((channel, ("asked in", channel_id, None), "This channel has"))
             windows.append((guild, ("asked", guild_id, None), "This server has"))
         now = self._clock()
         self._sweep(now)

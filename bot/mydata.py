@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
+    from bot.keeping.erased import Erased
     from storage.erasure import Erasure, ErasureStore
     from storage.people import PeopleStore
 
@@ -45,10 +47,16 @@ class MyDataService:
     """All that is stored about one person. Every method raises StorageError."""
 
     def __init__(
-        self, *, people: PeopleStore, erasure: ErasureStore, clock: Callable[[], datetime]
+        self,
+        *,
+        people: PeopleStore,
+        erasure: ErasureStore,
+        erased: Erased,
+        clock: Callable[[], datetime],
     ) -> None:
         self._people = people
         self._erasure = erasure
+        self._erased = erased
         self._clock = clock
 
     async def counts(self, member_id: int) -> Mapping[str, int]:
@@ -66,8 +74,10 @@ class MyDataService:
         return json.dumps(about | found, indent=2, ensure_ascii=False).encode()
 
     async def erase(self, member_id: int) -> Erasure:
-        """Erase all of it, in one transaction."""
-        return await self._erasure.erase(member_id, at=self._clock())
+        """Erase all of it, in one transaction; no backup that is restored brings it back."""
+        at = self._clock()
+        await asyncio.to_thread(self._erased.note, member_id, at=at)
+        return await self._erasure.erase(member_id, at=at)
 
 
 def in_words(counts: Mapping[str, int]) -> Iterator[str]:

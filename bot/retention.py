@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bot.governing import GuildService
     from bot.guilds import GuildSettings
     from storage.retention import RetentionStore, Withdrawn
+    from storage.shards import Shards
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +47,8 @@ class Swept:
 class RetentionService:
     """Finds what is kept too long, and wipes it. `hours` is the operator's window.
 
-    Every method raises StorageError when the database cannot do it.
+    Of several processes the one with shard 0 does so for all. Every method raises StorageError
+    when the database cannot do it.
     """
 
     def __init__(
@@ -56,11 +58,13 @@ class RetentionService:
         guilds: GuildService,
         hours: int,
         clock: Callable[[], datetime],
+        shards: Shards,
     ) -> None:
         self._store = store
         self._guilds = guilds
         self._hours = hours
         self._clock = clock
+        self._shards = shards
         self._swept_at: datetime | None = None
         self._overwritten = True
         self._deleted: dict[int, datetime] = {}
@@ -74,6 +78,8 @@ class RetentionService:
 
         That is somebody whose words they hold, or who voted on them.
         """
+        if not self._shards.first:
+            return ()
         return tuple(
             [
                 battle_id
@@ -96,6 +102,8 @@ class RetentionService:
             return Swept()
         self._swept_at = now
         await self._wipe_deleted_meanwhile(now)
+        if not self._shards.first:
+            return Swept()
         swept = Swept(battles=await self._wipe_texts(), votes=await self._forget_voters())
         await self._overwrite()
         if swept != Swept():

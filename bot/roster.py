@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot.errors import BattleError
+from bot.errors import BattleError, BudgetUsedUp, EngineAstray, EngineUnreachable
 from bot.prompting import Chat
 from storage.records import Contender, Kind, Side
 
@@ -22,14 +22,18 @@ if TYPE_CHECKING:
 
     from bot.contenders import ContenderConfig
     from bot.engines import Engine
+    from bot.errors import EngineError
 
 log = structlog.get_logger(__name__)
 
 FAILURES = 3
-REST = timedelta(minutes=5)
+"""So many in a row mean a rest; one is enough of who is not there at all."""
 
-EngineKey = tuple[str, str | None, str | None]
-"""A model, its base URL and the variable with its key: who agrees in all shares an engine."""
+FIRST_REST, REST = timedelta(seconds=30), timedelta(minutes=5)
+"""Each rest that no answer follows is twice as long as the one before, up to the longest."""
+
+EngineKey = tuple[str, tuple[str, ...], str | None]
+"""A model, its base URLs and the variable with its key: who agrees in all shares an engine."""
 
 
 class Roster:
@@ -50,6 +54,7 @@ class Roster:
         self._weights = {c.slug: c.weight for c in contenders}
         self._failures: Counter[str] = Counter()
         self._rests_until: dict[str, datetime] = {}
+        self._rests_in_a_row: Counter[str] = Counter()
         self._clock = clock
         self._rng = rng
 
@@ -63,18 +68,25 @@ class Roster:
         return self._engines[contender.slug]
 
     def draw(
-        self, allowed: Collection[str] = (), *, control_share: float = 0
+        self,
+        allowed: Collection[str] = (),
+        *,
+        without: Collection[str] = (),
+        control_share: float = 0,
     ) -> dict[Side, Contender]:
         """One base contender and one other by weight, on sides thrown by coin.
 
         `allowed` are the slugs to which a guild keeps, as `permitted` reads them. Who
         rests is not drawn, unless nobody else of the kind is there. In `control_share`
-        percent of the draws one of the two has both sides.
+        percent of the draws one of the two has both sides. Nobody `without` is drawn: raises
+        BudgetUsedUp where that leaves no pair.
         """
         field = permitted(self.contenders, allowed)
         pair = []
         for base in (True, False):
-            able = [c for c in field if (c.kind is Kind.BASE) is base]
+            able = [c for c in field if (c.kind is Kind.BASE) is base and c.slug not in without]
+            if not able:
+                raise BudgetUsedUp
             awake = [c for c in able if not self._rests(c)] or able
             pair += self._rng.choices(awake, [self._weights[c.slug] for c in awake])
         self._rng.shuffle(pair)
@@ -82,27 +94,51 @@ class Roster:
             pair[1] = pair[0]
         return dict(zip(Side, pair, strict=True))
 
-    def check_permitted(self, contenders: Iterable[Contender], allowed: Collection[str]) -> None:
-        """Raise BattleError unless a guild that keeps to `allowed` lets all of them meet."""
+    def check_permitted(
+        self,
+        contenders: Collection[Contender],
+        allowed: Collection[str],
+        *,
+        without: Collection[str] = (),
+    ) -> None:
+        """Raise BattleError unless a guild that keeps to `allowed` lets all of them meet.
+
+        BudgetUsedUp where one of them is among those `without`.
+        """
+        if any(contender.slug in without for contender in contenders):
+            raise BudgetUsedUp
         if not set(contenders) <= set(permitted(self.contenders, allowed)):
             raise BattleError("One of the two models does not answer here any more. Ask again.")
 
-    def failed(self, contender: Contender, why: str) -> None:
+    @property
+    def resting(self) -> frozenset[str]:
+        """The slugs of those who rest now."""
+        return frozenset(c.slug for c in self.contenders if self._rests(c))
+
+    def failed(self, contender: Contender, error: EngineError) -> None:
         """Note a failure; after three in a row the contender rests for a while.
 
-        One that fails again when it is tried after its rest goes back to rest at once.
-        `why` is for the operator's log.
+        One that cannot be reached rests at once, for as long as its server said, if it did;
+        so does one that fails again when it is tried after its rest.
         """
         slug = contender.slug
         self._failures[slug] += 1
-        log.warning("a contender failed", contender=slug, in_a_row=self._failures[slug], why=why)
-        if self._failures[slug] >= FAILURES and not self._rests(contender):
-            self._rests_until[slug] = self._clock() + REST
-            log.warning("a contender rests", contender=slug, minutes=REST.total_seconds() / 60)
+        in_a_row = self._failures[slug]
+        log.warning("a contender failed", contender=slug, in_a_row=in_a_row, why=error.user_message)
+        away = isinstance(error, EngineUnreachable) and not isinstance(error, EngineAstray)
+        if self._rests(contender) or not (away or in_a_row >= FAILURES):
+            return
+        rest = min(REST, FIRST_REST * 2 ** self._rests_in_a_row[slug])
+        if isinstance(error, EngineUnreachable) and error.after is not None:
+            rest = timedelta(seconds=error.after)
+        self._rests_in_a_row[slug] += 1
+        self._rests_until[slug] = self._clock() + rest
+        log.warning("a contender rests", contender=slug, seconds=rest.total_seconds())
 
     def answered(self, contender: Contender) -> None:
         """Note that all is well: the failures before do not count any more."""
         self._failures.pop(contender.slug, None)
+        self._rests_in_a_row.pop(contender.slug, None)
 
     def _rests(self, contender: Contender) -> bool:
         until = self._rests_until.get(contender.slug)

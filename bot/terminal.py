@@ -8,20 +8,29 @@ from rich.console import Console
 
 from bot.config import load
 from bot.errors import ConfigError
-from bot.telemetry import configure
+from bot.telemetry.logs import configure
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
+
     from bot.config import Config
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 
-def configured() -> Config:
-    """The configuration, with logs set up by it. Raises ConfigError."""
-    config = load()
-    configure(level=config.log_level, secrets=config.secrets)
+def configured(**overrides: object) -> Config:
+    """The configuration, with logs set up by it; `overrides` win. Raises ConfigError."""
+    config = load(**overrides)
+    configure(level=config.log_level, form=config.log_format, secrets=config.secrets)
     return config
+
+
+def progress_of(*columns: str | ProgressColumn) -> Progress:
+    """Bars on standard error, gone when they are done; nothing where that is no terminal."""
+    from rich.progress import Progress  # noqa: PLC0415 - most commands show none
+
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
 def database_of(config: Config, collection: str | None) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from bot.eligibility import check_may_vote
 from bot.errors import VoteRefused
+from bot.telemetry.instruments import Instruments
 from storage.records import BattleState, Choice, Kind, Outcome, Purpose, Reason, Side
 from storage.votes import OwnWord
 
@@ -38,6 +39,7 @@ _CHANGED = "You have changed your vote since. Choose again."
 _OVER = "This battle is over, and its votes stay as they are."
 _WIPED = "The texts of this battle are not kept any more, and its votes stay as they are."
 _EMPTY = "There was no text in it, so nothing was stored."
+_LONG = f"A reason has {COMMENT_LIMIT} characters at the most."
 _UNCHANGED = "That is the answer as it was, so nothing was stored."
 
 
@@ -156,6 +158,7 @@ class VotingService:
         guilds: GuildService,
         redactor: Redactor,
         clock: Callable[[], datetime],
+        instruments: Instruments | None = None,
     ) -> None:
         self._battles = battles
         self._votes = votes
@@ -163,6 +166,7 @@ class VotingService:
         self._guilds = guilds
         self._redactor = redactor
         self._clock = clock
+        self._instruments = instruments or Instruments()
 
     async def cast(self, press: Press) -> Cast:
         """Store a press; when this returns, the vote is on disk.
@@ -181,17 +185,19 @@ class VotingService:
         settings = await self._guilds.settings(press.guild_id)
         check_may_vote(press, battle, settings, now=self._clock())
         outcome, winner = to_outcome(as_seen(battle, swapped=press.swapped), press.choice)
-        cast = await self._votes.cast(
-            battle_id=battle.id,
-            voter_id=press.voter_id,
-            outcome=outcome,
-            winner_answer_id=winner,
-            by_author=press.voter_id == battle.author_id,
-            private=press.private,
-            at=self._clock(),
-        )
+        with self._instruments.stage("cast"):
+            cast = await self._votes.cast(
+                battle_id=battle.id,
+                voter_id=press.voter_id,
+                outcome=outcome,
+                winner_answer_id=winner,
+                by_author=press.voter_id == battle.author_id,
+                private=press.private,
+                at=self._clock(),
+            )
         if cast is None:  # it ended meanwhile, and will not be open again
             return await self.cast(press)
+        self._instruments.voted(outcome, changed=cast.changed)
         word = OwnWord(cast.vote)
         if cast.told:
             word = replace(await self._votes.word(battle.id, press.voter_id), vote=cast.vote)
@@ -253,11 +259,14 @@ class VotingService:
     ) -> OwnView:
         """Add a reason in the voter's own words, which go with one that was chosen already.
 
-        Raises NothingWritten where there are none, VoteRefused as `explain` does.
+        Raises NothingWritten where there are none, VoteRefused where there are too many, and as
+        `explain` does.
         """
         text = text.strip()
         if not text:
             raise NothingWritten(_EMPTY)
+        if len(text) > COMMENT_LIMIT:
+            raise VoteRefused(_LONG)
         own = await self.open_to_remarks(battle_id, voter_id, **page)
         reason = (own.remark and own.remark.reason) or Reason.OTHER
         kept = await self._fit_to_keep(text, own.battle)
@@ -294,6 +303,7 @@ class VotingService:
         if not await self._votes.withdraw(battle_id, voter_id, at=self._clock()):
             await self.open_to_remarks(battle_id, voter_id)
             raise VoteRefused(_OVER)
+        self._instruments.undone()
         return replace(own, vote=None, remark=None)
 
     async def readable(self, battle_id: int, member_id: int, *, swapped: bool = False) -> OwnView:

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from storage.records import Kind
+
+TOO_FEW = "too few votes to tell"
+KIND_NAMES = {Kind.BASE: "base model", Kind.INSTRUCT: "instruct model", Kind.TUNED: "tuned model"}
+
 
 def count(number: int, one: str, many: str = "") -> str:
     """`1 vote`, `1,204 votes`; `many` is for what takes more than an `s`."""
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def printable(text: str) -> str:
+    """A text that no terminal takes for a command, and every file can hold."""
+    return "".join(character if character.isprintable() else " " for character in text)

@@ -12,13 +12,16 @@ import asyncio
 import time
 from collections import deque
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
 import discord
 import structlog
+from structlog.contextvars import clear_contextvars
 
 from bot.patience import simply
+from cogs._persisting import persistently
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -153,6 +156,7 @@ class Lane:
             self._pause.cancel()
 
     async def _work(self) -> None:
+        clear_contextvars()  # it works for others too than the battle that began it
         while waiting := [stream for stream in self._streams if stream.render is not None]:
             now = self._clock()
             stream = min(waiting, key=lambda s: (max(now, self._due(s)), s.ended is None, s.edited))
@@ -187,7 +191,8 @@ class Lane:
             self._times.append(stream.edited)
             if self._is_old(stream):
                 self._old_times.append(stream.edited)
-            await stream.message.edit(view=view, allowed_mentions=NO_PINGS)
+            edit = partial(stream.message.edit, view=view, allowed_mentions=NO_PINGS)
+            await (edit() if ended is None else persistently(edit))
         except Exception as error:  # noqa: BLE001 - the others of the bucket must not wait for ever
             if ended is not None and not ended.done():
                 ended.set_exception(error)

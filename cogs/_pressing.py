@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from bot.voting import BattleClosed, Press
 from cogs._render import votes as vote_views
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import discord
     from discord.ui import LayoutView
 
+    from bot.client import TwofoldClient
     from bot.voting import Cast, VotingService
     from storage.records import Choice
 
@@ -44,28 +45,30 @@ async def take(
         private=private,
         swapped=swapped,
     )
-    cast: Cast | None = None
+    stored: Cast | None = None
 
     async def casting() -> LayoutView:
-        nonlocal cast
+        nonlocal stored
         try:
-            cast = await voting.cast(press)
+            stored = await voting.cast(press)
         except BattleClosed as late:
             return vote_views.closed(late.own)
-        return vote_views.after_press(cast)
+        return vote_views.after_press(stored)
 
     async def confirming() -> Response:
         return Response(await casting())
 
+    instruments = cast("TwofoldClient", interaction.client).services.instruments
     try:
-        if private:
-            await amend(interaction, casting())
-        else:
-            await respond(interaction, confirming())
+        with instruments.work("press", battle=battle_id, channel=interaction.channel_id):
+            if private:
+                await amend(interaction, casting())
+            else:
+                await respond(interaction, confirming())
     except Exception as error:  # noqa: BLE001 - discord.py would drop it without a word
         await report(interaction, error)
-    if cast is not None:
-        interaction.client.dispatch("vote_cast", battle_id, cast.votes)
-        if cast.enough:
+    if stored is not None:
+        interaction.client.dispatch("vote_cast", battle_id, stored.votes)
+        if stored.enough:
             interaction.client.dispatch("votes_enough", battle_id)
         interaction.client.dispatch("press_answered", interaction)

@@ -6,18 +6,24 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import discord
+
 from cogs._beneath import beneath
 from cogs._edits import NO_PINGS
+from cogs._persisting import persistently
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
-    import discord
     from discord.ui import LayoutView
 
 WORK_FIRST_SECONDS = 2.0
 """An answer says what was done, so it is done first; only what takes longer than this gets
 a "thinking" in between."""
+
+
+ACKNOWLEDGED = 40060
+"""Discord's code for a first response to an interaction that had one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,30 +50,67 @@ async def amend(
     """Put what comes of `making` in the place of the message that was pressed on.
 
     Of a private ballot the answers and the way to the next one stay, unless it is done
-    `afresh`. Raises what `making` raises.
+    `afresh`. What others see too stays as it is, and the answer is for the one who pressed.
+    Raises what `making` raises.
     """
+    if interaction.message is None or not interaction.message.flags.ephemeral:
+        await respond(interaction, _private(making))
+        return
     work = asyncio.ensure_future(making)
-    await asyncio.wait({work}, timeout=WORK_FIRST_SECONDS)
-    if not work.done():
-        await interaction.response.defer()
+    deferred = not await _soon(work)
+    if deferred:
+        await defer(interaction)
     view = await work if afresh else beneath(interaction.message, await work)
-    if interaction.response.is_done():
+    if deferred:
         await interaction.edit_original_response(view=view, allowed_mentions=NO_PINGS)
     else:
-        await interaction.response.edit_message(view=view, allowed_mentions=NO_PINGS)
+        await _first(
+            lambda: interaction.response.edit_message(view=view, allowed_mentions=NO_PINGS)
+        )
 
 
 async def respond(interaction: discord.Interaction, making: Coroutine[Any, Any, Response]) -> None:
     """Answer with what comes of `making`. Raises what it raises."""
     work = asyncio.ensure_future(making)
-    await asyncio.wait({work}, timeout=WORK_FIRST_SECONDS)
-    if not work.done():
-        await interaction.response.defer(ephemeral=True, thinking=True)
+    deferred = not await _soon(work)
+    if deferred:
+        await defer(interaction, ephemeral=True, thinking=True)
     response = await work
     files = [response.file] if response.file else []
-    if interaction.response.is_done():
+    if deferred:
         await interaction.edit_original_response(
             attachments=files, allowed_mentions=NO_PINGS, **response.arguments
         )
-    else:
+    elif files:  # they can be read once
         await interaction.response.send_message(files=files, ephemeral=True, **response.arguments)
+    else:
+        await _first(
+            lambda: interaction.response.send_message(ephemeral=True, **response.arguments)
+        )
+
+
+async def _private(making: Coroutine[Any, Any, LayoutView]) -> Response:
+    return Response(await making)
+
+
+async def defer(interaction: discord.Interaction, **how: bool) -> None:
+    """Acknowledge, to answer later."""
+    await _first(lambda: interaction.response.defer(**how))
+
+
+async def _first(respond: Callable[[], Awaitable[object]]) -> None:
+    """Respond for the first time, until Discord has it.
+
+    It may say that it had one: then its answer to that was lost, or it told of the interaction
+    twice. What is done for one is done once in either case.
+    """
+    try:
+        await persistently(respond)
+    except discord.HTTPException as error:
+        if error.code != ACKNOWLEDGED:
+            raise
+
+
+async def _soon(work: asyncio.Future[Any]) -> bool:
+    await asyncio.wait({work}, timeout=WORK_FIRST_SECONDS)
+    return work.done()

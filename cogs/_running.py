@@ -13,6 +13,7 @@ import structlog
 from bot.battles import BattleCancelled
 from bot.errors import BattleError, StorageError
 from cogs._edits import FAULTS
+from cogs._persisting import persistently
 from cogs._render import battles as battle_views
 from cogs._stage import PrivateStage, Stage
 from cogs._typing import Sign, Typing
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from discord.ui import LayoutView
 
     from bot.battles import Ask, BattleService
+    from bot.telemetry.instruments import Instruments
     from cogs._edits import Editable, Edits
     from storage.records import Battle, Turn
 
@@ -47,8 +49,9 @@ TOKEN_GONE = {10015, 50027}
 class Runner:
     """Has battles answered on stages, and waits for them when the client closes."""
 
-    def __init__(self, battles: BattleService, *, edits: Edits) -> None:
+    def __init__(self, battles: BattleService, *, edits: Edits, instruments: Instruments) -> None:
         self._battles = battles
+        self._instruments = instruments
         self._edits = edits
         self._typing = Typing()
         self._at_work: set[asyncio.Task[Any]] = set()
@@ -57,7 +60,7 @@ class Runner:
     def replying(self, to: discord.Message) -> Stage:
         """A stage below a message, for the battle that is opened for it."""
         return Stage(
-            send=_reply(to, nonce=to.id),
+            send=reply(to, nonce=to.id),
             placed=partial(self._battles.placed, to.id),
             sign=Sign(self._typing, to.channel),
             edits=self._edits,
@@ -86,7 +89,7 @@ class Runner:
 
         return PrivateStage(
             interaction,
-            send=_reply(to, nonce=source) if to else follow_up,
+            send=reply(to, nonce=source) if to else follow_up,
             placed=partial(self._battles.placed, source),
             sign=Sign(self._typing, to.channel) if to else None,
             edits=self._edits,
@@ -95,15 +98,39 @@ class Runner:
             meanwhile=meanwhile,
         )
 
+    def resuming(
+        self,
+        battle: Battle,
+        *,
+        channel: discord.PartialMessageable,
+        send: Callable[[LayoutView], Awaitable[Editable]],
+        doubtful: bool,
+    ) -> Stage:
+        """A stage for a battle of an earlier process; `doubtful` as for the stage."""
+        prompt = battle.conversation.prompt
+        return Stage(
+            send=send,
+            placed=partial(self._battles.placed, battle.source_message_id),
+            sign=Sign(self._typing, channel),
+            edits=self._edits,
+            bucket=battle.channel_id,
+            asked=None if prompt.message_id else prompt,
+            doubtful=doubtful,
+        )
+
     async def hold(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something that a closing client waits for. Raises BattleError where it closes."""
         if self._closing:
             work.close()
             raise BattleError(battle_views.RESTARTING)
+        return await self.begin(work)
+
+    def begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """The same, for who waits for nothing."""
         task = asyncio.ensure_future(work)
         self._at_work.add(task)
         task.add_done_callback(self._at_work.discard)
-        return await task
+        return task
 
     async def drain(self) -> None:
         """Let running battles end before the client closes; give the rest up.
@@ -114,28 +141,52 @@ class Runner:
         if not self._at_work:
             return
         log.info("waiting for battles to end", battles=len(self._at_work))
-        _, left = await asyncio.wait(self._at_work, timeout=DRAIN_SECONDS)
+        ended, left = await asyncio.wait(self._at_work, timeout=DRAIN_SECONDS)
+        given_up = len(left)
         for _ in range(2):  # the first time each may still say that it ends
             for task in left:
                 task.cancel()
             if left:
                 _, left = await asyncio.wait(left, timeout=LAST_WORDS_SECONDS)
+        tell = log.warning if given_up else log.info
+        tell("battles ended, or were given up", ended=len(ended), given_up=given_up)
 
     async def run(self, ask: Ask, stage: Stage) -> bool:
         """Open, answer and show a battle, or explain why not; False if there is none to open.
 
         Raises LimitReached and BattleError where it may not be opened.
         """
-        battle = await self._battles.open(ask)
-        if battle is None:
-            return False
-        stage.begins()
+        with self._instruments.work("battle", guild=ask.guild_id, channel=ask.channel_id) as work:
+            with self._instruments.stage("open"):
+                battle = await self._battles.open(ask)
+            if battle is None:
+                return False
+            work.about(battle=battle.id)
+            stage.begins()
+            await self._answer(battle, stage)
+            return True
+
+    async def resume(self, battle: Battle, stage: Stage) -> None:
+        """Answer and show a battle that an earlier process was answering, or explain why not."""
+        where = {"guild": battle.guild_id, "channel": battle.channel_id}
+        with self._instruments.work("battle", battle=battle.id, **where):
+            try:
+                await self._battles.resume(battle)
+            except Exception as error:  # noqa: BLE001 - nobody else would tell of it
+                await self._post(battle, stage, stage.explains(sentence(error)))
+                with suppress(StorageError):
+                    await self._battles.abandon(battle, reason="interrupted")
+            else:
+                await self._answer(battle, stage)
+
+    async def _answer(self, battle: Battle, stage: Stage) -> None:
         try:
             battle = await self._battles.answer(battle, stage)
         except BattleCancelled:
             log.info("the prompt was deleted", battle=battle.id)
             await stage.withdraws()
         except asyncio.CancelledError:
+            log.warning("gave a battle up, as the program ends", battle=battle.id)
             with suppress(*FAULTS, StorageError):
                 await stage.explains(battle_views.RESTARTING)
                 await self._battles.abandon(battle, reason="interrupted")
@@ -146,7 +197,6 @@ class Runner:
             shown = await self._post(battle, stage, stage.opens(battle))
             if shown is not None:
                 await self._shown(battle, stage, shown)
-        return True
 
     async def _shown(self, battle: Battle, stage: Stage, message_id: int) -> None:
         try:
@@ -158,9 +208,11 @@ class Runner:
     async def _post(self, battle: Battle, stage: Stage, posting: Awaitable[T]) -> T | None:
         """Send to Discord; None where that fails, and the battle is given up then."""
         try:
-            return await posting
+            with self._instruments.stage("post"):
+                return await posting
         except Exception as error:  # noqa: BLE001 - aiohttp has others than its own
             log.warning("could not post", battle=battle.id, error=repr(error))
+            self._instruments.failed("post", error)
             if _gone(error):
                 await self._battles.cancel(battle.source_message_id)
                 await stage.withdraws()
@@ -181,12 +233,38 @@ def _gone(error: Exception) -> bool:
 
 
 async def _follow_up(interaction: discord.Interaction, view: LayoutView) -> Editable:
-    """A message below a response, or just in its channel where the response is too old."""
+    """A message below a response, or just in its channel where the response is too old.
+
+    A nonce does not count there. So what the bot hears itself say tells which messages Discord
+    took, and all but one of them go.
+    """
     channel = interaction.client.get_partial_messageable(interaction.channel_id or 0)
-    sent: Editable = await _while_it_lasts(
-        interaction.followup.send(view=view, wait=True), lambda: channel.send(view=view)
-    )
+
+    async def send() -> Editable:
+        for known in _heard(interaction):
+            return known
+        return await _while_it_lasts(
+            interaction.followup.send(view=view, wait=True),
+            lambda: channel.send(view=view, nonce=interaction.id),
+        )
+
+    sent = await persistently(send)
+    for copy in _heard(interaction):
+        if copy.id != sent.id:
+            with suppress(*FAULTS):
+                await copy.delete()
     return _FollowUp(sent, channel.get_partial_message(sent.id))
+
+
+def _heard(interaction: discord.Interaction) -> list[discord.Message]:
+    """What the bot was heard to post for all to see in answer to this."""
+    return [
+        message
+        for message in interaction.client.cached_messages
+        if message.interaction_metadata is not None
+        and message.interaction_metadata.id == interaction.id
+        and not message.flags.ephemeral
+    ]
 
 
 class _FollowUp:
@@ -217,10 +295,12 @@ async def _while_it_lasts(through: Awaitable[T], instead: Callable[[], Awaitable
     return await instead()
 
 
-def _reply(
+def reply(
     to: discord.Message | discord.PartialMessage, *, nonce: int
 ) -> Callable[[LayoutView], Awaitable[Editable]]:
-    async def reply(view: LayoutView) -> Editable:
-        return await to.reply(view=view, nonce=nonce)
+    """Post below a message; `nonce` makes it one message however often it is sent."""
 
-    return reply
+    async def send(view: LayoutView) -> Editable:
+        return await persistently(lambda: to.reply(view=view, nonce=nonce))
+
+    return send

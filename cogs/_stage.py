@@ -38,7 +38,8 @@ class Stage:
     """Watches a battle (see `Audience`) and shows what comes of it. Close it at the end.
 
     `send` posts the message, whose edits count in `bucket`; `placed` hears its id. The
-    `sign` of being at work is shown as long as nothing else is.
+    `sign` of being at work is shown as long as nothing else is. Where it is `doubtful`,
+    `send` may find that another message was posted in its place before, and give that.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Stage:
         edits: Edits,
         bucket: int,
         asked: Turn | None = None,
+        doubtful: bool = False,
     ) -> None:
         self._send = send
         self._placed = placed
@@ -64,7 +66,7 @@ class Stage:
         self._stream: Stream | None = None
         self._latest: Callable[[], LayoutView | None] | None = None
         self._ended = False
-        self._doubtful = False
+        self._doubtful = doubtful
         self._at_work(on=True)
 
     def begins(self) -> None:

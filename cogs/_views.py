@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 import discord
 from discord import ui
+from structlog.contextvars import bound_contextvars
 
 from bot.rating import Order
 from storage.records import Choice, Reason, Side
@@ -158,7 +159,8 @@ class BattleButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=r"twofold:
             client.dispatch("strange_press", interaction)
             return
         pressed = (known.battle_id, known.part)
-        client.dispatch(f"{known.action}_press", interaction, *pressed, **known.page)
+        with bound_contextvars(battle=known.battle_id, guild=interaction.guild_id):
+            client.dispatch(f"{known.action}_press", interaction, *pressed, **known.page)
 
 
 def vote(battle_id: int, choice: Choice) -> BattleButton:

@@ -15,12 +15,15 @@ from bot.answers import visible
 from bot.battles import Ask
 from bot.errors import BattleError, LimitReached, TwofoldError
 from cogs._conversation import SILENT, addressed, conversation, prompt_of
-from cogs._edits import FAULTS, NO_PINGS, Edits
+from cogs._edits import FAULTS, Edits
 from cogs._render import battles as battle_views
 from cogs._render import layout
+from cogs._responding import defer
+from cogs._resuming import Resuming
 from cogs._running import Runner
+from cogs.catching_up import CatchingUpCog
 from cogs.closing import ClosingCog
-from cogs.errors import tell
+from cogs.errors import sentence, tell
 from cogs.more import MoreCog
 from cogs.prompts import PromptsCog
 from storage.records import Conversation, Turn
@@ -28,17 +31,10 @@ from storage.records import Conversation, Turn
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from discord.ui import LayoutView
-
     from bot.battles import BattleService
     from bot.client import TwofoldClient
     from bot.governing import GuildService
     from cogs._stage import Stage
-    from storage.records import Battle
-
-
-MENDING_PAUSE = 0.25
-"""Seconds between two messages: who presses a button just now comes first."""
 
 
 class ChatCog(commands.Cog):
@@ -57,6 +53,7 @@ class ChatCog(commands.Cog):
         self._battles = battles
         self._guilds = guilds
         self._runner = runner
+        self._resuming = Resuming(client, battles=battles, runner=runner)
         self._context_messages = context_messages
         self._mending: asyncio.Task[None] | None = None
         self._menu = app_commands.ContextMenu(
@@ -66,7 +63,7 @@ class ChatCog(commands.Cog):
     async def cog_load(self) -> None:
         """Context menus cannot be declared in a class body."""
         self._client.tree.add_command(self._menu)
-        self._mending = asyncio.create_task(self._runner.hold(self._tell_interrupted()))
+        self._mending = self._runner.begin(self._resuming.mend())
 
     async def mended(self) -> None:
         """Wait until the messages that an earlier process left are as they should be."""
@@ -91,7 +88,8 @@ class ChatCog(commands.Cog):
         except TwofoldError as error:
             if not isinstance(error, LimitReached) or error.news:
                 with suppress(*FAULTS):
-                    await message.reply(view=layout.message(error.user_message))
+                    told = layout.message(sentence(error))
+                    await message.reply(view=told, nonce=f"{message.id}-no")
 
     @app_commands.command(description="Ask something and get two answers to vote on.")
     @app_commands.describe(prompt="What you want answered, word for word.")
@@ -110,8 +108,10 @@ class ChatCog(commands.Cog):
             author_id=author.id,
             conversation=Conversation(turns=(turn,), bot_name=self._me.display_name),
         )
-        await interaction.response.defer(ephemeral=True, thinking=True)
-        await self._battles.admit(ask.guild_id, author.id)
+        await defer(interaction, ephemeral=True, thinking=True)
+        await self._battles.admit(
+            guild_id=ask.guild_id, channel_id=ask.channel_id, member_id=author.id
+        )
         with closing(self._runner.responding(interaction, asked=turn)) as stage:
             await self._runner.hold(self._runner.run(ask, stage))
 
@@ -122,7 +122,7 @@ class ChatCog(commands.Cog):
         prompt = prompt_of(message, self._me)
         if prompt is None:
             raise BattleError("Only messages of people that have a text can be answered.")
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await defer(interaction, ephemeral=True, thinking=True)
         if await self._battles.answered(message.id) is None:
             stage = partial(
                 self._runner.responding, interaction, to=message, source_message_id=message.id
@@ -157,7 +157,11 @@ class ChatCog(commands.Cog):
     ) -> bool:
         """Answer a message on a stage; False where it has a battle already."""
         guild_id = message.guild.id if message.guild else None
-        await self._battles.admit(guild_id, asked_by or message.author.id)
+        await self._battles.admit(
+            guild_id=guild_id,
+            channel_id=message.channel.id,
+            member_id=asked_by or message.author.id,
+        )
         with closing(staged()) as stage:
             settings = await self._guilds.settings(guild_id)
             ask = Ask(
@@ -177,37 +181,26 @@ class ChatCog(commands.Cog):
             )
             return await self._runner.run(ask, stage)
 
-    async def _tell_interrupted(self) -> None:
-        """Messages that an earlier process left growing, or waiting, say that they will not.
-
-        It may have ended between opening a battle and showing its ballot: those are shown.
-        """
-        for battle in self._battles.interrupted:
-            await self._mend(battle, layout.message(battle_views.RESTARTED))
-        for battle in self._battles.just_opened:
-            prompt = battle.conversation.prompt
-            asked = None if prompt.message_id else prompt
-            await self._mend(battle, battle_views.ballot(battle, asked=asked))
-
-    async def _mend(self, battle: Battle, view: LayoutView) -> None:
-        channel = self._client.get_partial_messageable(battle.channel_id)
-        message = channel.get_partial_message(battle.shown_message_id or 0)
-        with suppress(*FAULTS):
-            await message.edit(view=view, allowed_mentions=NO_PINGS)
-        await asyncio.sleep(MENDING_PAUSE)
-
 
 async def setup(client: TwofoldClient) -> None:
     """Discord.py calls this when the client loads the extension."""
     services = client.services
     edits = Edits(patiently=services.patiently)
-    runner = Runner(services.battles, edits=edits)
+    runner = Runner(services.battles, edits=edits, instruments=services.instruments)
     chat = ChatCog(
         client,
         battles=services.battles,
         guilds=services.guilds,
         runner=runner,
         context_messages=services.config.context_messages,
+    )
+    await client.add_cog(  # first, so that it finds nothing more once the others are closing
+        CatchingUpCog(
+            client,
+            catching_up=services.catching_up,
+            guilds=services.guilds,
+            hear=chat.on_message,
+        )
     )
     await client.add_cog(chat)
     await client.add_cog(

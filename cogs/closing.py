@@ -14,6 +14,7 @@ import discord
 import structlog
 from discord.ext import commands, tasks
 
+from bot.errors import StorageError
 from cogs._edits import FAULTS
 from cogs._render import battles as battle_views
 from cogs._render import layout
@@ -86,6 +87,8 @@ class ClosingCog(commands.Cog):
         for step in (self._close_due, self._close_unkept, self._reveal_closed, self._wipe):
             try:
                 await step()
+            except StorageError as error:
+                log.warning("a step of the sweep failed", step=step.__name__, why=str(error))
             except Exception:  # a loop that raises would not run again
                 log.exception("a step of the sweep failed", step=step.__name__)
 

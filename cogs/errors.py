@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
+import io
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import discord
 import structlog
 from discord import app_commands
 from discord.ext import commands
 
-from bot.errors import TwofoldError
+from bot.errors import DatabaseBusy, StorageError, TwofoldError
+from cogs._edits import FAULTS
 from cogs._render import layout
+from cogs._responding import ACKNOWLEDGED
 
 if TYPE_CHECKING:
     from bot.client import TwofoldClient
 
 log = structlog.get_logger(__name__)
 
+BUSY = "The database is busy, so that could not be done. Try again in a moment."
+BROKEN = (
+    "The database does not work just now, so that could not be done. The operator's log says why."
+)
+
+BAD_REQUEST = 400
+
 
 def sentence(error: BaseException) -> str:
     """What a person is told. An unknown fault is logged whole, under a short reference."""
     if isinstance(error, app_commands.CommandInvokeError):
         error = error.original
+    if isinstance(error, StorageError):  # which tells the operator what to do
+        log.error("the database failed", why=error.user_message)
+        return BUSY if isinstance(error, DatabaseBusy) else BROKEN
     if isinstance(error, TwofoldError):
         return error.user_message
     if isinstance(error, app_commands.MissingPermissions):
         return "Only people who may manage this server can do that."
     if isinstance(error, app_commands.NoPrivateMessage):
         return "That works in a server, not in direct messages."
+    if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
+        return "This command is from another version of me. Reload Discord and use it again."
+    if _of_discord(error):
+        log.warning("Discord did not take it", error=repr(error))
+        return "Discord did not take my answer. Try again in a moment."
     reference = secrets.token_hex(4)
     log.error("unexpected fault", reference=reference, exc_info=error)
     return f"Something went wrong here. The operator finds it in the log as {reference}."
@@ -37,18 +55,45 @@ def sentence(error: BaseException) -> str:
 async def tell(interaction: discord.Interaction, text: str) -> None:
     """Say something to the one who acted, through whichever way is still open."""
     view = layout.message(text)
-    if interaction.response.is_done():
-        await interaction.followup.send(view=view, ephemeral=True)
-    else:
-        await interaction.response.send_message(view=view, ephemeral=True)
+    if not interaction.response.is_done():
+        try:
+            await interaction.response.send_message(view=view, ephemeral=True)
+        except discord.HTTPException as error:
+            if error.code != ACKNOWLEDGED:
+                raise
+        else:
+            return
+    await interaction.followup.send(view=view, ephemeral=True)
 
 
 async def report(interaction: discord.Interaction, error: BaseException) -> None:
     """Tell the one who acted what went wrong; a gone interaction is only logged."""
+    client = cast("TwofoldClient", interaction.client)
+    client.services.instruments.failed("interaction", getattr(error, "original", error))
     try:
         await tell(interaction, sentence(error))
-    except discord.HTTPException as gone:
-        log.warning("could not tell about a fault", status=gone.status, code=gone.code)
+    except FAULTS as gone:
+        log.warning("could not tell about a fault", error=repr(gone))
+
+
+async def give_back(interaction: discord.Interaction, error: Exception, text: str) -> None:
+    """Tell why it was not stored, with what was written as a file."""
+    told = f"{sentence(error)} Nothing was stored; what you wrote is in the file."
+    file = discord.File(io.BytesIO(text.encode()), "your-text.txt")
+    try:
+        if interaction.response.is_done():
+            await interaction.followup.send(told, file=file, ephemeral=True)
+        else:
+            await interaction.response.send_message(told, file=file, ephemeral=True)
+    except FAULTS as gone:
+        log.warning("could not give a text back", error=repr(gone))
+
+
+def _of_discord(error: BaseException) -> bool:
+    """Whether Discord or the way to it failed; a request that it refuses as wrong is our fault."""
+    if isinstance(error, discord.HTTPException):
+        return error.status != BAD_REQUEST
+    return isinstance(error, FAULTS)
 
 
 class ErrorsCog(commands.Cog):

@@ -9,7 +9,7 @@ from discord.ext import commands
 
 from bot import sequels
 from cogs._render import battles as battle_views
-from cogs._responding import Response, respond
+from cogs._responding import Response, defer, respond
 from cogs.errors import report
 from storage.records import Side
 
@@ -79,10 +79,12 @@ class MoreCog(commands.Cog):
         self, interaction: discord.Interaction, battle_id: int, make: Callable[..., Ask]
     ) -> None:
         """A new battle, below the message that the first one answered, else below its ballot."""
-        await interaction.response.defer()
+        await defer(interaction)
         battle = await self._battle(interaction, battle_id)
         ask = make(battle, by=interaction.user.id, source_message_id=interaction.id)
-        await self._battles.admit(ask.guild_id, interaction.user.id)
+        await self._battles.admit(
+            guild_id=ask.guild_id, channel_id=ask.channel_id, member_id=interaction.user.id
+        )
         below = battle.conversation.prompt.message_id or battle.shown_message_id or 0
         channel = interaction.client.get_partial_messageable(
             battle.channel_id, guild_id=battle.guild_id

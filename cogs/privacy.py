@@ -237,7 +237,7 @@ async def _told(interaction: discord.Interaction, work: Coroutine[Any, Any, None
 
 def hosts(config: Config) -> Sequence[str]:
     """The servers beyond this machine that conversations or answers are sent to, by name."""
-    addresses = {contender.base_url for contender in config.contenders}
+    addresses = {address for contender in config.contenders for address in contender.servers}
     if config.moderator == "openai":
         addresses.add(config.openai_base_url or OPENAI)
     names = {urlsplit(address).hostname or "" for address in addresses if address}

@@ -1,4 +1,4 @@
-"""What becomes of the messages that were read: deleted or edited."""
+"""What becomes of the messages that were read: deleted, edited, gone with their channel."""
 
 from __future__ import annotations
 
@@ -50,6 +50,21 @@ class PromptsCog(commands.Cog):
         before = event.cached_message
         if before is None or before.content != event.message.content:
             await self._retention.edited(event.message_id)
+
+    @commands.Cog.listener()
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        """Nothing is answered in a channel that is gone."""
+        await self._battles.cancel_in(channel.id)
+
+    @commands.Cog.listener()
+    async def on_raw_thread_delete(self, event: discord.RawThreadDeleteEvent) -> None:
+        """Nor in a thread."""
+        await self._battles.cancel_in(event.thread_id)
+
+    @commands.Cog.listener()
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        """Nor in a server that is gone, or that the bot was thrown out of."""
+        await self._battles.cancel_in(guild.id)
 
     async def _gone(self, message_ids: Collection[int]) -> None:
         for message_id in message_ids:

@@ -95,9 +95,11 @@ class SettingsCog(commands.Cog):
 
     async def _act(self, interaction: discord.Interaction, data: Mapping[str, Any]) -> None:
         known = views.KNOWN.fullmatch(data["custom_id"])
-        if known is None:
+        opens = known is not None and known["action"] == "change"
+        # A form cannot open another one, and none of ours asks for that.
+        if known is None or (opens and interaction.type is discord.InteractionType.modal_submit):
             raise ConfigError(views.STRANGE)
-        if known["action"] == "change":
+        if opens:
             await self._change(interaction, known["key"])
             return
         values = [known["value"]] if known["value"] else _values(data)

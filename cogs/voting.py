@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Unpack
 
 import discord
-import structlog
 from discord.ext import commands
 
 from bot.errors import VoteRefused
@@ -18,7 +16,7 @@ from cogs._render import battles as battle_views
 from cogs._render import votes as vote_views
 from cogs._responding import Response, amend, respond
 from cogs._views import UNSURE, BattleButton
-from cogs.errors import report, sentence
+from cogs.errors import give_back, report
 from storage.records import Choice, Reason, Side
 
 if TYPE_CHECKING:
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
     from bot.voting import OwnView, Page, VotingService
     from cogs._views import Meant
 
-log = structlog.get_logger(__name__)
+FORMS = frozenset({"fix", "why"})
 
 
 class VotingCog(commands.Cog):
@@ -117,7 +115,7 @@ class VotingCog(commands.Cog):
         if interaction.type is not discord.InteractionType.modal_submit:
             return
         form = _modals.meant_by(interaction)
-        if form is None or form.action not in {"fix", "why"}:
+        if form is None or form.action not in FORMS:
             return
         text = _modals.written(interaction)
         try:
@@ -126,14 +124,9 @@ class VotingCog(commands.Cog):
             await report(interaction, nothing)
         except VoteChanged as changed:
             await _told(interaction, amend(interaction, _stale(changed)))
-            await _give_back(interaction, changed, text)
+            await give_back(interaction, changed, text)
         except Exception as error:  # noqa: BLE001 - what was written must not be lost
-            await _give_back(interaction, error, text)
-
-    @commands.Cog.listener()
-    async def on_strange_press(self, interaction: discord.Interaction) -> None:
-        """A button of another version of this bot."""
-        await report(interaction, VoteRefused(vote_views.STRANGE_BUTTON))
+            await give_back(interaction, error, text)
 
     async def _guess(
         self,
@@ -217,19 +210,6 @@ async def _told(interaction: discord.Interaction, work: Coroutine[Any, Any, None
         await _told(interaction, amend(interaction, _stale(changed)))
     except Exception as error:  # noqa: BLE001 - discord.py would drop it without a word
         await report(interaction, error)
-
-
-async def _give_back(interaction: discord.Interaction, error: Exception, text: str) -> None:
-    """Tell why it was not stored, with what was written as a file."""
-    told = f"{sentence(error)} Nothing was stored; what you wrote is in the file."
-    file = discord.File(io.BytesIO(text.encode()), "your-text.txt")
-    try:
-        if interaction.response.is_done():
-            await interaction.followup.send(told, file=file, ephemeral=True)
-        else:
-            await interaction.response.send_message(told, file=file, ephemeral=True)
-    except discord.HTTPException as gone:
-        log.warning("could not give a text back", status=gone.status, code=gone.code)
 
 
 async def setup(client: TwofoldClient) -> None:

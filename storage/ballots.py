@@ -11,11 +11,17 @@ from sqlalchemy import and_, case, exists, func, or_, select
 
 from storage.records import BattleState, Outcome, Purpose, Wiped
 from storage.schema import battles, sightings, vote_events, votes
+from storage.shards import EVERY
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from storage.shards import Shards
     from storage.transactions import Transactions
+
+
+AT_ONCE = 1000
+"""Open battles that are read together: there may be many more than should be held at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +63,13 @@ class BallotStore:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
-    async def open(self, battle_id: int | None = None) -> tuple[OpenBallot, ...]:
-        """All open battles, or only this one if it is, by id."""
+    async def open(
+        self, battle_id: int | None = None, *, shards: Shards = EVERY, after: int = 0
+    ) -> tuple[OpenBallot, ...]:
+        """The open battles on some shards, or only this one if it is, by id.
+
+        Those behind `after`, at most AT_ONCE of them.
+        """
         unguessed = case((votes.c.guessed_at.is_(None), votes.c.updated_at))
         statement = (
             select(
@@ -71,18 +82,20 @@ class BallotStore:
                 func.max(unguessed).label("unguessed_at"),
             )
             .outerjoin(votes, votes.c.battle_id == battles.c.id)
-            .where(battles.c.state == BattleState.OPEN)
+            .where(battles.c.state == BattleState.OPEN, shards.clause(battles.c.guild_id))
+            .where(battles.c.id > after)
             .group_by(battles.c.id)
             .order_by(battles.c.id)
+            .limit(AT_ONCE)
         )
         if battle_id is not None:
             statement = statement.where(battles.c.id == battle_id)
-        async with self._transactions.read() as connection:
+        async with self._transactions.read(brief=battle_id is not None) as connection:
             rows = (await connection.execute(statement)).mappings().all()
         return tuple(OpenBallot(**{**row, "purpose": Purpose(row["purpose"])}) for row in rows)
 
-    async def unrevealed(self) -> tuple[int, ...]:
-        """The battles whose message does not tell yet that they ended, by id.
+    async def unrevealed(self, shards: Shards = EVERY) -> tuple[int, ...]:
+        """The battles on some shards whose message does not tell yet that they ended, by id.
 
         Those have closed, or were withdrawn when they were on show already. Simulated ones have
         no message.
@@ -96,6 +109,7 @@ class BallotStore:
             select(battles.c.id)
             .where(or_(battles.c.state == BattleState.CLOSED, withdrawn))
             .where(battles.c.revealed_at.is_(None), ~battles.c.simulated)
+            .where(shards.clause(battles.c.guild_id))
             .order_by(battles.c.id)
         )
         async with self._transactions.read() as connection:

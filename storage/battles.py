@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from storage.buckets import bucket_for
 from storage.errors import StorageError
@@ -27,18 +27,23 @@ from storage.rows import (
 )
 from storage.schema import answers as answer_rows
 from storage.schema import battles, contenders, turns
-from storage.transactions import insert_if_new
+from storage.shards import EVERY
+from storage.transactions import insert_if_new, lock_battle, take_turn
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from storage.rows import Words
+    from storage.shards import Shards
     from storage.transactions import Transactions
 
+
+_CREATING = 1
+"""The turn of a battle that is created."""
 
 _OF_PROMPT = ("prompt_key", "topic", "language")
 """What is known of a prompt, and goes with it."""
@@ -99,7 +104,11 @@ class BattleStore:
             "language": language,
             "simulated": simulated,
         }
-        async with self._transactions.write() as connection:
+        async with self._transactions.write(brief=True) as connection:
+            # Two at once would give one prompt two buckets.
+            await take_turn(connection, _CREATING)
+            if copied is not None:
+                await lock_battle(connection, copied)
             original = await _one(connection, battles.c.id == copied) if copied else None
             if original is not None:
                 if original.wiped_because is not None:
@@ -147,12 +156,14 @@ class BattleStore:
         """Store both answers and let the vote begin: `answering → open`.
 
         Where there is a reason for `closing`, the battle is closed at once. None, and nothing
-        stored, when it is no longer answering. The answers come back with their ids. Raises
-        StorageError when a contender is not registered.
+        stored, when it is no longer answering. The answers come back with their ids. No message
+        shows it until one is `shown`, also where one was `placed`. Raises StorageError when a
+        contender is not registered.
         """
-        async with self._transactions.write() as connection:
+        values = {"opened_at": at, "shown_message_id": None}
+        async with self._transactions.write(brief=True) as connection:
             if not await _move(
-                connection, battle_id, BattleState.ANSWERING, BattleState.OPEN, opened_at=at
+                connection, battle_id, BattleState.ANSWERING, BattleState.OPEN, **values
             ):
                 return None
             if closing is not None:
@@ -165,11 +176,18 @@ class BattleStore:
             await connection.execute(insert(answer_rows), rows)
             return await _one(connection, battles.c.id == battle_id)
 
+    async def placed(self, battle_id: int, message_id: int) -> None:
+        """Remember which message will show a battle that is still being answered."""
+        mine = (battles.c.id == battle_id, battles.c.state == BattleState.ANSWERING)
+        statement = update(battles).where(*mine).values(shown_message_id=message_id)
+        async with self._transactions.write(brief=True) as connection:
+            await connection.execute(statement)
+
     async def shown(self, battle_id: int, message_id: int) -> bool:
-        """Remember which message shows the battle; False where it was given up meanwhile."""
+        """Remember which message shows the ballot; False where it was given up meanwhile."""
         given_up = battles.c.state.in_((BattleState.FAILED, BattleState.CANCELLED))
         statement = update(battles).where(battles.c.id == battle_id, ~given_up)
-        async with self._transactions.write() as connection:
+        async with self._transactions.write(brief=True) as connection:
             done = await connection.execute(statement.values(shown_message_id=message_id))
         return done.rowcount == 1
 
@@ -183,14 +201,14 @@ class BattleStore:
 
     async def close(self, battle_id: int, *, because: Closing, at: datetime) -> bool:
         """End the vote; False when the battle is not open, closed already for instance."""
-        async with self._transactions.write() as connection:
+        async with self._transactions.write(brief=True) as connection:
             return await _close(connection, battle_id, because=because, at=at)
 
     async def revealed(self, battle_id: int, *, at: datetime) -> None:
         """Note that the message of an ended battle tells so, or that there is none."""
         ended = battles.c.state.in_((BattleState.CLOSED, BattleState.CANCELLED))
         statement = update(battles).where(battles.c.id == battle_id, ended)
-        async with self._transactions.write() as connection:
+        async with self._transactions.write(brief=True) as connection:
             await connection.execute(statement.values(revealed_at=at))
 
     async def cancel(self, battle_id: int, *, at: datetime) -> bool:
@@ -201,32 +219,29 @@ class BattleStore:
         async with self._transactions.write() as connection:
             return await _drop(connection, battle_id, BattleState.CANCELLED, failure=None, at=at)
 
-    async def expire_unfinished(self, *, reason: str, at: datetime) -> tuple[Battle, ...]:
-        """At start-up: fail every battle that a crash left answering, and return these."""
-        unfinished = select(battles.c.id).where(battles.c.state == BattleState.ANSWERING)
-        async with self._transactions.write() as connection:
-            ids = (await connection.scalars(unfinished)).all()
-            for battle_id in ids:
-                await _drop(connection, battle_id, BattleState.FAILED, failure=reason, at=at)
-            return await load(connection, battles.c.id.in_(ids))
+    async def left_answering(self, *, at: datetime, shards: Shards = EVERY) -> tuple[Battle, ...]:
+        """At start-up: the battles that an earlier process left answering.
 
-    async def just_opened(self, *, within: timedelta) -> tuple[Battle, ...]:
-        """The open battles with a message that were opened last: `within` before the very last.
-
-        Simulated ones have none.
+        Simulated ones, which nobody waits for, are failed.
         """
-        latest = select(func.max(battles.c.opened_at)).where(~battles.c.simulated)
+        answering = battles.c.state == BattleState.ANSWERING
+        simulated = select(battles.c.id).where(answering, battles.c.simulated)
+        async with self._transactions.write() as connection:
+            for battle_id in (await connection.scalars(simulated)).all():
+                await _drop(connection, battle_id, BattleState.FAILED, failure="interrupted", at=at)
+            return await load(connection, answering, shards.clause(battles.c.guild_id))
+
+    async def unshown(self, *, shards: Shards = EVERY) -> tuple[Battle, ...]:
+        """At start-up: the battles with answers, the latest first, that no message shows.
+
+        Those that are open, and those that were closed at once. Simulated ones never are on show.
+        """
+        unseen = battles.c.shown_message_id.is_(None) & battles.c.revealed_at.is_(None)
+        answered = battles.c.state.in_((BattleState.OPEN, BattleState.CLOSED))
         async with self._transactions.read() as connection:
-            last = await connection.scalar(latest)
-            if last is None:
-                return ()
-            return await load(
-                connection,
-                battles.c.state == BattleState.OPEN,
-                ~battles.c.simulated,
-                battles.c.opened_at >= last - within,
-                battles.c.shown_message_id.is_not(None),
-            )
+            here = shards.clause(battles.c.guild_id)
+            found = await load(connection, answered, unseen, ~battles.c.simulated, here)
+        return found[::-1]
 
     async def get(self, battle_id: int) -> Battle | None:
         """Find the battle with this id."""
@@ -240,7 +255,7 @@ class BattleStore:
 
     async def by_source(self, message_id: int) -> Battle | None:
         """Find the battle that answers this message."""
-        async with self._transactions.read() as connection:
+        async with self._transactions.read(brief=True) as connection:
             return await _one(connection, battles.c.source_message_id == message_id)
 
     async def people_behind(self, message_ids: Collection[int]) -> dict[int, set[int]]:
@@ -251,14 +266,14 @@ class BattleStore:
             .where(battles.c.shown_message_id.in_(message_ids))
         )
         found: dict[int, set[int]] = {}
-        async with self._transactions.read() as connection:
+        async with self._transactions.read(brief=True) as connection:
             for message_id, author_id in await connection.execute(statement):
                 found.setdefault(message_id, set()).add(author_id)
         return found
 
     async def by_shown_many(self, message_ids: Collection[int]) -> dict[int, Battle]:
         """Find the battles that these messages show, by message id; others are left out."""
-        async with self._transactions.read() as connection:
+        async with self._transactions.read(brief=True) as connection:
             found = await load(connection, battles.c.shown_message_id.in_(message_ids))
         return {
             battle.shown_message_id: battle
@@ -272,19 +287,21 @@ async def _answered(
 ) -> list[Words]:
     """Whose words the bot had answered in its turns, as far as it shows battles with them.
 
-    What a copied battle knows of that still holds where those were wiped since.
+    One step back: with those that these had answered before, and so on, every battle of a busy
+    channel would hold all that was ever said there. What a copied battle knows of that still
+    holds where those were wiped since.
     """
     shows = [turn.message_id for turn in conversation.turns if turn.is_bot]
     if not shows:
         return []
-    words = select(turns.c.author_id, turns.c.message_id).order_by(turns.c.id)
-    shown = select(battles.c.id).where(battles.c.shown_message_id.in_(filter(None, shows)))
-    found = (await connection.execute(words.where(turns.c.battle_id.in_(shown)))).all()
+    read = await connection.scalars(_READ_BEFORE, {"shown": list(filter(None, shows))})
+    found = [words for said in read for words in words_in(conversation_from_json(said))]
     if original is not None:
+        words = select(turns.c.author_id, turns.c.message_id).order_by(turns.c.id)
         known = (await connection.execute(words.where(turns.c.battle_id == original.id))).all()
         own = words_in(original.conversation)
-        found = [*found, *(row for row in known if tuple(row) not in own)]
-    return [(author, message) for author, message in found]
+        found += [(author, message) for author, message in known if (author, message) not in own]
+    return found
 
 
 async def _move(
@@ -355,6 +372,10 @@ async def _contender_ids(connection: AsyncConnection, slugs: Collection[str]) ->
     return ids
 
 
+_READ_BEFORE = select(battles.c.conversation).where(
+    battles.c.shown_message_id.in_(bindparam("shown", expanding=True)),
+    battles.c.wiped_because.is_(None),
+)
 # Made once, as every press reads a battle.
 _BY_ID = select(battles).where(battles.c.id == bindparam("battle_id"))
 _ITS_ANSWERS = (

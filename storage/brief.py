@@ -51,6 +51,11 @@ class BriefTransactions:
             raise
         return self._written(connection)
 
+    def require_free(self) -> None:
+        """Raise what the driver does where somebody else has the lock now."""
+        with self._writer.begin():
+            pass
+
     @asynccontextmanager
     async def _written(self, connection: Connection) -> AsyncIterator[AsyncConnection]:
         with connection:  # which rolls back what is not committed

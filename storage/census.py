@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, exists, func, select, union
+from sqlalchemy import and_, exists, func, select, union, union_all
 
 from storage.members import ASKED, EVERYWHERE
 from storage.records import Consent
-from storage.schema import battles, members, turns, votes
+from storage.schema import UtcDateTime, battles, members, metadata, turns, votes
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from datetime import datetime
 
     from storage.records import Said
     from storage.transactions import Transactions
@@ -40,6 +41,32 @@ class CensusStore:
             statement = statement.where(battles.c.guild_id.in_(guild_ids))
         async with self._transactions.read() as connection:
             return int(await connection.scalar(statement) or 0)
+
+    async def since(self, begin: datetime) -> tuple[int, int]:
+        """Count the battles and the votes that came in since then."""
+        begun = select(func.count()).where(battles.c.created_at >= begin, ~battles.c.simulated)
+        cast = (
+            select(func.count())
+            .select_from(votes.join(battles, battles.c.id == votes.c.battle_id))
+            .where(votes.c.created_at >= begin, ~battles.c.simulated)
+        )
+        async with self._transactions.read() as connection:
+            return (
+                int(await connection.scalar(begun) or 0),
+                int(await connection.scalar(cast) or 0),
+            )
+
+    async def newest(self) -> datetime | None:
+        """When something was written last, of all that has a time; None where nothing is there."""
+        times = (
+            select(func.max(column).label("at"))
+            for table in metadata.sorted_tables
+            for column in table.columns
+            if isinstance(column.type, UtcDateTime)
+        )
+        async with self._transactions.read() as connection:
+            found = await connection.scalars(union_all(*times))
+            return max((at for at in found if at is not None), default=None)
 
     async def people(self, guild_id: int) -> Counter[Said]:
         """Count those who wrote or voted there, by what they said for there and for everywhere."""

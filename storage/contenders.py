@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from storage.rows import contender_of
 from storage.schema import contenders as contender_rows
-from storage.transactions import upsert
+from storage.transactions import take_turn, upsert
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
     from storage.records import Contender
     from storage.transactions import Transactions
+
+
+_REGISTERING = 2
+"""The turn of who registers: two at once would wait for each other."""
 
 
 class ContenderStore:
@@ -28,6 +32,7 @@ class ContenderStore:
     async def register(self, contenders: Sequence[Contender], *, at: datetime) -> None:
         """Store the roster, all or nothing; a known slug gets its new description."""
         async with self._transactions.write() as connection:
+            await take_turn(connection, _REGISTERING)
             for contender in contenders:
                 values = asdict(contender) | {"updated_at": at}
                 await connection.execute(

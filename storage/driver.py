@@ -18,6 +18,7 @@ import aiosqlite
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterable
+    from threading import Thread
 
 AHEAD = 100
 """Rows that come with their statement; more of them are fetched when they are asked for."""
@@ -28,7 +29,7 @@ async def connect(*arguments: Any, **options: Any) -> Connection:  # noqa: ANN40
     options["isolation_level"] = None
     connection = Connection(partial(sqlite3.connect, *arguments, **options), AHEAD)
     # As SQLAlchemy does for connections that it makes: one that is left open holds no exit up.
-    connection._thread.daemon = True  # noqa: SLF001
+    connection.thread.daemon = True
     await connection
     return connection
 
@@ -38,6 +39,11 @@ class Connection(aiosqlite.Connection):
 
     _beginning = ""
     _begun = False
+
+    @property
+    def thread(self) -> Thread:
+        """Where SQLite works; it ends once the connection is closed."""
+        return self._thread
 
     def begin(self, statement: str) -> None:
         """Begin a transaction by `statement`, which comes with the next one."""

@@ -79,7 +79,7 @@ class ErasureStore:
         async with self._transactions.read() as connection:
             last = await connection.scalar(select(func.max(battles.c.id))) or 0
             named = await _named(connection, member_id)
-        async with self._transactions.write() as connection:
+        async with self._transactions.write(alone=True) as connection:
             # The texts of before were searched without the lock; what came since is little.
             named |= await _named(connection, member_id, after=last)
             held = await _ids(connection, turns.c.battle_id, turns.c.author_id == member_id)

@@ -34,3 +34,13 @@ class DatabaseBusy(StorageError):
     """Another process holds the write lock for longer than the busy timeout."""
 
     retryable = True
+
+
+class DatabaseTaken(StorageError):
+    """Another Twofold works on it, or on the same shards of it."""
+
+
+class DatabaseUnreachable(StorageError):
+    """The database's server does not answer, or not any more."""
+
+    retryable = True

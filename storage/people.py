@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, func, select
+from sqlalchemy import BigInteger, func, select, union
 
 from storage.members import EVERYWHERE
-from storage.records import BattleState, Purpose
+from storage.records import NOBODY, BattleState, Purpose
 from storage.rows import conversation_from_json
 from storage.schema import RowId, battles, metadata, turns
 
@@ -39,6 +39,12 @@ class PeopleStore:
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
+
+    async def ids(self) -> frozenset[int]:
+        """Everybody who has a row anywhere."""
+        everybody = union(*(select(column) for column in personal_columns()))
+        async with self._transactions.read() as connection:
+            return frozenset(await connection.scalars(everybody)) - {NOBODY, None}
 
     async def counts(self, member_id: int, guild_id: int = ANYWHERE) -> dict[str, int]:
         """How many rows each table has of a person, in one guild; 0 is direct messages.

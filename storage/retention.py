@@ -129,7 +129,7 @@ class RetentionStore:
 
     async def wipe(self, battle_ids: Collection[int], because: Wiped, *, at: datetime) -> None:
         """Wipe every text of these battles, and whose they were."""
-        async with self._transactions.write() as connection:
+        async with self._transactions.write(alone=True) as connection:
             await wipe(connection, battle_ids, because, at=at)
 
     async def overwrite(self) -> bool:
@@ -151,7 +151,7 @@ class RetentionStore:
         An id below zero takes the place of the voter's: that of the vote. What was said
         with the vote, votes that were taken back and what was shown to single members go.
         """
-        async with self._transactions.write() as connection:
+        async with self._transactions.write(alone=True) as connection:
             for member in (remarks.c.voter_id, sightings.c.member_id):
                 theirs = _theirs(member, battle_ids, window)
                 await connection.execute(delete(member.table).where(*theirs))
@@ -184,7 +184,7 @@ class RetentionStore:
         async with self._transactions.read() as connection:
             if not await _holding(connection, message_ids):
                 return None
-        async with self._transactions.write() as connection:
+        async with self._transactions.write(alone=True) as connection:
             found = await _holding(connection, message_ids)
             held = [one for one in found if one.state != BattleState.ANSWERING]
             falling = [one.id for one in held if one.falls and one.state == BattleState.OPEN]
@@ -220,7 +220,7 @@ async def cancel(
     )
     return tuple(
         Withdrawn(battle_id=number, channel_id=channel, message_id=message)
-        for number, channel, message in rows
+        for number, channel, message in sorted(rows)
     )
 
 
@@ -276,7 +276,9 @@ def _agreed(
     def said(guild: ColumnElement[int] | int) -> ColumnElement[str]:
         word = select(members.c.consent).where(members.c.member_id == member)
         said_so = members.c.consent_version != ASKED
-        return word.where(members.c.guild_id == guild, said_so).scalar_subquery()
+        said = word.where(members.c.guild_id == guild, said_so)
+        # All else is of the row that is asked about, however deep in its statement this stands.
+        return said.correlate_except(members).scalar_subquery()
 
     return func.coalesce(said(place), said(EVERYWHERE), Consent.NONE).in_(_KEPT)
 
@@ -289,6 +291,7 @@ def _theirs(
     place = (
         select(func.coalesce(battles.c.guild_id, EVERYWHERE))
         .where(battles.c.id == battle_id)
+        .correlate_except(battles)
         .scalar_subquery()
     )
     return battle_id.in_(battle_ids), member > 0, ~_agreed(member, window, place)

@@ -404,6 +404,25 @@ digests = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 
+# What contenders behind paid servers cost, by the day in UTC; money in millionths.
+spending = Table(
+    "spending",
+    metadata,
+    Column("day", CleanText, primary_key=True),
+    Column("contender", CleanText, primary_key=True),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("micros", BigInteger, nullable=False),
+)
+
+# Until when each shard heard what was said; what was said later is looked for at the next start.
+heard = Table(
+    "heard",
+    metadata,
+    Column("shard_id", Integer, primary_key=True, autoincrement=False),
+    Column("until", UtcDateTime, nullable=False),
+)
+
 exports = Table(
     "exports",
     metadata,

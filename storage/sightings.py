@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from storage.records import Sighting
 from storage.schema import sightings
-from storage.transactions import upsert
+from storage.transactions import lock_battle, upsert
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +42,7 @@ class SightingStore:
         Those of the first time stay: an earlier message with them may still be pressed.
         """
         async with self._transactions.write() as connection:
+            await lock_battle(connection, battle_id)
             earlier = await find(connection, battle_id, member_id)
             sides = swapped if earlier.shown_at is None else earlier.swapped
             seen = {"battle_id": battle_id, "member_id": member_id}

@@ -87,7 +87,7 @@ class SimulationStore:
         """Take every simulated row away, in one transaction; nothing else is touched."""
         made = select(battles.c.id).where(battles.c.simulated)
         counts = {}
-        async with self._transactions.write() as connection:
+        async with self._transactions.write(alone=True) as connection:
             for table in _OF_BATTLES:
                 done = await connection.execute(delete(table).where(table.c.battle_id.in_(made)))
                 counts[table.name] = done.rowcount

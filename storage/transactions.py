@@ -1,39 +1,49 @@
 """Connections and transactions: how the stores read and write.
 
 Every fault of the driver becomes one of `storage/errors.py` here and nowhere else.
+
+On SQLite a writer has the whole file. On PostgreSQL many write at once, and wait for each other
+where they lock the same: a vote and what goes with it lock their battle (`lock_battle`), new
+battles take turns (`take_turn`), and what goes through all battles keeps other writers away.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
-from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+import math
+import time
+from contextlib import asynccontextmanager, nullcontext, suppress
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakSet
 
 import sqlalchemy
-from sqlalchemy import event
+from sqlalchemy import event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from storage import server
 from storage.brief import BriefTransactions
+from storage.driver import Connection as Driver
 from storage.driver import connect
-from storage.errors import DatabaseBusy, StorageError
-from storage.schema import clean
+from storage.errors import DatabaseBusy
+from storage.faults import told_plainly
+from storage.presence import Presence
+from storage.schema import battles, clean
+from storage.timing import Timing, unheard
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Collection, Iterable, Mapping
     from contextlib import AbstractAsyncContextManager
+    from threading import Thread
 
     from sqlalchemy import URL, Connection, Table
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
     from sqlalchemy.pool import ConnectionPoolEntry
 
-    from storage.driver import Connection as Driver
+    from storage.timing import Timed
 
 _WAITS, _CHECKPOINT_WAITS = 5000, 100
 """Milliseconds that SQLite waits for a lock."""
@@ -55,42 +65,46 @@ _BEGIN = {"read": "BEGIN", "write": "BEGIN IMMEDIATE", "none": ""}
 
 _CONNECTIONS = 15
 
-_ADVICE = {
-    sqlite3.SQLITE_READONLY: "cannot be written; make the file and its folder writable, "
-    "or set TWOFOLD_DATABASE to another path",
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened; make the file and its folder readable and "
-    "writable, or set TWOFOLD_DATABASE to another path",
-    sqlite3.SQLITE_NOTADB: "is not a database; move the file away, "
-    "or set TWOFOLD_DATABASE to another path",
-    sqlite3.SQLITE_CORRUPT: "is damaged; restore a backup, or move the file away to begin anew",
-    sqlite3.SQLITE_FULL: "has no room to grow; free some space on its disk",
-    sqlite3.SQLITE_IOERR: "cannot be read or written by the disk; check the disk and its free "
-    "space",
-    sqlite3.SQLITE_CONSTRAINT: "refused a record that contradicts what it holds; "
-    "please report this",
-}
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_ENDS_WITHIN = 2.0
+"""Seconds that a closed connection's thread is waited for."""
+
+_TURNS = 0x7F02
+"""The first of the two numbers of an advisory lock that ends with its transaction."""
 
 
 class Transactions:
     """The transactions of one database; `place` is how error sentences name it.
 
-    `brief`, where there are any, are those that need no thread.
+    `brief`, where there are any, are those that need no thread; `timed` hears of each that ended.
+    Nothing is done where `presence` says that the file is another one by now.
     """
 
     def __init__(
-        self, engine: AsyncEngine, *, place: str, brief: BriefTransactions | None = None
+        self,
+        engine: AsyncEngine,
+        *,
+        place: str,
+        brief: BriefTransactions | None = None,
+        timed: Timed = unheard,
+        presence: Presence | None = None,
     ) -> None:
         self.place = place
+        self._presence = presence or Presence(None)
+        self._gave_up = -math.inf
+        self._timed = timed
         self._engine = engine
         self._brief = brief
+        self._threads: WeakSet[Thread] = WeakSet()
+        event.listen(engine.sync_engine, "connect", self._opened)
         self._reader = engine.execution_options(begin=_BEGIN["read"])
         self._writer = engine.execution_options(begin=_BEGIN["write"])
         # SQLite's own waiting is a lottery; within this process writers take turns.
         self._turn: AbstractAsyncContextManager[object] = asyncio.Lock()
         if engine.dialect.name != "sqlite":
             self._turn = nullcontext()
-            self._reader = engine.execution_options(isolation_level="REPEATABLE READ")
+            self._reader = engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
 
     @asynccontextmanager
     async def read(self, *, brief: bool = False) -> AsyncIterator[AsyncConnection]:
@@ -99,23 +113,42 @@ class Transactions:
         `brief` is for a few small statements that many wait for, with nothing else awaited
         in between. Raises StorageError.
         """
-        with told_plainly(self.place):
+        with told_plainly(self.place), Timing(self._timed, "read") as timing:
+            self._presence.require()
             reading = self._brief.reading() if brief and self._brief else self._reader.begin()
             async with reading as connection:
+                timing.begins()
                 yield connection
 
     @asynccontextmanager
-    async def write(self, *, brief: bool = False) -> AsyncIterator[AsyncConnection]:
+    async def write(
+        self, *, brief: bool = False, alone: bool = False
+    ) -> AsyncIterator[AsyncConnection]:
         """All or nothing: committed, to the disk, once the block ends without an exception.
 
-        Never inside another transaction of the same task. `brief` is as for `read`. Raises
-        DatabaseBusy when another process keeps the lock for over 5 seconds, else StorageError.
+        Never inside another transaction of the same task. `brief` is as for `read`. `alone`
+        waits until nobody else writes about battles, and lets nobody begin. Raises DatabaseBusy
+        when another process keeps a lock for over 5 seconds, else StorageError.
         """
-        with told_plainly(self.place):
-            async with self._turn, self._writing(brief=brief) as connection:
-                yield connection
+        asked = time.monotonic()
+        try:
+            with told_plainly(self.place), Timing(self._timed, "write") as timing:
+                self._presence.require()
+                async with self._turn, self._writing(brief=brief, asked=asked) as connection:
+                    if alone and connection.dialect.name != "sqlite":
+                        await connection.exec_driver_sql(f"LOCK TABLE {battles} IN EXCLUSIVE MODE")
+                    timing.begins()
+                    yield connection
+        except DatabaseBusy:
+            self._gave_up = time.monotonic()
+            raise
 
-    def _writing(self, *, brief: bool) -> AbstractAsyncContextManager[AsyncConnection]:
+    def _writing(
+        self, *, brief: bool, asked: float
+    ) -> AbstractAsyncContextManager[AsyncConnection]:
+        if self._brief and asked < self._gave_up:
+            # Whose turn it was before waited for all who stood behind.
+            self._brief.require_free()
         if brief and self._brief:
             # Where another process has the lock, the event loop must not wait for it.
             with suppress(DatabaseBusy), told_plainly(self.place):
@@ -127,6 +160,24 @@ class Transactions:
         if self._brief:
             self._brief.dispose()
         await self._engine.dispose()
+        # One that ends later tells a loop that may be closed by then.
+        await asyncio.to_thread(_ended, tuple(self._threads))
+
+    def _opened(self, connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        driver = getattr(connection, "driver_connection", None)
+        if isinstance(driver, Driver):
+            self._threads.add(driver.thread)
+
+    async def damaged(self) -> bool:
+        """Whether a SQLite file is not as it should be; reads all of it but the indexes.
+
+        Raises StorageError where it cannot even be read.
+        """
+        async with self._alone() as connection:
+            if connection is None:
+                return False
+            found = await connection.exec_driver_sql("PRAGMA quick_check(1)")
+            return bool(found.scalar_one() != "ok")
 
     async def checkpoint(self) -> bool:
         """Empty SQLite's log of writes into its file, so that no wiped text is left there.
@@ -152,6 +203,7 @@ class Transactions:
             return
         outside = self._engine.execution_options(begin=_BEGIN["none"])
         with told_plainly(self.place):
+            self._presence.require()
             async with self._turn, outside.connect() as connection:
                 yield connection
 
@@ -163,15 +215,33 @@ async def _checkpoint(connection: AsyncConnection) -> bool:
         done = await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         busy = done.scalar_one()
     finally:
-        await connection.exec_driver_sql(f"PRAGMA busy_timeout = {_WAITS}")
+        if not connection.invalidated:  # as it is where the program ends meanwhile
+            await connection.exec_driver_sql(f"PRAGMA busy_timeout = {_WAITS}")
     return not busy
 
 
-def create_engine(url: URL, *, durable: bool = True, only_read: bool = False) -> AsyncEngine:
+def _ended(threads: Iterable[Thread]) -> None:
+    for thread in threads:
+        thread.join(_ENDS_WITHIN)
+
+
+def create_engine(
+    url: URL, place: str, *, durable: bool = True, only_read: bool = False
+) -> AsyncEngine:
     """Make an engine, which opens nothing yet, with the pragmas and BEGINs that SQLite needs."""
     prepare = partial(_prepare, durable=durable, only_read=only_read)
     if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, json_serializer=_to_json, hide_parameters=True)
+        return create_async_engine(
+            url.drivername + "://",
+            json_serializer=_to_json,
+            hide_parameters=True,
+            async_creator=partial(
+                server.connect, url, place=place, durable=durable, only_read=only_read
+            ),
+            pool_pre_ping=True,  # a server that was restarted is found again
+            pool_size=server.CONNECTIONS,
+            max_overflow=server.IN_A_RUSH,
+        )
     arguments, options = url.get_dialect()().create_connect_args(url)
     engine = create_async_engine(
         url,
@@ -205,13 +275,20 @@ def create_brief(
     return BriefTransactions(engine, durable=durable)
 
 
-@contextmanager
-def told_plainly(place: str) -> Iterator[None]:
-    """Turn a fault of driver, disk or network in the block into a StorageError about `place`."""
-    try:
-        yield
-    except (DBAPIError, PoolTimeoutError, sqlite3.Error, OSError) as fault:
-        raise _plainly(fault, place) from fault
+async def lock_battle(connection: AsyncConnection, battle_id: int) -> None:
+    """Let others wait who are about to change the same battle, its votes or what goes with them.
+
+    SQLite needs no such lock: there a writer has the whole file.
+    """
+    if connection.dialect.name != "sqlite":
+        which = select(battles.c.id).where(battles.c.id == battle_id)
+        await connection.execute(which.with_for_update())
+
+
+async def take_turn(connection: AsyncConnection, turn: int) -> None:
+    """Go on, on a server too, as the only transaction that took this turn and has not ended."""
+    if connection.dialect.name != "sqlite":
+        await connection.execute(select(func.pg_advisory_xact_lock(_TURNS, turn)))
 
 
 def insert_if_new(
@@ -294,22 +371,3 @@ def _begin(connection: Connection) -> None:
 
 def _begin_now(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options()["begin"])
-
-
-def _plainly(fault: Exception, place: str) -> StorageError:
-    if isinstance(fault, PoolTimeoutError):
-        return DatabaseBusy("The database has too much to do; try again in a moment.")
-    if isinstance(fault, OSError):
-        return StorageError(
-            f"The database {place} cannot be reached; check that it is there "
-            "and that you may use it."
-        )
-    origin = fault.orig if isinstance(fault, DBAPIError) else fault
-    # Extended codes keep the general one in their lowest byte.
-    code = getattr(origin, "sqlite_errorcode", 0) & 0xFF
-    if code in _BUSY:
-        return DatabaseBusy(f"The database {place} is in use elsewhere; try again in a moment.")
-    if isinstance(fault, IntegrityError):
-        code = sqlite3.SQLITE_CONSTRAINT
-    advice = _ADVICE.get(code, "cannot be used; see the log for the cause")
-    return StorageError(f"The database {place} {advice}.")

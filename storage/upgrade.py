@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import func, inspect, select, text
 
 from storage.errors import DatabaseTooNew, StorageError
 
@@ -22,27 +22,75 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
+_OURS = {"alembic_version", "battles"}
+
+_MARKED = "0005"
+"""The step that marks what is simulated."""
+
+_UPGRADE = 0x7F01
+"""The number of an advisory lock."""
+
+
 def upgrade(connection: Connection, place: str) -> None:
     """Run the steps that are missing, inside the connection's transaction.
 
-    Raises DatabaseTooNew.
+    Raises DatabaseTooNew, and StorageError for a server's database that is not ours.
     """
-    _refuse_newer(MigrationContext.configure(connection).get_current_heads(), place)
+    if connection.dialect.name != "sqlite":
+        # Others that start now wait here, however long it takes, and then find it done.
+        connection.execute(text("SET LOCAL lock_timeout = 0"))
+        connection.execute(select(func.pg_advisory_xact_lock(_UPGRADE)))
+        _refuse_foreign_tables(connection, place)
+    heads = MigrationContext.configure(connection).get_current_heads()
+    _refuse_newer(heads, place)
+    if frozenset(heads) != _newest():
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    # A transaction begins even where it may only read; only a write finds out.
+    connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+
+
+def downgrade(connection: Connection, revision: str, place: str) -> None:
+    """Take the steps after `revision` back, with what only they can hold.
+
+    Raises StorageError where there is no such earlier step, or what is simulated would be taken
+    for real then.
+    """
+    (now,) = MigrationContext.configure(connection).get_current_heads()
+    if revision not in _known() or revision > now:
+        earlier = ", ".join(sorted(step for step in _known() if step < now))
+        raise StorageError(
+            f"The database {place} cannot go back to {revision}. Choose one of: {earlier}."
+        )
+    marked = "SELECT count(*) FROM battles WHERE simulated"
+    if revision < _MARKED <= now and connection.scalar(text(marked)):
+        raise StorageError(
+            "There are simulated votes, which an older Twofold would take for real ones. Remove "
+            "them first: twofold simulate --remove"
+        )
     config = _config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-    # SQLite begins a transaction even where it may only read; only a write finds out.
-    connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+    command.downgrade(config, revision)
 
 
 def require_current(connection: Connection, place: str) -> None:
     """Raise StorageError where steps are missing, which who only reads does not run."""
     heads = MigrationContext.configure(connection).get_current_heads()
     _refuse_newer(heads, place)
-    if set(heads) != set(ScriptDirectory.from_config(_config()).get_heads()):
+    if frozenset(heads) != _newest():
         raise StorageError(
             f"The database {place} is as an older Twofold left it, and here it is only read. "
             "`twofold leaderboard` on it brings it up to date."
+        )
+
+
+def _refuse_foreign_tables(connection: Connection, place: str) -> None:
+    tables = set(inspect(connection).get_table_names())
+    if tables and not tables.issuperset(_OURS):
+        raise StorageError(
+            f"The database {place} belongs to another program; make one for Twofold with "
+            "`createdb`, and name it in TWOFOLD_DATABASE."
         )
 
 
@@ -62,7 +110,7 @@ def refuse_foreign_file(path: Path) -> None:
         tables = {name for (name,) in file.execute("SELECT name FROM sqlite_master")}
         if not tables:
             return
-        if not tables.issuperset({"alembic_version", "battles"}):
+        if not tables.issuperset(_OURS):
             raise StorageError(
                 f"The database {path} belongs to another program; "
                 "set TWOFOLD_DATABASE to another path."
@@ -84,6 +132,11 @@ def _config() -> Config:
     config.set_main_option("script_location", "storage:migrations")
     config.set_main_option("path_separator", "os")
     return config
+
+
+@cache
+def _newest() -> frozenset[str]:
+    return frozenset(ScriptDirectory.from_config(_config()).get_heads())
 
 
 @cache

@@ -18,7 +18,7 @@ from storage.rows import remark_of, vote_event_of, vote_of
 from storage.schema import battles, remarks, sightings, vote_events, votes
 from storage.sightings import note
 from storage.telling import IS_TOLD, guesses, is_told
-from storage.transactions import upsert
+from storage.transactions import lock_battle, upsert
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -192,6 +192,7 @@ class VoteStore:
         not told before. Returns the vote as it stands; None where there is none.
         """
         async with self._transactions.write(brief=True) as connection:
+            await lock_battle(connection, battle_id)
             vote = await _find(connection, battle_id, voter_id)
             if vote is None or await is_told(connection, battle_id, voter_id):
                 return vote
@@ -238,6 +239,7 @@ class VoteStore:
         values = {"battle_id": battle_id, "voter_id": voter_id, "at": at, **said}
         wiped = select(battles.c.wiped_because).where(battles.c.id == battle_id)
         async with self._transactions.write() as connection:
+            await lock_battle(connection, battle_id)
             if await connection.scalar(wiped) is not None:
                 return False
             vote = await _find(connection, battle_id, voter_id)
@@ -250,7 +252,7 @@ class VoteStore:
     async def for_battle(self, battle_id: int) -> tuple[Vote, ...]:
         """List the votes on a battle as they stand now, in the order of their first cast."""
         statement = select(votes).where(votes.c.battle_id == battle_id).order_by(votes.c.id)
-        async with self._transactions.read() as connection:
+        async with self._transactions.read(brief=True) as connection:
             return tuple(map(vote_of, (await connection.execute(statement)).mappings()))
 
     async def events(self, battle_id: int) -> tuple[VoteEvent, ...]:

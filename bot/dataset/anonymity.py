@@ -102,13 +102,17 @@ class _Names:
         return re.compile(rf"(?<![^\W_])(?:{listed})(?![^\W_])", re.IGNORECASE)
 
 
-def anonymity_of(conversation: Conversation, *, redact: Callable[[str], str] = str) -> Anonymity:
+def anonymity_of(
+    conversation: Conversation, *, redact: Callable[[str], str] = str, kept: bool = True
+) -> Anonymity:
     """What makes the texts of a conversation fit to leave.
 
-    The same people talk to each other again and again, so it is made once for them.
+    Among many conversations there are the same people again and again, so it is made once for
+    them, and `kept`.
     """
     people = tuple([(t.author_id, t.name) for t in conversation.turns if not t.is_bot])
-    return _made_once(conversation.bot_name, people, redact)
+    make = _made_once if kept else Anonymity
+    return make(conversation.bot_name, people, redact)
 
 
 def _called(
@@ -141,10 +145,15 @@ def _names(
     return _Names(known)
 
 
+@lru_cache(maxsize=4096)
+def _redacted(redact: Callable[[str], str], name: str) -> str:
+    return redact(name)
+
+
 def _forms(names: list[str], redact: Callable[[str], str]) -> Iterator[str]:
     """The names, and what redaction leaves of them in a text, unless that is nobody's."""
     yield from names
-    for name in map(redact, names):
+    for name in (_redacted(redact, name) for name in names):
         if not _PLACEHOLDERS.fullmatch(name):
             yield name
 

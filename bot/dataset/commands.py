@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from bot.dataset.files import Files, Kind, Packing
 from bot.dataset.policy import Columns, Deciding, Edits, Policy, Text, Undecided, Votes
 from bot.errors import ConfigError
-from bot.terminal import configured, database_of, err, out
+from bot.terminal import configured, database_of, err, out, progress_of
 from storage import records
 
 if TYPE_CHECKING:
@@ -480,7 +480,7 @@ def _means(
 async def _export(
     url: str, request: Request, means: Means, folder: Path, collection: str | None
 ) -> dict[str, Any]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
     from bot.dataset.export import export as write
     from storage.database import Database
@@ -492,7 +492,7 @@ async def _export(
         policy = request.policy
         total = await store.census.voted(policy.guilds, simulated=policy.simulated)
         columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as shown:
+        with progress_of(*columns) as shown:
             bar = shown.add_task("battles", total=total)
             if means.scored is not None:
                 means.scored.progress = lambda n: shown.update(

@@ -90,7 +90,7 @@ class Pseudonyms:
 
 def _make(path: Path) -> None:
     """Write a new key for its owner alone, unless there is one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

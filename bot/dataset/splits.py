@@ -15,14 +15,17 @@ if TYPE_CHECKING:
     from storage.records import Conversation
 
 
-def prompt_key(conversation: Conversation, redact: Callable[[str], str]) -> int:
+def prompt_key(
+    conversation: Conversation, redact: Callable[[str], str], *, one_of_many: bool = True
+) -> int:
     """A positive number of 63 bits that is the same for prompts that say the same.
 
     Compared is what a dataset would hold: without names, ids and what `redact` leaves out,
-    so that no two splits have the same row. Case and white space make no difference.
+    so that no two splits have the same row. Case and white space make no difference. Where it
+    is not `one_of_many`, nothing of who takes part is kept for the next one.
     """
-    prompt = anonymity_of(conversation, redact=redact).of(conversation.prompt.text)
-    said = normalised(prompt).encode("utf-8", "replace")
+    anonymity = anonymity_of(conversation, redact=redact, kept=one_of_many)
+    said = normalised(anonymity.of(conversation.prompt.text)).encode("utf-8", "replace")
     # The largest integer of a database has a sign.
     return int.from_bytes(blake2b(said, digest_size=8).digest(), "big") >> 1
 

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from bot.contenders import OPENAI, OPENAI_KEY
 from bot.engines.local import LocalEngine
+from bot.engines.pool import Pool
 from bot.engines.remote import RemoteEngine
 from bot.engines.scripted import ScriptedEngine
 from bot.engines.weights import parse_source, pull
 from bot.engines.weights.store import quiet
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from bot.engines import Engine
@@ -23,7 +25,7 @@ def make_engine(
     model: str,
     *,
     cache: Path,
-    base_url: str | None = None,
+    servers: Sequence[str] = (),
     api_key: str | None = None,
     key_name: str | None = None,
     max_waiting: int = 64,
@@ -32,6 +34,7 @@ def make_engine(
 ) -> Engine:
     """Make, not start, the engine for `model`; raises ModelNameError.
 
+    `servers` are the base URLs of an `openai:` model, OpenAI's own where there are none.
     `cache` is the folder of all models: an engine that starts and does not find its
     weights there pulls them, reporting to `progress` from another thread.
     """
@@ -39,13 +42,17 @@ def make_engine(
     if source.scheme == "scripted":
         return ScriptedEngine(source.name, max_waiting=max_waiting)
     if source.scheme == "openai":
-        return RemoteEngine(
-            source.name,
-            base_url=base_url or OPENAI,
-            api_key=api_key,
-            key_name=key_name or OPENAI_KEY,
-            max_waiting=max_waiting,
-        )
+        remote = [
+            RemoteEngine(
+                source.name,
+                base_url=base_url,
+                api_key=api_key,
+                key_name=key_name or OPENAI_KEY,
+                max_waiting=max_waiting,
+            )
+            for base_url in servers or (OPENAI,)
+        ]
+        return Pool(remote, max_waiting=max_waiting) if remote[1:] else remote[0]
     fetch = partial(pull, source, cache, progress)
     return LocalEngine(
         source=str(source), fetch=fetch, max_waiting=max_waiting, llama_cpp=llama_cpp

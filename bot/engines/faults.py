@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from bot.engines.dialect import is_too_long
 from bot.errors import (
+    EngineAstray,
     EngineError,
     EngineRefused,
     EngineUnavailable,
@@ -18,6 +19,7 @@ from bot.errors import (
 )
 
 _MAY_PASS = {408, 409, 429}
+_ELSEWHERE = range(300, 400)
 _NO_KEY, _WRONG_KEY, _NOT_FOUND, _SERVER_ERROR = 401, {401, 403}, 404, 500
 _SECONDS = re.compile(r"\d{1,3}(\.\d+)?")
 
@@ -28,6 +30,10 @@ class Later(EngineUnreachable):
     def __init__(self, user_message: str, *, after: float | None = None) -> None:
         super().__init__(user_message)
         self.after = after
+
+
+class LaterAstray(Later, EngineAstray):
+    """The same, of a server that is there and says something that is no answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +58,7 @@ class Faults:
 
     def astray(self) -> Later:
         """It said something that is no answer."""
-        return Later(f"{self._where} does not answer as it should. Look at its log.")
+        return LaterAstray(f"{self._where} does not answer as it should. Look at its log.")
 
     def broken_off(self) -> EngineUnavailable:
         """The stream broke after text had come: another sample may come through."""
@@ -62,12 +68,18 @@ class Faults:
         """It answered with an HTTP status and `words`, which are read and never repeated."""
         if status in _MAY_PASS or status >= _SERVER_ERROR:
             after = float(retry_after) if _SECONDS.fullmatch(retry_after) else None
-            return Later(f"{self._where} is busy or down (status {status}).", after=after)
+            kind = LaterAstray if status == _SERVER_ERROR else Later
+            return kind(f"{self._where} is busy or down (status {status}).", after=after)
         if status == _NO_KEY and not self.has_key:
             return EngineRefused(f"{self._where} wants a key. Put it into {self.key_name}.")
         if status in _WRONG_KEY:
             return EngineRefused(
                 f"{self._where} does not accept the key for {self.model}. Check {self.key_name}."
+            )
+        if status in _ELSEWHERE:
+            return EngineRefused(
+                f"{self._where} sends to another address (status {status}), which is not followed. "
+                "Write that address as base_url if it is right."
             )
         if status == _NOT_FOUND:
             return EngineRefused(

@@ -50,7 +50,10 @@ class RemoteModerator:
                 results = await self._ask(texts)
         if len(results) != len(texts):
             raise self._faults.astray()
-        return [_flagged(result) for result in results]
+        try:
+            return [_flagged(result) for result in results]
+        except (AttributeError, TypeError):  # the client does not check what servers say
+            raise self._faults.astray() from None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -59,6 +62,7 @@ class RemoteModerator:
             await client.close()
 
     async def _ask(self, texts: Sequence[str]) -> list[Moderation]:
+        import httpx2  # noqa: PLC0415
         import openai  # noqa: PLC0415 - half a second that `twofold --help` need not spend
 
         self._client = self._client or connected(self._base_url, self._api_key)
@@ -74,9 +78,11 @@ class RemoteModerator:
             ) from None
         except openai.APIConnectionError:
             raise self._faults.unreachable() from None
-        except (openai.APIError, ValueError):
+        except (openai.APIError, httpx2.HTTPError, ValueError, RecursionError, AttributeError):
             raise self._faults.astray() from None
-        return list(answer.results or ())
+        if not isinstance(found := getattr(answer, "results", None), list):
+            raise self._faults.astray()
+        return found
 
 
 def _flagged(result: Moderation) -> tuple[str, ...]:

@@ -22,8 +22,8 @@ import structlog
 from bot.engines import dialect, estimated_tokens
 from bot.engines.delivery import Line, Piece
 from bot.engines.faults import Faults, Later
+from bot.engines.reading import pieces_of
 from bot.errors import EngineError, EngineUnreachable
-from storage.records import FinishReason
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -36,12 +36,17 @@ log = structlog.get_logger(__name__)
 
 _ATTEMPTS = 4
 _PATIENCE = 4.0
-"""Seconds after which a server that cannot be reached is not tried again."""
+"""Seconds after which a server that cannot be reached is not tried again; half of the deadline
+where that is less, so that the reason is told before the time is over."""
 
 _FOREIGN = ("OpenAI-Organization", "OpenAI-Project")
 
+_AWAY = {502, 503, 504}
+"""What a server, or a gate before it, says while there is nothing behind."""
+
 _CONNECT = 3.0
-"""Seconds for a connection to come about, and for a list of models."""
+"""Seconds for a connection to come about, and for a list of models; a quarter of the deadline
+where that is less."""
 
 
 class RemoteEngine:
@@ -59,29 +64,30 @@ class RemoteEngine:
         key_name: str = "OPENAI_API_KEY",
         max_waiting: int = 64,
     ) -> None:
-        self._model = model
-        self._base_url = base_url
+        self.model = model
+        self.base_url = base_url
         self._api_key = api_key
         self._faults = Faults(
             model=model, base_url=base_url, key_name=key_name, has_key=bool(api_key)
         )
         self._line = Line(max_waiting)
         self._client: AsyncOpenAI | None = None
-        self._without: frozenset[str] = frozenset()
+        self.without: frozenset[str] = frozenset()
+        """Arguments that the server was found not to take."""
 
     def __repr__(self) -> str:
-        return f"RemoteEngine({self._model!r})"
+        return f"RemoteEngine({self.model!r})"
 
     @property
     def revision(self) -> str:
         """The model's id, as the provider knows it, and what the server does not let us set."""
-        lost = dialect.lost(self._without)
-        return f"{self._model} without {', '.join(lost)}" if lost else self._model
+        lost = dialect.lost(self.without)
+        return f"{self.model} without {', '.join(lost)}" if lost else self.model
 
     async def start(self) -> None:
         """Make the client. The server is not asked: it may come up later than the bot."""
         if self._client is None:
-            self._client = connected(self._base_url, self._api_key)
+            self._client = connected(self.base_url, self._api_key)
 
     @property
     def room(self) -> None:
@@ -103,13 +109,15 @@ class RemoteEngine:
         EngineUnreachable is final, EngineUnavailable came after text had. Token counts
         are the server's, else the number of pieces.
         """
-        return self._line.deliver(self._pieces(request), request)
+        return self._line.deliver(patiently(self.attempt, request), request)
 
-    async def models(self) -> tuple[str, ...]:
+    async def models(self) -> dict[str, str]:
         """The models that the server lists, asked once; none where it has no list.
 
-        Raises EngineUnreachable, and EngineRefused where the key is not accepted.
+        Each with the one that it really is, where the server tells, else with itself. Raises
+        EngineUnreachable, and EngineRefused where the key is not accepted.
         """
+        import httpx2  # noqa: PLC0415
         import openai  # noqa: PLC0415
 
         try:
@@ -118,9 +126,19 @@ class RemoteEngine:
             raise self._faults.unreachable() from None
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
             raise self._explain(error) from None
-        except (openai.APIError, ValueError):
-            return ()
-        return tuple(model.id for model in page.data or ())
+        except openai.InternalServerError as error:
+            if error.status_code in _AWAY:
+                raise self._explain(error) from None
+            return {}
+        except (openai.APIError, httpx2.HTTPError, ValueError, AttributeError):
+            return {}  # the client takes apart unchecked what a server says
+        listed = getattr(page, "data", None)
+        named = [
+            (model.id, getattr(model, "root", None))
+            for model in (listed if isinstance(listed, list) else ())
+            if isinstance(getattr(model, "id", None), str)
+        ]
+        return {name: root if root and isinstance(root, str) else name for name, root in named}
 
     async def close(self) -> None:
         """Fail who waits and close the connections."""
@@ -129,38 +147,24 @@ class RemoteEngine:
         if client is not None:
             await client.close()
 
-    async def _pieces(self, request: CompletionRequest) -> AsyncGenerator[Piece, None]:
-        attempts = stamina.retry_context(
-            on=_patience(request.deadline),
-            attempts=_ATTEMPTS,
-            timeout=None,
-            wait_initial=0.25,
-            wait_max=2.0,
-            wait_jitter=0.25,
-        )
-        async for attempt in attempts:
-            with attempt:
-                pieces = self._attempt(request)
-                first = await anext(pieces)
-        async with aclosing(pieces):
-            yield first
-            async for piece in pieces:
-                yield piece
-
-    async def _attempt(self, request: CompletionRequest) -> AsyncGenerator[Piece, None]:
-        """One try. The first piece that it gives has text, or is the last."""
+    async def attempt(self, request: CompletionRequest) -> AsyncGenerator[Piece, None]:
+        """One try, past the line. The first piece that it gives has text, or is the last."""
+        import httpx2  # noqa: PLC0415
         import openai  # noqa: PLC0415
 
         spoken = False
         try:
-            async with await self._open(request) as events, aclosing(_read(events)) as pieces:
+            async with (
+                await self._open(request) as events,
+                aclosing(pieces_of(events, max_tokens=request.sampling.max_tokens)) as pieces,
+            ):
                 async for piece in pieces:
                     if piece.text or piece.finish_reason is not None:
                         spoken = True
                         yield piece
         except openai.APIStatusError as error:
             raise self._explain(error) from None
-        except (openai.APIError, ValueError, _CutOff) as error:
+        except (openai.APIError, httpx2.HTTPError, ValueError, RecursionError) as error:
             if spoken:
                 raise self._faults.broken_off() from None
             if isinstance(error, openai.APIConnectionError):
@@ -171,7 +175,7 @@ class RemoteEngine:
         """Ask with everything; what the server refuses to take, it is not asked again."""
         import openai  # noqa: PLC0415
 
-        without = self._without
+        without = self.without
         while True:
             try:
                 events = await self._create(request, without)
@@ -186,23 +190,24 @@ class RemoteEngine:
                 return events
 
     def _learn(self, without: frozenset[str]) -> None:
-        if new := dialect.lost(without - self._without):
+        if new := dialect.lost(without - self.without):
             log.warning(
                 "the model API does not take what is configured and draws in its own way",
-                model=self._model,
-                base_url=self._base_url,
+                model=self.model,
+                base_url=self.base_url,
                 without=new,
             )
-        self._without |= without
+        self.without |= without
 
     async def _create(self, request: CompletionRequest, without: frozenset[str]) -> Any:
         import openai  # noqa: PLC0415
 
         client = self._ready()
+        connect = min(_CONNECT, request.deadline / 4)
         arguments: dict[str, Any] = {
-            "model": self._model,
+            "model": self.model,
             "stream": True,
-            "timeout": openai.Timeout(request.deadline, connect=_CONNECT),
+            "timeout": openai.Timeout(request.deadline, connect=connect),
             # As they are: the client would refuse those that are not OpenAI's.
             "extra_body": dialect.arguments(request, without=without),
         }
@@ -227,9 +232,34 @@ class RemoteEngine:
         return self._client
 
 
+async def patiently(
+    attempt: Callable[[CompletionRequest], AsyncGenerator[Piece, None]],
+    request: CompletionRequest,
+) -> AsyncGenerator[Piece, None]:
+    """Try as often as is worth it, as long as no text has come."""
+    attempts = stamina.retry_context(
+        on=_patience(request.deadline),
+        attempts=_ATTEMPTS,
+        timeout=None,
+        wait_initial=0.25,
+        wait_max=2.0,
+        wait_jitter=0.25,
+    )
+    async for one in attempts:
+        with one:
+            pieces = attempt(request)
+            first = await anext(pieces)
+    async with aclosing(pieces):
+        yield first
+        async for piece in pieces:
+            yield piece
+
+
 def connected(base_url: str, api_key: str | None) -> AsyncOpenAI:
     """Make a client that says nothing to `base_url` but what it is told to."""
     import openai  # noqa: PLC0415 - half a second that `twofold --help` need not spend
+
+    from bot.engines.bounded import bound  # noqa: PLC0415
 
     return openai.AsyncOpenAI(
         # Servers on one's own machine want no key, the client wants some text.
@@ -238,12 +268,17 @@ def connected(base_url: str, api_key: str | None) -> AsyncOpenAI:
         # The client would send these two, from the environment, to any server.
         default_headers=cast("Any", dict.fromkeys(_FOREIGN, openai.Omit())),
         max_retries=0,  # retries are ours: bounded by the deadline, never after text came
+        http_client=openai.DefaultAsyncHttpxClient(
+            event_hooks={"response": [bound]},
+            follow_redirects=False,  # conversations go to the server that was named, no further
+        ),
     )
 
 
 def _patience(deadline: float) -> Callable[[Exception], bool | float]:
     """Make what tells stamina whether to try again, or after how many seconds."""
     began = time.monotonic()
+    patience = min(_PATIENCE, deadline / 2)
 
     def again(error: Exception) -> bool | float:
         if not isinstance(error, Later):
@@ -251,57 +286,13 @@ def _patience(deadline: float) -> Callable[[Exception], bool | float]:
         waited = time.monotonic() - began
         if error.after is not None:
             return error.after if waited + error.after < deadline else False
-        return waited < _PATIENCE
+        return waited < patience
 
     return again
 
 
 def _words(error: APIStatusError) -> str:
     return str(error.body or error.message)
-
-
-class _CutOff(Exception):
-    """The stream ended without a reason."""
-
-
-async def _read(events: Any) -> AsyncGenerator[Piece, None]:
-    """Read the server's events as pieces; the last one has the reason and the counts.
-
-    Raises _CutOff when the stream ends without a reason.
-    """
-    reason: FinishReason | None = None
-    stop: str | None = None
-    prompt_tokens = completion_tokens = pieces = 0
-    async for event in events:
-        if getattr(event, "usage", None) is not None:
-            prompt_tokens = event.usage.prompt_tokens or 0
-            completion_tokens = event.usage.completion_tokens or 0
-        for choice in (event.choices or [])[:1]:
-            text = choice.delta.content if hasattr(choice, "delta") else choice.text
-            if text:
-                pieces += 1
-                yield Piece(
-                    text=text,
-                    prompt_tokens=prompt_tokens,
-                    completion_tokens=max(pieces, completion_tokens),
-                )
-            if choice.finish_reason is not None:
-                reason = (
-                    FinishReason.LENGTH if choice.finish_reason == "length" else FinishReason.STOP
-                )
-                met = getattr(
-                    choice, "stop_reason", None
-                )  # which stop it was, where the server tells
-                stop = met if isinstance(met, str) else None
-    if reason is None:
-        raise _CutOff
-    yield Piece(
-        text="",
-        finish_reason=reason,
-        stop=stop,
-        prompt_tokens=prompt_tokens,
-        completion_tokens=completion_tokens or pieces,
-    )
 
 
 def _messages(prompt: Prompt) -> list[dict[str, str]]:

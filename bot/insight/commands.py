@@ -10,8 +10,8 @@ import typer
 
 from bot.errors import ConfigError
 from bot.insight import options
-from bot.insight.counting import BothBad, Weights
-from bot.terminal import configured, database_of, err, out
+from bot.insight.counting import Counting
+from bot.terminal import configured, database_of, err, out, progress_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from bot.config import Config
     from bot.insight.arena import Arena
-    from bot.insight.counting import Counting
     from bot.insight.results import Leaderboard
     from storage.database import Database
 
@@ -35,24 +34,16 @@ Json = Annotated[
 ]
 
 
-def leaderboard(  # noqa: PLR0913 - an option each
+@options.counted
+def leaderboard(
     *,
     contender: Annotated[
         list[str] | None,
         typer.Option(help="Only this one, and whom it met; repeat it.", show_default=False),
     ] = None,
     collection: options.Collection = None,
-    guild: options.Guild = None,
-    topic: options.Topic = None,
-    template: options.Template = None,
-    language: options.Language = None,
-    since: options.Since = None,
-    until: options.Until = None,
-    author_votes: options.AuthorVotes = True,
-    both_bad: options.BothBadAs = BothBad.TIE,
-    weights: options.Weighing = Weights.CAPPED,
+    counting: Counting,
     style: Style = False,
-    simulated: options.Simulated = False,
     as_json: Json = False,
 ) -> None:
     """Print who is ahead, and how sure that is.
@@ -66,20 +57,7 @@ def leaderboard(  # noqa: PLR0913 - an option each
     from bot.insight.leaderboard import leaderboard as ranked
     from bot.insight.screens import leaderboard as shown
 
-    counting = options.counting_of(
-        guild=guild,
-        topic=topic,
-        template=template,
-        language=language,
-        since=since,
-        until=until,
-        author_votes=author_votes,
-        both_bad=both_bad,
-        weights=weights,
-        style=style,
-        simulated=simulated,
-    )
-    board = asyncio.run(_found(configured(), collection, counting, ranked))
+    board = asyncio.run(_found(configured(), collection, replace(counting, style=style), ranked))
     board = _only(board, contender or ())
     if as_json:
         _print_json(board)
@@ -89,20 +67,12 @@ def leaderboard(  # noqa: PLR0913 - an option each
         _print_none(board)
 
 
-def stats(  # noqa: PLR0913 - an option each
+@options.counted
+def stats(
     *,
     collection: options.Collection = None,
-    guild: options.Guild = None,
-    topic: options.Topic = None,
-    template: options.Template = None,
-    language: options.Language = None,
-    since: options.Since = None,
-    until: options.Until = None,
-    author_votes: options.AuthorVotes = True,
-    both_bad: options.BothBadAs = BothBad.TIE,
-    weights: options.Weighing = Weights.CAPPED,
+    counting: Counting,
     style: Style = False,
-    simulated: options.Simulated = False,
     as_json: Json = False,
 ) -> None:
     """Print whether the votes mean anything, and where base models win.
@@ -115,20 +85,7 @@ def stats(  # noqa: PLR0913 - an option each
     from bot.insight.screens import stats as shown
     from bot.insight.stats import stats as all_of
 
-    counting = options.counting_of(
-        guild=guild,
-        topic=topic,
-        template=template,
-        language=language,
-        since=since,
-        until=until,
-        author_votes=author_votes,
-        both_bad=both_bad,
-        weights=weights,
-        style=style,
-        simulated=simulated,
-    )
-    found = asyncio.run(_found(configured(), collection, counting, all_of))
+    found = asyncio.run(_found(configured(), collection, replace(counting, style=style), all_of))
     if as_json:
         _print_json(found)
     elif found.leaderboard.votes:
@@ -150,19 +107,19 @@ async def _found(
         arena = await _read(store, simulated=counting.simulated)
         if len(arena.battle):
             options.require_known(arena, counting)
-        elif not counting.simulated and (await store.arena.extent(simulated=True)).closed:
-            err.print("There are votes of a simulated community: add --simulated to see them.")
+        elif await options.simulated_only(store.arena, counting):
+            err.print(options.ADD_SIMULATED)
     return find(arena, counting)
 
 
 async def _read(store: Database, *, simulated: bool) -> Arena:
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
     from bot.insight.arena import Gathering
     from bot.insight.kept import read
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+    with progress_of(*columns) as progress:
         extent = await store.arena.extent(simulated=simulated)
         task = progress.add_task("Reading the votes", total=extent.closed)
         return await read(
@@ -199,7 +156,7 @@ def _print(parts: Iterable[RenderableType]) -> None:
 def _print_none(board: Leaderboard) -> None:
     out.print("No vote is counted: blind ones are once their battle has closed.")
     for reason, votes in board.not_counted.items():
-        out.print(f"Not counted, {reason.replace('_', ' ')}: {votes:,}", soft_wrap=True)
+        out.print(f"Not counted, {reason}: {votes:,}", soft_wrap=True)
 
 
 def _print_json(found: object) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,14 +13,17 @@ from bot.errors import ConfigError
 from bot.insight.counting import BothBad, Counting, Weights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from bot.insight.arena import Arena
+    from storage.arena import ArenaStore
 
 _DAY = ["%Y-%m-%d"]
 _WHICH = "Which votes"
 NAMED = 20
 """So many names are told where another one was meant."""
+
+ADD_SIMULATED = "There are votes of a simulated community: add --simulated to see them."
 
 Collection = Annotated[
     str | None,
@@ -75,17 +80,16 @@ Simulated = Annotated[
 
 def counting_of(  # noqa: PLR0913 - every choice is an option
     *,
-    guild: list[int] | None,
-    topic: list[str] | None,
-    template: list[str] | None,
-    language: list[str] | None,
-    since: datetime | None,
-    until: datetime | None,
-    author_votes: bool,
-    both_bad: BothBad,
-    weights: Weights,
-    simulated: bool,
-    style: bool = False,
+    guild: Guild = None,
+    topic: Topic = None,
+    template: Template = None,
+    language: Language = None,
+    since: Since = None,
+    until: Until = None,
+    author_votes: AuthorVotes = True,
+    both_bad: BothBadAs = BothBad.TIE,
+    weights: Weighing = Weights.CAPPED,
+    simulated: Simulated = False,
 ) -> Counting:
     """The choices as one record; the order and repetition of names make no difference."""
     return Counting(
@@ -98,9 +102,32 @@ def counting_of(  # noqa: PLR0913 - every choice is an option
         author_votes=author_votes,
         both_bad=both_bad,
         weights=weights,
-        style=style,
         simulated=simulated,
     )
+
+
+def counted(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose `counting` comes from options: its own, and then those of `counting_of`."""
+    own = inspect.signature(command, eval_str=True).parameters
+    choices = inspect.signature(counting_of, eval_str=True).parameters
+
+    @functools.wraps(command)
+    def made(**given: object) -> None:
+        chosen = {name: given.pop(name) for name in choices}
+        command(counting=counting_of(**chosen), **given)  # type: ignore[arg-type]
+
+    options = [*(one for name, one in own.items() if name != "counting"), *choices.values()]
+    vars(made).pop("__wrapped__")  # whose options typer would read in place of these
+    made.__annotations__ = {one.name: one.annotation for one in options}
+    vars(made)["__signature__"] = inspect.Signature(options)
+    return made
+
+
+async def simulated_only(arena: ArenaStore, counting: Counting) -> bool:
+    """Whether there is nothing but what is not asked for: closed battles of a simulation."""
+    if counting.simulated or (await arena.extent()).closed:
+        return False
+    return bool((await arena.extent(simulated=True)).closed)
 
 
 def require_known(arena: Arena, counting: Counting) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -32,8 +33,7 @@ class Pictures:
 
     async def course(self, course: Course, board: Leaderboard) -> bytes:
         """How the scores of the ranking's contenders went, as GIF."""
-        kinds = {line.entrant.slug: line.entrant.kind for line in board.lines}
-        return await self._of(course, partial(moving_picture, kinds=kinds))
+        return await self._of(course, partial(moving_picture, kinds=board.kinds))
 
     async def stats(self, stats: Stats) -> bytes:
         """How sound the votes are, as PNG."""
@@ -45,6 +45,8 @@ class Pictures:
             # so that no other takes its place in memory.
             if id(found) not in self._drawn:
                 picture = await asyncio.to_thread(draw, found)
+                if not self._drawn:  # the library that draws is there by now, and stays
+                    gc.freeze()
                 while len(self._drawn) >= KEPT:
                     del self._drawn[next(iter(self._drawn))]
                 self._drawn[id(found)] = found, picture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
     from bot.insight.arena import Entrant
     from bot.insight.counting import Counting
+    from storage.records import Kind
 
 
 BLIND = 0.2
@@ -28,6 +30,11 @@ class Estimate:
     value: float
     low: float
     high: float
+
+    @property
+    def known(self) -> bool:
+        """Whether there is an interval, without which nothing is claimed."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
 
     def spans(self, value: float) -> bool:
         """Whether the figure may as well be this one; True where nobody can tell."""
@@ -87,6 +94,11 @@ class Leaderboard:
     not_counted: Mapping[str, int]
     first_day: date | None
     last_day: date | None
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """What sort of model each contender is."""
+        return {line.entrant.slug: line.entrant.kind for line in self.lines}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,8 @@ from rich.table import Table
 from bot.insight.counting import Weights
 from bot.insight.meanings import MEANINGS
 from bot.insight.report import tables
-from bot.insight.report.words import KINDS, UNTOLD, ahead, known, percent, place, spoken
-from bot.wording import count
+from bot.insight.report.words import ahead, percent, place, spoken
+from bot.wording import KIND_NAMES, TOO_FEW, count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -96,16 +96,16 @@ def _figures(found: Stats) -> Iterator[Figures]:
 
 
 def _in_words(line: Line) -> str:
-    said = ahead(line.ahead) if line.told else UNTOLD
+    said = ahead(line.ahead) if line.told else TOO_FEW
     colour = _COLOURS[line.entrant.kind]
     slug = escape(line.entrant.slug)
-    return f"{place(line):>7}  [bold {colour}]{slug}[/] ({KINDS[line.entrant.kind]}): {said}"
+    return f"{place(line):>7}  [bold {colour}]{slug}[/] ({KIND_NAMES[line.entrant.kind]}): {said}"
 
 
 def _agreement(found: Stats) -> str:
     agreeing = found.agreement
-    if agreeing is None or not known(agreeing.pairwise):
-        return f"How far voters agree: {UNTOLD}."
+    if agreeing is None or not agreeing.pairwise.known:
+        return f"How far voters agree: {TOO_FEW}."
     words = f"Two voters of a battle say the same in {percent(agreeing.pairwise.value)} of cases"
     if agreeing.alpha == agreeing.alpha:
         words += f"; Krippendorff’s alpha is {agreeing.alpha:.2f}"

@@ -108,4 +108,6 @@ class InsightService:
 
 async def _has(kept: KeptArena, guilds: tuple[int, ...]) -> bool:
     arena = await kept.get()
-    return bool(np.isin(arena.guild, guilds).any() if guilds else len(arena.battle))
+    if not guilds:
+        return bool(len(arena.battle))
+    return bool((await asyncio.to_thread(np.isin, arena.guild, guilds)).any())

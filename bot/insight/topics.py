@@ -50,9 +50,9 @@ _NO_WORDS = re.compile(r"https?://\S+|<a?[:@#/][^<>\s]{1,100}>")
 _PROGRAM = re.compile(
     r"""
     ```|`[^`\n]+`
-    | ^\s*(?:def|class)\ \w+\s*[(:]
-    | ^\s*(?:import|from)\ [\w.]+(?:\ import\ .+)?;?$
-    | ^\s*\#(?:include|define)\b
+    | ^[^\S\n]*(?:def|class)\ \w+\s*[(:]
+    | ^[^\S\n]*(?:import|from)\ [\w.]+(?:\ import\ .+)?;?$
+    | ^[^\S\n]*\#(?:include|define)\b
     | \b(?:console\.log|System\.out|std::|printf?|println!?|fmt\.Print\w*)\s*\(?["'(:]
     | \bSELECT\b[^;]{1,200}\bFROM\b
     | </\w+>

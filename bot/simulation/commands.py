@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from bot.terminal import configured, err, out
+from bot.terminal import configured, err, out, progress_of
 from bot.wording import count
 
 if TYPE_CHECKING:
@@ -121,12 +121,12 @@ def settle(config: Config) -> None:
 
 def simulate_with_bar(config: Config, wanted: Wanted) -> Simulated:
     """Simulate, with a bar on standard error where that is a terminal."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
     from bot.simulation.simulating import simulate as run
 
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as shown:
+    with progress_of(*columns) as shown:
         bar = shown.add_task("simulated battles", total=wanted.battles)
         return asyncio.run(
             run(config, wanted, progress=lambda asked: shown.update(bar, completed=asked))

@@ -17,12 +17,12 @@ from discord import ui
 
 from bot import answers
 from bot.answers import TRUNCATED, shorten, utf16_length
+from bot.links import without_invites
 from bot.sequels import can_go_on
-from bot.wording import count
+from bot.wording import KIND_NAMES, count
 from cogs import _views
 from cogs._render.layout import (
     KIND_COLOURS,
-    KIND_NAMES,
     MESSAGE_LIMIT,
     address,
     container,
@@ -232,7 +232,8 @@ def _prompt(battle: Battle, *, room: int) -> Iterator[ui.Item[Any]]:
 
 
 def _quote(turn: Turn) -> str:
-    return discord.utils.escape_markdown(f"{turn.name} asked: {' '.join(turn.text.split())}")
+    said = without_invites(" ".join(turn.text.split()))  # a server's filter has not seen /ask
+    return discord.utils.escape_markdown(f"{turn.name} asked: {said}")
 
 
 def _told(side: Side, answer: Answer) -> ui.Container[Any]:

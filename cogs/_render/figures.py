@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-from bot.wording import count
+from bot.wording import TOO_FEW, count
 
 if TYPE_CHECKING:
     from bot.insight.results import Estimate
 
-TOO_FEW = "too few votes to tell"
 LIKELY = "A likely range is right 19 times out of 20."
-
-
-def sure(estimate: Estimate) -> bool:
-    """Whether there is an interval, without which nothing is claimed."""
-    return not math.isnan(estimate.low)
 
 
 def out_of(*estimates: Estimate) -> int:
     """How many votes shares are told of: as many as the narrowest interval has room in."""
-    widths = [estimate.high - estimate.low for estimate in estimates if sure(estimate)]
+    widths = [estimate.high - estimate.low for estimate in estimates if estimate.known]
     narrowest = min(widths, default=1.0)
     return next((votes for votes in (10, 100) if narrowest * votes > 2), 1000)  # noqa: PLR2004
 
 
 def likely(estimate: Estimate, what: str = "votes", *, of: int | None = None) -> str:
     """A share as a number out of `of` and the range that is likely, or that it is too soon."""
-    if not sure(estimate):
+    if not estimate.known:
         return TOO_FEW
     of = of or out_of(estimate)
     value, low, high = (round(end * of) for end in (estimate.value, estimate.low, estimate.high))
@@ -48,7 +41,7 @@ def about(share: float, what: str = "", *, of: int = 10) -> str:
 
 def percent(estimate: Estimate) -> str:
     """A share and its interval, exactly."""
-    if not sure(estimate):
+    if not estimate.known:
         return f"{percent_of(estimate.value)} (no interval)"
     value, low, high = map(percent_of, (estimate.value, estimate.low, estimate.high))
     return f"{value} ({low} to {high})"

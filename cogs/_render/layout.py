@@ -8,7 +8,6 @@ import discord
 from discord import ui
 
 from bot import colours
-from storage.records import Kind
 
 if TYPE_CHECKING:
     from cogs._views import BattleButton
@@ -19,7 +18,6 @@ MESSAGE_LIMIT = 4000
 
 NEUTRAL = discord.Colour(0x5865F2)
 KIND_COLOURS = {kind: discord.Colour(colour) for kind, colour in colours.KIND_COLOURS.items()}
-KIND_NAMES = {Kind.BASE: "base model", Kind.INSTRUCT: "instruct model", Kind.TUNED: "tuned model"}
 
 
 def message(text: str) -> ui.LayoutView:

@@ -8,9 +8,8 @@ import discord
 
 from bot.answers import utf16_length
 from bot.insight.counting import Weights
-from bot.wording import count
+from bot.wording import KIND_NAMES, TOO_FEW, count
 from cogs._render import figures
-from cogs._render.layout import KIND_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,11 +140,11 @@ def _line(line: Line, *, place: int, of: int, exact: bool) -> Iterator[str]:
     name = discord.utils.escape_markdown(line.entrant.slug)
     yield f"**{place}. {name}** · {KIND_NAMES[line.entrant.kind]}"
     decided = line.wins + line.losses
-    if line.told and figures.sure(line.ahead):
+    if line.told and line.ahead.known:
         ranks = f" · place {line.best} to {line.worst}" if line.best < line.worst else ""
         yield f"ahead in {figures.likely(line.ahead, of=of)}{ranks}"
     else:
-        yield f"{line.wins:,} of {count(decided, 'vote')} so far: {figures.TOO_FEW}"
+        yield f"{line.wins:,} of {count(decided, 'vote')} so far: {TOO_FEW}"
     if exact:
         yield from _exactly(line)
 

@@ -220,7 +220,7 @@ def _word(key: str, value: object, *, most: int = 10) -> str:
         form = "<#{}>" if control is Control.CHANNELS else "`{:.40}`"
         more = [f"and {len(value) - most} more"] if len(value) > most else []
         none = "none" if control is Control.CHANNELS else "all"
-        return ", ".join([*(form.format(one) for one in value[:most]), *more]) or none
+        return ", ".join([*(form.format(str(one)) for one in value[:most]), *more]) or none
     if isinstance(value, bool):
         return "on" if value else "off"
     if setting and isinstance(value, int):

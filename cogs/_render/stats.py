@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from bot.insight.meanings import MEANINGS
-from bot.wording import count
+from bot.wording import TOO_FEW, count
 from cogs._render import figures
 from cogs._render import leaderboard as board_views
 
@@ -72,7 +72,7 @@ def _verdict(stats: Stats) -> str:
         found.append("blinding")
     if found:
         return f"⚠ Look into: {', '.join(dict.fromkeys(found))}."
-    if any(figures.sure(effect.estimate) for effect in stats.effects):
+    if any(effect.estimate.known for effect in stats.effects):
         return "Nothing here looks wrong."
     return "Too few votes to tell."
 
@@ -84,8 +84,8 @@ def _alarms_first(stats: Stats) -> list[Effect]:
 def _effect(effect: Effect, *, exact: bool) -> str:
     words = MEANINGS[effect.name]
     mark = "⚠ " if effect.alarm else ""
-    if not figures.sure(effect.estimate):
-        said = f"{figures.TOO_FEW}, {count(effect.votes, 'vote')} so far"
+    if not effect.estimate.known:
+        said = f"{TOO_FEW}, {count(effect.votes, 'vote')} so far"
     else:
         of = figures.out_of(effect.estimate)
         usual = "" if math.isnan(effect.neutral) else f"{round(effect.neutral * of):,}"
@@ -106,7 +106,7 @@ def _blind(blinding: Blinding | None, *, exact: bool) -> Iterator[str]:
         return
     mark = "⚠ " if blinding.alarm else ""
     said = figures.likely(blinding.guessed, "guesses")
-    if figures.sure(blinding.guessed):
+    if blinding.guessed.known:
         said = f"the base model is found in {said}; half is chance"
     were = "was" if blinding.not_sure == 1 else "were"
     unsure = f", {blinding.not_sure:,} {were} not sure" if blinding.not_sure else ""
@@ -114,7 +114,7 @@ def _blind(blinding: Blinding | None, *, exact: bool) -> Iterator[str]:
         f". Members can often tell which is which{_preferred(blinding)}" if blinding.alarm else ""
     )
     yield f"{mark}**Blinding**: {said}{unsure}{alarm}."
-    if exact and figures.sure(blinding.index):
+    if exact and blinding.index.known:
         index = blinding.index
         yield f"-# Bang's index {index.value:.2f} ({index.low:.2f} to {index.high:.2f})"
 
@@ -133,7 +133,7 @@ def _agreed(agreeing: Agreeing | None, *, exact: bool) -> Iterator[str]:
     if agreeing is None:
         return
     said = figures.likely(agreeing.pairwise, "times")
-    if figures.sure(agreeing.pairwise):
+    if agreeing.pairwise.known:
         said = f"two voters of a battle say the same {said}"
     yield f"**Agreement**: {said}."
     if agreeing.split:
@@ -154,7 +154,7 @@ def _styled(stats: Stats) -> Iterator[str]:
 
 def _raw(topics: tuple[Place, ...]) -> Iterator[str]:
     """Where raw completion does best."""
-    told = [place for place in topics if figures.sure(place.ahead)]
+    told = [place for place in topics if place.ahead.known]
     if told:
         of = figures.out_of(*(place.ahead for place in told))
         said = ", ".join(f"{place.name} {round(place.ahead.value * of)}" for place in told)

@@ -8,8 +8,9 @@ import discord
 from discord import ui
 
 from bot.answers import TRUNCATED
+from bot.wording import KIND_NAMES
 from cogs import _views
-from cogs._render.layout import KIND_NAMES, layout, message, row
+from cogs._render.layout import layout, message, row
 from storage.records import BattleState, Choice, Kind, Outcome, Reason, Side
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ REASONS = {
 }
 IN_OWN_WORDS = "In my words…"
 STRANGE_BUTTON = "This button is from another version of me and does nothing any more."
+STRANGE_FORM = "This form is from another version of me."
 CLOSED = "This battle is closed and takes no votes any more."
 GUESSED_LATE = "It closed before you guessed, so the guess does not count."
 HIDDEN_ANSWER = "This answer is hidden here, so there is nothing to write better."

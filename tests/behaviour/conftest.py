@@ -71,7 +71,7 @@ def texts(message: discord.Message | simcord.ResponseMessage) -> str:
 @asynccontextmanager
 async def _simulation(client: TwofoldClient) -> AsyncIterator[simcord.Env]:
     """Like `simcord.run`, but fit for fixtures, which end in another context than they began."""
-    env = simcord.Env(client)
+    env = simcord.Env(client, shard_count=1)
     await env.start()
     try:
         yield env
@@ -122,7 +122,8 @@ def open_town(tmp_path: Path) -> OpenTown:
                 ),
                 *more,
             ),
-            **{"member_battles_per_minute": 1000, "guild_battles_per_minute": 1000, **settings},
+            **{f"{whose}_battles_per_minute": 1000 for whose in ("member", "channel", "guild")}
+            | settings,
         )
         patience = Patience()
         async with (

@@ -19,26 +19,15 @@ from tests.behaviour.conftest import BASE, INSTRUCT, Town, texts
 from tests.behaviour.test_chat import TELLTALES, buttons
 from tests.behaviour.test_more import _rename as rename
 from tests.behaviour.test_more import asked, dots
-from tests.unit.records import NOON
+from tests.unit.records import Clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from datetime import datetime
 
     from storage.records import Battle
     from tests.behaviour.conftest import OpenTown
 
 MINUTE = 61.0
-
-
-class Clock:
-    """Stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @pytest.fixture
@@ -196,6 +185,17 @@ async def test_what_came_due_while_the_bot_was_away_closes_at_the_start(
     await town.env.settle()
     assert (await now(town, battle)).closed_because is Closing.TIME
     assert "Closed after 30 hours" in texts(town.ballot())
+
+
+async def test_all_that_are_due_are_closed_however_many_are_read_at_once(
+    town: Town, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("storage.ballots", "bot.closing"):
+        monkeypatch.setattr(f"{module}.AT_ONCE", 1)
+    battles = [await asked(town) for _ in range(3)]
+    clock.now += timedelta(hours=30)
+    await town.services.closing.close_due()
+    assert {(await now(town, battle)).state for battle in battles} == {BattleState.CLOSED}
 
 
 async def test_the_voter_who_completes_a_battle_is_told_that_the_vote_stays(town: Town) -> None:

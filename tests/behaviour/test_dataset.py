@@ -21,9 +21,8 @@ from bot.answers import utf16_length
 from bot.dataset import parcel
 from storage.records import NOBODY, Consent, Contender, Outcome
 from tests.behaviour.conftest import Town, texts
-from tests.behaviour.test_closing import Clock
 from tests.unit import town as unit
-from tests.unit.records import NOON, said, talk
+from tests.unit.records import NOON, Clock, said, talk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

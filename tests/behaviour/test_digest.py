@@ -12,8 +12,8 @@ from bot.answers import utf16_length
 from bot.client import TwofoldClient
 from storage.records import NOBODY
 from tests.behaviour.conftest import BASE, INSTRUCT, Town, texts
-from tests.behaviour.test_closing import Clock
 from tests.behaviour.test_insight import LOST, VOTERS, WON, agree, community, fought, picture
+from tests.unit.records import Clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.client import TwofoldClient
+from bot.errors import VoteRefused
 from storage.records import Closing, Reason, Side, Wiped
 from tests.behaviour.conftest import BASE, INSTRUCT, Town, texts
 from tests.behaviour.test_chat import TELLTALES, buttons
@@ -192,6 +193,13 @@ async def test_an_unchanged_or_empty_text_stores_nothing_and_is_told(
     refused = await town.bob.submit_modal(form, {"text": text})
     assert "so nothing was stored" in texts(refused.response)
     assert not refused.response.attachments
+    assert await remark(town, battle) is None
+
+
+async def test_a_reason_that_no_form_takes_is_not_stored(town: Town, battle: Battle) -> None:
+    await told(town, town.bob)
+    with pytest.raises(VoteRefused, match="300 characters at the most"):
+        await town.services.voting.comment(battle.id, town.bob.id, "x" * 301)
     assert await remark(town, battle) is None
 
 

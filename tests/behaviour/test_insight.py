@@ -24,8 +24,7 @@ from storage.records import (
 )
 from tests.behaviour.conftest import BASE, INSTRUCT, Town, texts
 from tests.behaviour.test_chat import TELLTALES, buttons
-from tests.behaviour.test_closing import Clock
-from tests.unit.records import NOON, answer, said, talk
+from tests.unit.records import NOON, Clock, answer, said, talk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

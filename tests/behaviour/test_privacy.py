@@ -27,8 +27,7 @@ from storage.records import (
 )
 from tests.behaviour.conftest import Town, texts
 from tests.behaviour.test_chat import buttons
-from tests.behaviour.test_closing import Clock
-from tests.unit.records import NOON
+from tests.unit.records import NOON, Clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -15,8 +15,9 @@ from bot.rating import Order, Rater
 from storage.records import NOBODY, BattleState, Closing, Kind, Outcome, Purpose, Side
 from tests.behaviour.conftest import Town, texts
 from tests.behaviour.test_chat import TELLTALES, buttons
-from tests.behaviour.test_closing import Clock, later
+from tests.behaviour.test_closing import later
 from tests.behaviour.test_more import asked
+from tests.unit.records import Clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -323,6 +323,13 @@ async def test_the_history_says_who_changed_what(town: Town) -> None:
     assert furnished.startswith(f"**Channels**: the default → {town.lounge.mention}, somebody, ")
 
 
+async def test_what_another_version_stored_is_passed_over_and_told_of(town: Town) -> None:
+    for key, value in {"template": ["raw"], "contenders": [None, 7]}.items():
+        await town.services.store.guilds.update(town.guild.id, key, value, by=1, at=NOON)
+    assert await current(town, "template") is None
+    assert "`7`" in await press(town, await opened(town), "history")
+
+
 async def test_the_history_holds_ten_changes_of_any_length(town: Town) -> None:
     for number in range(12):
         ids = range(10**18 + number, 10**18 + 300)

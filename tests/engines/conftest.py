@@ -12,8 +12,8 @@ import pytest_asyncio
 from fake_openai import FakeServer
 from tiny_model import save_tiny_model
 
+from bot.engines.factory import make_engine
 from bot.engines.local import LocalEngine
-from bot.engines.remote import RemoteEngine
 from bot.engines.scripted import ScriptedEngine
 from bot.engines.weights import parse_source, pull
 
@@ -34,8 +34,17 @@ async def server():
     await runner.cleanup()
 
 
-@pytest.fixture(params=["local", "remote", "scripted"])
-def make(request, tiny, server):
+@pytest_asyncio.fixture
+async def twin():
+    """A second server, which has the same model."""
+    far = FakeServer()
+    runner = await far.start()
+    yield far
+    await runner.cleanup()
+
+
+@pytest.fixture(params=["local", "remote", "pool", "scripted"])
+def make(request, tiny, server, twin):
     """A context manager that starts one engine; slow=True makes it take its time."""
     kind = request.param
 
@@ -45,16 +54,22 @@ def make(request, tiny, server):
             engine = LocalEngine(
                 source="path:tiny", fetch=lambda: tiny, dtype="float32", max_waiting=max_waiting
             )
-        elif kind == "remote":
-            server.pause = 0.05 if slow else 0.0
-            server.text = "la " * 400 if slow else server.text
-            engine = RemoteEngine(
-                "far-model", base_url=server.url, api_key="sk-secret", max_waiting=max_waiting
+        elif kind in {"remote", "pool"}:
+            for far in (server, twin):
+                far.pause = 0.05 if slow else 0.0
+                far.text = "la " * 400 if slow else far.text
+            servers = [server.url, twin.url] if kind == "pool" else [server.url]
+            engine = make_engine(
+                "openai:far-model",
+                cache=tiny,
+                servers=servers,
+                api_key="sk-secret",
+                max_waiting=max_waiting,
             )
         else:
             options = "delay=0.05&tokens=400" if slow else ""
             engine = ScriptedEngine(options, max_waiting=max_waiting)
-        engine.kind = kind
+        engine.kind = "remote" if kind == "pool" else kind
         await engine.start()
         try:
             yield engine

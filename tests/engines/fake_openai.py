@@ -30,6 +30,8 @@ class FakeServer:
     refuses: tuple[str, ...] = ()
     says: str = "Unrecognized request argument supplied: {}"
     models: tuple[str, ...] = ("far-model",)
+    roots: dict[str, str] = field(default_factory=dict)
+    listed: str | None = None
     unfit: dict[str, tuple[str, ...]] = field(default_factory=dict)
     pause: float = 0.0
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -54,7 +56,12 @@ class FakeServer:
         self.told.append(dict(request.headers))
         if self.fail:
             return web.json_response({}, status=self.fail.pop(0))
-        models = [{"id": name, "object": "model"} for name in self.models]
+        if self.listed is not None:
+            return web.Response(text=self.listed, content_type="application/json")
+        models = [
+            {"id": name, "object": "model", "root": self.roots.get(name, name)}
+            for name in self.models
+        ]
         return web.json_response({"object": "list", "data": models})
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""One contract, three engines: a tiny real model, a real loopback server, the script."""
+"""One contract, four engines: a tiny real model, one loopback server, two of them, the script."""
 
 from __future__ import annotations
 

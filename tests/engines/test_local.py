@@ -5,15 +5,24 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 
 import pytest
 import pytest_asyncio
+import torch
 from safetensors.torch import load_file, save_file
 from tiny_model import save_tiny_model
 
 from bot.engines import ChatMessage, CompletionRequest
 from bot.engines.local import LocalEngine, sampling
-from bot.errors import EngineError, EngineUnavailable, ModelCorrupt, ModelError, ModelNotFound
+from bot.errors import (
+    EngineError,
+    EngineTimeout,
+    EngineUnavailable,
+    ModelCorrupt,
+    ModelError,
+    ModelNotFound,
+)
 from storage.records import Sampling
 
 
@@ -100,6 +109,7 @@ async def test_nothing_is_left_behind_by_callers_that_went_away(engine):
 
 async def test_a_crash_of_the_generation_thread_lets_all_callers_go(engine, monkeypatch):
     manager = engine._batching.manager
+    before = text(await complete(engine, "x"))
 
     def crash():
         raise RuntimeError("the disk of the far side of the moon")
@@ -110,8 +120,37 @@ async def test_a_crash_of_the_generation_thread_lets_all_callers_go(engine, monk
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(result) for result in results] == [EngineUnavailable] * 3
     assert "moon" not in str(results[0])
+    assert text(await complete(engine, "x")) == before
+
+
+async def test_a_generation_that_runs_out_of_memory_does_not_take_the_next_one_along(engine):
+    before = text(await complete(engine, "x"))
+    asked = []
+
+    def too_much(*_):
+        asked.append(torch.empty(2**50))
+
+    hook = engine._loaded.model.register_forward_pre_hook(too_much)
     with pytest.raises(EngineUnavailable):
         await complete(engine, "x")
+    hook.remove()
+    assert text(await complete(engine, "x")) == before
+
+
+async def test_a_generation_that_hangs_is_left_behind(engine):
+    before = text(await complete(engine, "x"))
+    threads = threading.active_count()
+    going_on = threading.Event()
+    hook = engine._loaded.model.register_forward_pre_hook(lambda *_: going_on.wait(60) and None)
+    request = CompletionRequest(prompt="x", deadline=0.3)
+    with pytest.raises(EngineTimeout):
+        _ = [chunk async for chunk in engine.stream(request)]
+    hook.remove()
+    engine._batching.stuck_after = 0.2
+    assert text(await complete(engine, "x")) == before
+    going_on.set()  # the one that hung ends by itself, and nobody hears of it
+    assert text(await complete(engine, "x")) == before
+    assert threading.active_count() <= threads + 2
 
 
 async def test_more_callers_than_slots_and_cache_are_all_answered(tmp_path):

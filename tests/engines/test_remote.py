@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 
@@ -9,15 +10,19 @@ import pytest
 import pytest_asyncio
 
 from bot.engines import ChatMessage, CompletionRequest
+from bot.engines.bounded import MOST_BYTES
+from bot.engines.reading import CHARACTERS
 from bot.engines.remote import RemoteEngine
 from bot.errors import (
+    EngineAstray,
     EngineRefused,
     EngineTimeout,
     EngineUnavailable,
     EngineUnreachable,
     PromptTooLong,
 )
-from storage.records import Sampling
+from storage.records import FinishReason, Sampling
+from tests.faults.model_api import NONSENSE, ModelApi, babbling, endless
 
 CHAT = (ChatMessage("user", "héllo"),)
 
@@ -198,12 +203,25 @@ async def test_a_stop_that_the_server_names_is_passed_on(engine, server):
 
 async def test_the_models_of_a_server_are_listed(engine, server):
     server.models = ("one", "two")
-    assert await engine.models() == ("one", "two")
+    server.roots = {"two": "second"}
+    assert await engine.models() == {"one": "one", "two": "second"}
     server.fail = [404]
-    assert await engine.models() == ()
+    assert await engine.models() == {}
     server.fail = [401]
     with pytest.raises(EngineRefused):
         await engine.models()
+
+
+async def test_an_error_that_cannot_be_read_is_one_all_the_same(engine, server):
+    server.fail, server.headers = [500, 400], {"Content-Encoding": "gzip"}
+    with pytest.raises(EngineUnreachable, match="does not answer as it should"):
+        await complete(engine, deadline=0.5)
+
+
+@pytest.mark.parametrize("listed", ["null", '{"data": [null, 3, {"id": [1]}]}', "[]"])
+async def test_a_list_of_models_that_is_none_names_none(engine, server, listed):
+    server.listed = listed
+    assert await engine.models() == {}
 
 
 async def test_nothing_of_openais_own_goes_to_another_server(server, monkeypatch):
@@ -240,6 +258,34 @@ async def test_what_goes_on_failing_is_given_up_within_a_few_attempts(engine, se
     with pytest.raises(EngineUnreachable):
         await complete(engine, deadline=60)
     assert len(server.requests) == 4
+
+
+async def test_what_is_no_answer_is_told_as_that():
+    async with ModelApi(babbling) as api:
+        made = RemoteEngine("m", base_url=f"http://127.0.0.1:{api.port}/v1")
+        await made.start()
+        said = await asyncio.gather(
+            *(complete(made, (ChatMessage("user", what),)) for what in NONSENSE),
+            return_exceptions=True,
+        )
+        assert all(isinstance(error, EngineAstray) for error in said), said
+        await made.close()
+
+
+async def test_an_answer_without_an_end_is_ended():
+    async with ModelApi(endless) as api:
+        made = RemoteEngine("m", base_url=f"http://127.0.0.1:{api.port}/v1")
+        await made.start()
+        chunks = await complete(made, CHAT, sampling=Sampling(max_tokens=50))
+        assert chunks[-1].finish_reason is FinishReason.LENGTH
+        assert len(text(chunks)) == 50 * CHARACTERS
+        await made.close()
+
+
+async def test_a_response_of_any_length_does_not_fill_the_memory(engine, server):
+    server.fail, server.body = [400] * 9, "x" * (MOST_BYTES + 1)
+    with pytest.raises(EngineAstray):
+        await complete(engine, deadline=60)
 
 
 async def test_a_server_that_is_not_there_is_unreachable():

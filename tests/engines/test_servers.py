@@ -195,7 +195,7 @@ async def test_a_model_that_is_not_there_is_told(llamas: Far, serve: Far) -> Non
         with pytest.raises(EngineUnreachable, match="status 500"):  # its way of saying so
             await collect(engine, wanted())
     async with started(llamas.engine(Kind.BASE)) as engine:
-        assert await engine.models() == ("far-model",)  # it answers to every name
+        assert await engine.models() == {"far-model": "far-model"}  # it answers to every name
         assert await text(engine, wanted())
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from itertools import groupby
 from pathlib import Path
+from typing import get_args, get_type_hints
 
+import yaml
+from prometheus_client import Counter
 from pydantic_core import PydanticUndefined
 
+from benchmarks.sums import assumptions, sums
 from bot.config import Config
 from bot.contenders import presets
 from bot.dataset.formats.registry import HELP
@@ -13,6 +19,8 @@ from bot.dataset.lint.rules import RULES
 from bot.guilds import SETTINGS, GuildSettings
 from bot.prompting import built_in
 from bot.settings import Control, Group, Setting
+from bot.telemetry.metrics import Metrics
+from tests.faults.matrix import matrix
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -76,6 +84,38 @@ def formats_table() -> str:
     return "\n".join(("| format | what it is |", "| --- | --- |", *rows))
 
 
+def faults_tables() -> str:
+    """The fault matrix by area: what goes wrong, and what comes of it."""
+    tables = []
+    for area, faults in groupby(matrix(), key=lambda fault: fault.area):
+        rows = [f"| {fault.name} | {fault.outcome} |" for fault in faults]
+        heads = ("| what goes wrong | what comes of it |", "| --- | --- |")
+        tables.append("\n".join((f"## {area}", "", *heads, *rows)))
+    return "\n\n".join(tables)
+
+
+def metrics_table() -> str:
+    """Every metric of the program: what it is, its labels, what it means."""
+    rows = ["| metric | kind | labels | what it is |", "| --- | --- | --- | --- |"]
+    for name, hint in get_type_hints(Metrics, include_extras=True).items():
+        kind, means, *rest = get_args(hint)
+        labels = ", ".join(f"`{each}`" for each in rest if isinstance(each, str))
+        full = f"twofold_{name}{'_total' if kind is Counter else ''}"
+        rows.append(f"| `{full}` | {kind.__name__.lower()} | {labels} | {means} |")
+    return "\n".join(rows)
+
+
+def alerts_table() -> str:
+    """Every alert: how urgent it is, what it says, what to do."""
+    rules = yaml.safe_load((ROOT / "deploy" / "alerts.yml").read_text("utf-8"))
+    rows = ["| alert | | it says | what to do |", "| --- | --- | --- | --- |"]
+    for rule in rules["groups"][0]["rules"]:
+        says = re.sub(r"\{\{.*?\}\}", "…", rule["annotations"]["summary"])
+        first = f"| `{rule['alert']}` | {rule['labels']['severity']}"
+        rows.append(f"{first} | {says} | {rule['annotations']['description']} |")
+    return "\n".join(rows)
+
+
 def _values(setting: Setting) -> str:
     if setting.options:
         return "<br>".join(f"`{value}`: {help_}" for value, help_ in setting.options.items())
@@ -115,12 +155,20 @@ TABLES = {
     "server settings": server_tables,
     "lint rules": lint_table,
     "formats": formats_table,
+    "metrics": metrics_table,
+    "sums": sums,
+    "assumptions": assumptions,
+    "alerts": alerts_table,
+    "faults": faults_tables,
 }
 PAGES = {
     README: ("templates", "presets", "formats"),
     ROOT / "docs" / "dataset.md": ("formats",),
+    ROOT / "docs" / "faults.md": ("faults",),
     ROOT / "docs" / "lint.md": ("lint rules",),
+    ROOT / "docs" / "operating.md": ("alerts", "metrics"),
     ROOT / "docs" / "settings.md": ("server settings", "settings"),
+    ROOT / "docs" / "sums.md": ("sums", "assumptions"),
 }
 
 

@@ -50,6 +50,10 @@ def test_every_make_target_that_is_named_exists() -> None:
 
 COMMANDS = {
     "run",
+    "backup",
+    "migrate",
+    "restore",
+    "rollback",
     "demo",
     "check",
     "export",

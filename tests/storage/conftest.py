@@ -1,16 +1,19 @@
-"""A real SQLite file for each test, and the few records that go into it."""
+"""A real database for each test, and the few records that go into it.
+
+Every test is run twice: on an SQLite file, and on a PostgreSQL server of the tests' own. One
+that is about the file says so: `@pytest.mark.sqlite("why")`.
+"""
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import create_engine, make_url, text
 
-from storage.database import Database, database_url
+from storage.database import Database, database_url, file_of
 from storage.records import (
     Answer,
     Battle,
@@ -26,6 +29,10 @@ from storage.records import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
+
+    from sqlalchemy import Connection
+
+    from tests.postgres import Server
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -118,14 +125,63 @@ class Arena:
         return opened
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "twofold.db"
+class Raw:
+    """SQL past the program, as another program would write it; `:name` stands for a value."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def execute(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
+        result = self.connection.execute(text(statement), values)
+        return [tuple(row) for row in result] if result.returns_rows else []
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "backend" in metafunc.fixturenames:
+        only = metafunc.definition.get_closest_marker("sqlite")
+        if only is not None and not only.args:
+            raise ValueError(f"{metafunc.function.__name__} does not say why it is about SQLite")
+        metafunc.parametrize("backend", ["sqlite"] if only else ["sqlite", "postgresql"])
 
 
 @pytest.fixture
-async def database(path: Path) -> AsyncIterator[Database]:
-    async with Database.open(database_url(path)) as database:
+def renew(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[], str]:
+    """Name a database that nothing is in, as often as one is needed; those of before are over."""
+    if backend == "sqlite":
+        numbers = count()
+        return lambda: database_url(tmp_path / f"data{next(numbers)}" / "twofold.db")
+    server: Server = request.getfixturevalue("postgres")
+    return server.emptied
+
+
+@pytest.fixture
+def url(renew: Callable[[], str]) -> str:
+    """Name a database that nothing is in."""
+    return renew()
+
+
+@pytest.fixture
+def fresh(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Name a database of this test's own, without tables, which it may do anything to."""
+    if backend == "sqlite":
+        yield database_url(tmp_path / "fresh.db")
+        return
+    server: Server = request.getfixturevalue("postgres")
+    with server.another() as url:
+        yield url
+
+
+@pytest.fixture
+def path(url: str) -> Path:
+    """Find the file, for tests that are marked to be about it."""
+    found = file_of(url)
+    assert found is not None, "a test with a path is about SQLite: mark it, and say why"
+    return found
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[Database]:
+    async with Database.open(url) as database:
         await database.contenders.register(CONTENDERS, at=START)
         yield database
 
@@ -135,21 +191,33 @@ def arena(database: Database) -> Arena:
     return Arena(database)
 
 
-@pytest.fixture
-def raw(database: Database, path: Path) -> Iterator[sqlite3.Connection]:
-    """Write SQL past the program, as another program would."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA foreign_keys = ON")
-        yield connection
+def past(url: str) -> Connection:
+    """Connect past the program; each statement is a transaction."""
+    drivers = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
+    parsed = make_url(url)
+    engine = create_engine(parsed.set(drivername=drivers[parsed.get_backend_name()]))
+    connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    if parsed.get_backend_name() == "sqlite":
+        connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+    return connection
 
 
 @pytest.fixture
-def rows(path: Path) -> Callable[[str], list[tuple[object, ...]]]:
+def raw(database: Database, url: str) -> Iterator[Raw]:
+    with past(url) as connection:
+        yield Raw(connection)
+    connection.engine.dispose()
+
+
+@pytest.fixture
+def rows(url: str) -> Callable[[str], list[tuple[object, ...]]]:
     """Read rows past the program."""
 
     def read(statement: str) -> list[tuple[object, ...]]:
-        with closing(sqlite3.connect(path)) as connection:
-            return connection.execute(statement).fetchall()
+        with past(url) as connection:
+            found = Raw(connection).execute(statement)
+        connection.engine.dispose()
+        return found
 
     return read
 

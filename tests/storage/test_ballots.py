@@ -50,6 +50,7 @@ async def test_an_open_ballot_tells_its_votes_and_whose_guess_is_missing(arena: 
     (alone,) = await store.ballots.open(one.id)
     assert alone.unguessed_at == arena.at(11)
     assert await store.ballots.open(closed.id) == ()
+    assert await store.ballots.open(after=one.id) == (second,)
 
 
 async def test_only_what_a_member_had_nothing_to_do_with_can_be_rated(arena: Arena) -> None:

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage.database import Database, database_url
+from storage.database import Database
 from storage.errors import StorageError
 from storage.records import BattleState, Closing, Outcome, Purpose
+from storage.schema import answers, battles, votes
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable
     from pathlib import Path
 
-    from conftest import Arena
+    from conftest import Arena, Raw
 
 
 async def test_a_battle_comes_back_as_it_was_created(arena: Arena) -> None:
@@ -159,17 +159,26 @@ async def test_a_failed_battle_says_why(arena: Arena) -> None:
     assert (failed.state, failed.failure) == (BattleState.FAILED, "no answer")
 
 
-async def test_start_up_fails_what_a_crash_left_answering(arena: Arena) -> None:
+async def test_start_up_finds_what_a_crash_left_answering(arena: Arena) -> None:
     battles = arena.database.battles
-    opened = await arena.open()
-    left = [(await arena.answering()).id for _ in range(2)]
-    expired = await battles.expire_unfinished(reason="restart", at=arena.at(5))
-    assert [battle.id for battle in expired] == left
-    assert {battle.state for battle in expired} == {BattleState.FAILED}
-    assert await battles.expire_unfinished(reason="restart", at=arena.at(6)) == ()
-    assert await battles.get(opened.id) == opened
+    await arena.open()
+    left = tuple([await arena.answering() for _ in range(2)])
+    assert await battles.left_answering(at=arena.at(5)) == left
 
 
+async def test_what_no_message_shows_is_found_the_latest_first(arena: Arena) -> None:
+    battles = arena.database.battles
+    shown, closed, opened = [await arena.answering() for _ in range(3)]
+    await battles.placed(closed.id, 76)
+    for battle, closing in ((shown, None), (closed, Closing.SAME_TEXT), (opened, None)):
+        await battles.open(battle.id, arena.answers(), closing=closing, at=arena.at(2))
+    await battles.shown(shown.id, 77)
+    await battles.placed(opened.id, 78)
+    assert [battle.id for battle in await battles.unshown()] == [opened.id, closed.id]
+
+
+@pytest.mark.sqlite("what a file holds is to be seen")
+@pytest.mark.sqlite("its file is searched")
 async def test_cancelling_leaves_no_word_in_the_file(
     path: Path, arena: Arena, contents: Callable[[Path], dict[str, bytes]]
 ) -> None:
@@ -231,9 +240,7 @@ async def test_an_export_reads_voted_battles_newest_first_as_they_were_when_it_b
     assert all(len(voted.answers) == 2 for voted in seen)
 
 
-async def test_an_export_of_any_size_takes_the_same_memory(
-    arena: Arena, raw: sqlite3.Connection
-) -> None:
+async def test_an_export_of_any_size_takes_the_same_memory(arena: Arena, raw: Raw) -> None:
     battle = await arena.open("word " * 1000)
     await vote(arena, battle.id)
     small = await _peak(arena.database)
@@ -256,28 +263,28 @@ async def _peak(database: Database) -> int:
         tracemalloc.stop()
 
 
-def _multiply(raw: sqlite3.Connection, battle_id: int, times: int) -> None:
-    """Copy a battle with its answers and votes, in one transaction of plain SQL."""
-    raw.execute("BEGIN")
+def _multiply(raw: Raw, battle_id: int, times: int) -> None:
+    """Copy a battle with its answers and votes, in plain SQL."""
     series = (
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
-        "INSERT INTO {table} SELECT {columns} FROM {table} AS t, n WHERE t.{key} = ?"
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :times) "
+        "INSERT INTO {table} ({names}) SELECT {columns} FROM {table} AS t, n WHERE t.{key} = :id"
     )
-    for table, key in (("battles", "id"), ("answers", "battle_id"), ("votes", "battle_id")):
-        columns = [row[1] for row in raw.execute(f"PRAGMA table_info({table})")]
+    for table, key in ((battles, "id"), (answers, "battle_id"), (votes, "battle_id")):
+        names = [column.name for column in table.columns if column.name != "id"]
+        names += ["id"] if table is battles else []
         moved = {
-            "id": "NULL" if table != "battles" else "t.id + i",
+            "id": "t.id + i",
             "battle_id": "t.battle_id + i",
             "source_message_id": "t.source_message_id + i",
         }
-        listed = ", ".join(moved.get(column, f"t.{column}") for column in columns)
-        raw.execute(series.format(table=table, columns=listed, key=key), (times, battle_id))
-    raw.execute("COMMIT")
+        columns = ", ".join(moved.get(name, f"t.{name}") for name in names)
+        copying = series.format(table=table, names=", ".join(names), columns=columns, key=key)
+        raw.execute(copying, times=times, id=battle_id)
 
 
-async def test_everything_is_there_after_reopening(path: Path, arena: Arena) -> None:
+async def test_everything_is_there_after_reopening(url: str, arena: Arena) -> None:
     battle = await arena.open("kept")
     await vote(arena, battle.id)
-    async with Database.open(database_url(path)) as again:
+    async with Database.open(url) as again:
         assert await again.battles.get(battle.id) == battle
         assert len(await again.votes.for_battle(battle.id)) == 1

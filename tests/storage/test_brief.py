@@ -13,9 +13,7 @@ from storage.guilds import FRESH, GuildStore
 from storage.records import Outcome
 
 if TYPE_CHECKING:
-    import sqlite3
-
-    from conftest import Arena
+    from conftest import Arena, Raw
 
     from storage.database import Database
     from storage.votes import CastVote
@@ -34,8 +32,9 @@ async def cast(arena: Arena, battle_id: int, voter_id: int = 1) -> CastVote | No
     )
 
 
+@pytest.mark.sqlite("a server locks rows, and nobody all of them")
 async def test_a_lock_held_elsewhere_holds_up_the_vote_but_not_the_loop(
-    arena: Arena, raw: sqlite3.Connection
+    arena: Arena, raw: Raw
 ) -> None:
     battle = await arena.open()
     raw.execute("BEGIN IMMEDIATE")
@@ -50,22 +49,20 @@ async def test_a_lock_held_elsewhere_holds_up_the_vote_but_not_the_loop(
     assert await arena.database.battles.get(battle.id) == battle
     raw.execute("ROLLBACK")
     assert await voting is not None
-    assert raw.execute(VOTES).fetchone() == (1,)
+    assert raw.execute(VOTES) == [(1,)]
 
 
-async def test_a_failure_leaves_nothing_and_the_next_can_write(
-    arena: Arena, raw: sqlite3.Connection
-) -> None:
+async def test_a_failure_leaves_nothing_and_the_next_can_write(arena: Arena, raw: Raw) -> None:
     battle = await arena.open()
     with pytest.raises(RuntimeError):
         await _fail_after_deleting(arena.database)
     assert await arena.database.battles.get(battle.id) == battle
     assert await cast(arena, battle.id) is not None
-    assert raw.execute(VOTES).fetchone() == (1,)
+    assert raw.execute(VOTES) == [(1,)]
 
 
 async def test_whoever_is_cancelled_leaves_the_connection_to_the_next(
-    arena: Arena, raw: sqlite3.Connection
+    arena: Arena, raw: Raw
 ) -> None:
     battle = await arena.open()
     kept = 0
@@ -78,13 +75,11 @@ async def test_whoever_is_cancelled_leaves_the_connection_to_the_next(
             await voting
             kept += 1
     assert await cast(arena, battle.id, 99) is not None
-    (stored,) = raw.execute(VOTES).fetchone()
+    ((stored,),) = raw.execute(VOTES)
     assert kept + 1 <= stored <= 41
 
 
-async def test_settings_changed_by_another_process_are_heard_of(
-    arena: Arena, raw: sqlite3.Connection
-) -> None:
+async def test_settings_changed_by_another_process_are_heard_of(arena: Arena, raw: Raw) -> None:
     now = 100.0
     guilds = GuildStore(arena.database._transactions, clock=lambda: now)
     await guilds.update(7, "template", "raw", by=1, at=arena.at())

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import START
-from hypothesis import given, settings
+from conftest import START, Raw, past
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.dialects.sqlite import dialect
 
 from bot.dataset.splits import prompt_key
 from storage.buckets import FOUND
-from storage.database import Database, database_url
+from storage.database import Database
 from storage.records import Conversation, Purpose, Turn, Wiped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from storage.records import Battle
 
 AUTHOR, BOT = 2**60, 99
@@ -32,7 +30,7 @@ class Channel:
     """Where people write, and the bot answers with ballots."""
 
     database: Database
-    path: Path
+    raw: Raw
     numbers: count[int] = field(default_factory=lambda: count(1000))
 
     def says(self, text: str) -> Turn:
@@ -73,9 +71,8 @@ class Channel:
 
     def stored(self) -> dict[int, tuple[int | None, int | None]]:
         """Key and bucket of each battle."""
-        with closing(sqlite3.connect(self.path)) as connection:
-            rows = connection.execute("SELECT id, prompt_key, bucket FROM battles")
-            return {number: (key, bucket) for number, key, bucket in rows}
+        rows = self.raw.execute("SELECT id, prompt_key, bucket FROM battles")
+        return {number: (key, bucket) for number, key, bucket in rows}
 
     def bucket(self, battle: Battle | None) -> int | None:
         assert battle is not None
@@ -83,8 +80,8 @@ class Channel:
 
 
 @pytest.fixture
-def channel(database: Database, path: Path) -> Channel:
-    return Channel(database, path)
+def channel(database: Database, raw: Raw) -> Channel:
+    return Channel(database, raw)
 
 
 def ballot(battle: Battle) -> Turn:
@@ -154,12 +151,12 @@ async def test_a_wiped_battle_keeps_its_bucket_but_nothing_made_of_its_prompt(
     assert channel.bucket(third) == bucket
 
 
-async def test_a_bucket_is_found_by_indexes_alone(channel: Channel) -> None:
+@pytest.mark.sqlite("its planner tells what it scans, however little there is")
+async def test_a_bucket_is_found_by_indexes_alone(channel: Channel, raw: Raw) -> None:
     """Battles are many, and each has long texts."""
     asked = FOUND.params(key=1, copied=1, messages=[1, 2])
     statement = asked.compile(dialect=dialect(), compile_kwargs={"literal_binds": True})
-    with closing(sqlite3.connect(channel.path)) as connection:
-        plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
+    plan = raw.execute(f"EXPLAIN QUERY PLAN {statement}")
     steps = [step for *_, step in plan if "battles" in step]
     assert any("ix_battles_prompt_key_bucket" in step for step in steps)
     assert not [step for step in steps if step.startswith("SCAN")]
@@ -234,14 +231,17 @@ class Growth:
 
 
 @given(steps=STEPS)
-@settings(max_examples=20, deadline=None)
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 async def test_however_it_grows_no_bucket_changes_and_no_two_share_a_text(
-    steps: list[tuple[str, str, list[int]]],
+    renew: Callable[[], str], steps: list[tuple[str, str, list[int]]]
 ) -> None:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "twofold.db"
-        async with Database.open(database_url(path)) as database:
-            growth = Growth(Channel(database, path))
+    url = renew()
+    async with Database.open(url) as database:
+        with past(url) as connection:
+            growth = Growth(Channel(database, Raw(connection)))
             for step in steps:
                 await growth.step(*step)
                 growth.check()
+        connection.engine.dispose()

@@ -20,11 +20,14 @@ from sqlalchemy import event, text
 from storage import transactions
 from storage.database import Database, database_url
 from storage.errors import DatabaseBusy, DatabaseTooNew, StorageError
+from storage.faults import told_plainly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Arena
+    from conftest import Arena, Raw
+
+pytestmark = pytest.mark.sqlite("what is done with its file; test_server.py has the others")
 
 NEWER = "UPDATE alembic_version SET version_num = '9999'"
 
@@ -82,23 +85,6 @@ async def test_every_connection_is_durable_and_checks_references(
         for connection in (first, second, third):
             for pragma, value in expected.items():
                 assert await connection.scalar(text(f"PRAGMA {pragma}")) == value, pragma
-
-
-async def test_readers_do_not_wait_for_a_writer(database: Database, arena: Arena) -> None:
-    async with database._transactions.write():
-        assert await database.guilds.get(7) == {}
-        await database.ping()
-
-
-async def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
-    async def half_a_change() -> None:
-        async with database._transactions.write() as connection:
-            await connection.exec_driver_sql("UPDATE contenders SET slug = slug || '!'")
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        await half_a_change()
-    assert [contender.slug for contender in await database.contenders.all()] == ["tame", "wild"]
 
 
 async def test_a_newer_file_is_left_byte_identical(
@@ -200,13 +186,13 @@ async def test_a_url_that_cannot_work_is_told(url: str, advice: str) -> None:
 def test_a_connection_that_breaks_is_told() -> None:
     with (
         pytest.raises(StorageError, match="here cannot be reached"),
-        transactions.told_plainly("here"),
+        told_plainly("here"),
     ):
         raise ConnectionRefusedError
 
 
 async def test_a_lock_that_is_kept_elsewhere_is_told_and_passes(
-    database: Database, arena: Arena, raw: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+    database: Database, arena: Arena, raw: Raw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = database._transactions._engine
     monkeypatch.setattr(transactions, "_PRAGMAS", ("busy_timeout = 50",))
@@ -224,14 +210,18 @@ async def test_a_full_disk_is_told_and_nothing_is_half_stored(
     database: Database, arena: Arena
 ) -> None:
     battle = await arena.answering()
-    engine = database._transactions._engine
+    engines = (
+        database._transactions._engine.sync_engine,
+        database._transactions._brief._engine,
+    )
 
     # SQLite's own limit raises the very fault of a disk without room.
     def shrink(connection: sqlite3.Connection, _: object) -> None:
         connection.execute("PRAGMA max_page_count = 1")
 
-    event.listen(engine.sync_engine, "connect", shrink)
-    await engine.dispose()
+    for engine in engines:
+        event.listen(engine, "connect", shrink)
+    await database._transactions.dispose()
     with pytest.raises(StorageError, match="free some space"):
         await database.battles.open(battle.id, arena.answers("x" * 100_000), at=arena.at())
     assert await database.battles.get(battle.id) == battle
@@ -296,9 +286,7 @@ def _without_powers(script: str, path: Path) -> str:
     ).stdout
 
 
-async def test_a_fault_tells_the_log_nothing_that_anybody_said(
-    arena: Arena, raw: sqlite3.Connection
-) -> None:
+async def test_a_fault_tells_the_log_nothing_that_anybody_said(arena: Arena, raw: Raw) -> None:
     raw.execute("CREATE TRIGGER t BEFORE INSERT ON battles BEGIN SELECT raise(ABORT, 'no'); END")
     said = "a secret"
     with pytest.raises(StorageError) as fault:

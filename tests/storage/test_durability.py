@@ -1,4 +1,4 @@
-"""Several processes on one file, and processes that are killed."""
+"""Several processes on one database, and processes that are killed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage.database import Database, database_url
+from storage.database import Database
 from storage.driver import connect
 
 if TYPE_CHECKING:
@@ -21,12 +21,11 @@ if TYPE_CHECKING:
 PRESSES = """
 import asyncio, sys
 from datetime import UTC, datetime
-from storage.database import Database, database_url
-from storage.driver import connect
+from storage.database import Database
 from storage.records import Outcome
 
-async def main(path, battle_id, first, count):
-    async with Database.open(database_url(path)) as database:
+async def main(url, battle_id, first, count):
+    async with Database.open(url) as database:
         print("open", flush=True)
         for voter in range(first, first + count):
             await database.votes.cast(
@@ -42,11 +41,10 @@ asyncio.run(main(sys.argv[1], *map(int, sys.argv[2:])))
 
 OPENS = """
 import asyncio, sys
-from storage.database import Database, database_url
-from storage.driver import connect
+from storage.database import Database
 
 async def main():
-    async with Database.open(database_url(sys.argv[1])) as database:
+    async with Database.open(sys.argv[1]) as database:
         print(await database.revision())
 
 asyncio.run(main())
@@ -64,22 +62,22 @@ async def start(script: str, *arguments: object) -> Process:
     )
 
 
-async def test_a_vote_that_was_acknowledged_survives_a_kill(path: Path, arena: Arena) -> None:
+async def test_a_vote_that_was_acknowledged_survives_a_kill(url: str, arena: Arena) -> None:
     battle = await arena.open()
-    child = await start(PRESSES, path, battle.id, 5, 1)
+    child = await start(PRESSES, url, battle.id, 5, 1)
     assert child.stdout is not None
     assert await child.stdout.readline() == b"open\n"
     assert await child.stdout.readline() == b"5\n"
     child.kill()
     assert await child.wait() == -signal.SIGKILL
-    async with Database.open(database_url(path)) as again:
+    async with Database.open(url) as again:
         assert [vote.voter_id for vote in await again.votes.for_battle(battle.id)] == [5]
         assert len(await again.votes.events(battle.id)) == 1
 
 
-async def test_a_kill_in_the_middle_loses_no_acknowledged_vote(path: Path, arena: Arena) -> None:
+async def test_a_kill_in_the_middle_loses_no_acknowledged_vote(url: str, arena: Arena) -> None:
     battle = await arena.open()
-    child = await start(PRESSES, path, battle.id, 0, 100_000)
+    child = await start(PRESSES, url, battle.id, 0, 100_000)
     assert child.stdout is not None
     for _ in range(40):
         await child.stdout.readline()
@@ -93,9 +91,9 @@ async def test_a_kill_in_the_middle_loses_no_acknowledged_vote(path: Path, arena
 
 
 @pytest.mark.filterwarnings("error")
-async def test_two_processes_and_this_one_write_at_once(path: Path, arena: Arena) -> None:
+async def test_two_processes_and_this_one_write_at_once(url: str, arena: Arena) -> None:
     battle = await arena.open()
-    children = [await start(PRESSES, path, battle.id, first, 60) for first in (1000, 2000)]
+    children = [await start(PRESSES, url, battle.id, first, 60) for first in (1000, 2000)]
     for child in children:
         assert child.stdout is not None
         assert await child.stdout.readline() == b"open\n"
@@ -109,10 +107,10 @@ async def test_two_processes_and_this_one_write_at_once(path: Path, arena: Arena
     assert len(await guilds.get(7)) == 60
 
 
-async def test_processes_that_start_at_once_make_one_database(path: Path) -> None:
-    children = [await start(OPENS, path) for _ in range(4)]
+async def test_processes_that_start_at_once_make_one_database(fresh: str) -> None:
+    children = [await start(OPENS, fresh) for _ in range(4)]
     results = [await child.communicate() for child in children]
-    assert [out for out, _ in results] == [b"0005\n"] * 4
+    assert [out for out, _ in results] == [b"0006\n"] * 4
 
 
 async def test_a_connection_that_is_stopped_and_closed_at_once_ends(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
 from sqlalchemy import BigInteger
 
 from storage.people import personal_columns
@@ -13,11 +14,10 @@ from storage.records import NOBODY, BattleState, Consent, Outcome, Purpose, Turn
 from storage.schema import RowId, metadata
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable
     from pathlib import Path
 
-    from conftest import Arena
+    from conftest import Arena, Raw
 
     from storage.records import Battle, Conversation
 
@@ -41,6 +41,9 @@ NO_PERSONS = {
     "simulations.guild_id",
     "simulations.last_id",
     "simulations.seed",
+    "spending.completion_tokens",
+    "spending.micros",
+    "spending.prompt_tokens",
     "turns.message_id",
 }
 """The numbers of Discord's, or as large, that are no person's id."""
@@ -111,6 +114,7 @@ async def fill(arena: Arena) -> dict[str, Battle]:
     return made
 
 
+@pytest.mark.sqlite("its file is searched")
 async def test_nothing_of_an_erased_person_is_left_in_the_file(
     arena: Arena, path: Path, contents: Callable[[Path], dict[str, bytes]]
 ) -> None:
@@ -174,12 +178,13 @@ async def test_what_cannot_go_on_is_cancelled(arena: Arena) -> None:
     assert (wiped.wiped_because, wiped.author_id) == (Wiped.ERASED, NOBODY)
 
 
+@pytest.mark.sqlite("its log of writes holds what was erased as long as somebody reads")
 async def test_an_erasure_tells_of_a_reader_who_is_in_its_way(
-    arena: Arena, path: Path, raw: sqlite3.Connection, contents: Callable[[Path], dict[str, bytes]]
+    arena: Arena, path: Path, raw: Raw, contents: Callable[[Path], dict[str, bytes]]
 ) -> None:
     await battle(arena, (GONE, SECRET), text=SECRET)
     raw.execute("BEGIN")
-    assert raw.execute("SELECT count(*) FROM battles").fetchall() == [(1,)]
+    assert raw.execute("SELECT count(*) FROM battles") == [(1,)]
     assert not (await arena.database.erasure.erase(GONE, at=arena.at(9))).overwritten
     assert not await arena.database.erasure.rewrite_file()
     raw.execute("COMMIT")

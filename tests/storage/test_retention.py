@@ -23,11 +23,10 @@ from storage.records import (
 from storage.retention import Window, Withdrawn
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable
     from pathlib import Path
 
-    from conftest import Arena
+    from conftest import Arena, Raw
 
     from storage.records import Battle
     from storage.votes import CastVote
@@ -188,6 +187,22 @@ async def test_votes_of_members_who_did_not_agree_become_nobodys(arena: Arena) -
     assert await outcomes(arena) == before
 
 
+async def test_a_word_for_one_guild_keeps_no_votes_of_another(arena: Arena) -> None:
+    here, there = [await closed_with(arena, guild_id=guild) for guild in (7, 8)]
+    await agree(arena, KEEPS, guild_id=7)
+    assert await arena.database.retention.forget_voters([here.id, there.id], window(arena)) == 1
+    voters = [(await arena.database.votes.for_battle(b.id))[0].voter_id for b in (here, there)]
+    assert voters[0] == KEEPS
+    assert voters[1] < 0
+
+
+async def closed_with(arena: Arena, **facts: object) -> Battle:
+    battle = await arena.open(**facts)
+    await vote(arena, battle, KEEPS)
+    await arena.database.battles.close(battle.id, because=Closing.TIME, at=arena.at(2))
+    return battle
+
+
 @pytest.mark.parametrize("word", [Consent.NONE, None])
 async def test_a_word_that_is_taken_back_is_heard_at_the_next_round(
     arena: Arena, word: Consent | None
@@ -329,6 +344,20 @@ async def test_what_the_bot_said_is_kept_as_words_of_those_whom_it_answered(
         assert (await arena.database.battles.get(battle.id)).wiped_because is Wiped.DELETED
 
 
+async def test_a_long_talk_does_not_add_up_the_words_of_all_who_ever_spoke(
+    arena: Arena, rows: Callable[[str], list[tuple[object, ...]]]
+) -> None:
+    battle = await arena.open("at first")
+    for number in range(10, 50, 10):
+        await arena.database.battles.shown(battle.id, number)
+        said = Turn(author_id=1, name="Twofold", text="so", is_bot=True, message_id=number)
+        asks = Turn(author_id=KEEPS, name="Bob", text="and?", message_id=number + 1)
+        talk = Conversation(turns=(said, asks), bot_name="x")
+        battle = await copy(arena, replace(battle, conversation=talk))
+        held = rows(f"SELECT message_id FROM turns WHERE battle_id = {battle.id}")
+    assert held == [(41,), (31,)]
+
+
 async def test_an_open_battle_is_closed_for_its_voters_as_well(arena: Arena) -> None:
     await agree(arena, *SPEAKERS, KEEPS)
     kept, voted = await arena.open(), await arena.open()
@@ -348,15 +377,16 @@ async def test_being_asked_takes_nothing_back(arena: Arena) -> None:
     assert await arena.database.retention.lapsed_open(window(arena)) == ()
 
 
+@pytest.mark.sqlite("its log of writes holds what was wiped as long as somebody reads")
 async def test_what_was_wiped_is_overwritten_once_nobody_reads_it(
-    arena: Arena, path: Path, raw: sqlite3.Connection, contents: Callable[[Path], dict[str, bytes]]
+    arena: Arena, path: Path, raw: Raw, contents: Callable[[Path], dict[str, bytes]]
 ) -> None:
     def left() -> int:
         return b"".join(contents(path.parent).values()).count(b"a secret")
 
     battle = await closed(arena, "a secret")
     raw.execute("BEGIN")
-    assert raw.execute("SELECT count(*) FROM battles").fetchall() == [(1,)]
+    assert raw.execute("SELECT count(*) FROM battles") == [(1,)]
     await arena.database.retention.wipe([battle.id], Wiped.RETENTION, at=arena.at(3))
     assert not await arena.database.retention.overwrite()
     assert left()

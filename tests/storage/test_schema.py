@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateTable
+from conftest import Raw, past
+from sqlalchemy import MetaData, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from bot.dataset.splits import prompt_key
 from storage.database import Database, database_url
@@ -25,46 +27,42 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from conftest import Arena
+    from sqlalchemy import Connection
+
+    from tests.postgres import Server
 
 
-async def test_a_migrated_file_is_what_the_metadata_declares(
-    database: Database, path: Path
-) -> None:
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.connect() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"compare_type": True, "compare_server_default": True}
-        )
-        assert compare_metadata(context, metadata) == []
-    engine.dispose()
+async def test_what_was_migrated_is_what_the_metadata_declares(raw: Raw) -> None:
+    context = MigrationContext.configure(
+        raw.connection, opts={"compare_type": True, "compare_server_default": True}
+    )
+    assert compare_metadata(context, metadata) == []
 
 
-async def test_a_migrated_file_has_the_very_constraints_of_a_fresh_one(
-    database: Database, path: Path, tmp_path: Path
+async def test_what_was_migrated_has_the_very_constraints_of_what_is_made_at_once(
+    raw: Raw, fresh: str
 ) -> None:
     # Alembic's comparison is blind to CHECK constraints; the text of the tables is not.
-    fresh = tmp_path / "fresh.db"
-    engine = create_engine(f"sqlite:///{fresh}")
-    metadata.create_all(engine)
-    engine.dispose()
-    assert _definitions(path) == _definitions(fresh)
+    with past(fresh) as made:
+        metadata.create_all(made)
+        assert _definitions(raw.connection) == _definitions(made)
+    made.engine.dispose()
 
 
-def test_the_tables_are_also_understood_by_postgresql() -> None:
-    for table in metadata.sorted_tables:
-        assert str(CreateTable(table).compile(dialect=postgresql.dialect()))
-
-
-async def test_a_second_opening_migrates_nothing(path: Path) -> None:
+async def test_a_second_opening_migrates_nothing(fresh: str) -> None:
     for _ in range(2):
-        async with Database.open(database_url(path)) as database:
-            assert await database.revision() == "0005"
+        async with Database.open(fresh) as database:
+            assert await database.revision() == "0006"
             await database.ping()
 
 
 RELEASED = sorted((Path(__file__).parent / "databases").glob("*.sql"))
 
 
+FILES = pytest.mark.sqlite("earlier versions left files; PostgreSQL is compared with them below")
+
+
+@FILES
 @pytest.mark.parametrize("dump", RELEASED, ids=lambda dump: dump.stem)
 async def test_a_database_of_an_earlier_version_keeps_all_that_it_held(
     dump: Path, path: Path, tmp_path: Path
@@ -75,17 +73,17 @@ async def test_a_database_of_an_earlier_version_keeps_all_that_it_held(
     with closing(sqlite3.connect(path)) as later:
         after = _rows(later)
         assert later.execute("PRAGMA foreign_key_check").fetchall() == []
-    fresh = tmp_path / "fresh.db"
-    engine = create_engine(f"sqlite:///{fresh}")
-    metadata.create_all(engine)
-    engine.dispose()
-    assert _definitions(path) == _definitions(fresh)
+    fresh = database_url(tmp_path / "fresh.db")
+    with past(fresh) as made, past(database_url(path)) as migrated:
+        metadata.create_all(made)
+        assert _definitions(migrated) == _definitions(made)
     assert after.keys() >= before.keys()
     for table in before.keys() - {"alembic_version"}:
         kept = [{name: row[name] for name in before[table][0]} for row in after[table]]
         assert kept == before[table]
 
 
+@FILES
 async def test_the_first_databases_learn_whose_words_they_hold_and_who_was_told(
     path: Path, rows: Callable[[str], list[tuple[object, ...]]]
 ) -> None:
@@ -101,6 +99,7 @@ async def test_the_first_databases_learn_whose_words_they_hold_and_who_was_told(
         assert not await database.votes.told(1, 7)
 
 
+@FILES
 async def test_the_first_databases_learn_whose_words_the_bot_had_answered(
     path: Path, tmp_path: Path, rows: Callable[[str], list[tuple[object, ...]]]
 ) -> None:
@@ -122,6 +121,7 @@ async def test_the_first_databases_learn_whose_words_the_bot_had_answered(
     ]
 
 
+@FILES
 async def test_databases_learn_what_their_battles_are_split_by(
     path: Path, rows: Callable[[str], list[tuple[object, ...]]]
 ) -> None:
@@ -139,6 +139,7 @@ async def test_databases_learn_what_their_battles_are_split_by(
     assert {keys[gone] for gone in (2, 9)} == {buckets[gone] for gone in (2, 9)} == {None}
 
 
+@FILES
 async def test_databases_learn_what_the_style_of_their_answers_was(
     path: Path, rows: Callable[[str], list[tuple[object, ...]]]
 ) -> None:
@@ -154,6 +155,39 @@ async def test_databases_learn_what_the_style_of_their_answers_was(
     assert measured == [(len(shown), 7), (None, None)], "what is gone was not measured"
     assert measured[0] == style_of(shown)
     assert rows("SELECT DISTINCT topic, language, simulated FROM battles") == [(None, None, 0)]
+
+
+@pytest.mark.parametrize("dump", RELEASED, ids=lambda dump: dump.stem)
+async def test_a_servers_database_of_an_earlier_version_becomes_what_a_file_becomes(
+    dump: Path, tmp_path: Path, postgres: Server
+) -> None:
+    path = tmp_path / "data" / "twofold.db"
+    _restored(dump, path)
+    with postgres.another() as url:
+        with past(database_url(path)) as file, past(url) as server:
+            _upgrade(server, dump.stem)
+            there = MetaData()
+            there.reflect(server)
+            for table in metadata.sorted_tables:
+                if table.name in there.tables:
+                    columns = [table.c[column.name] for column in there.tables[table.name].columns]
+                    values = [dict(row) for row in file.execute(select(*columns)).mappings()]
+                    server.execute(insert(table), values) if values else None
+        for opened in (database_url(path), url):
+            async with Database.open(opened):
+                pass
+        with past(database_url(path)) as file, past(url) as server:
+            for table in metadata.sorted_tables:
+                rows = select(table).order_by(*table.primary_key)
+                assert server.execute(rows).all() == file.execute(rows).all(), table.name
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", "storage:migrations")
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
 def _restored(dump: Path, path: Path) -> dict[str, list[dict[str, object]]]:
@@ -176,11 +210,12 @@ def _rows(connection: sqlite3.Connection) -> dict[str, list[dict[str, object]]]:
 BATTLE = "UPDATE battles SET {} WHERE id = (SELECT min(id) FROM battles)"
 VOTE = (
     "INSERT INTO votes (battle_id, voter_id, outcome, winner_answer_id, guessed_base_answer_id,"
-    " blind, by_author, created_at, updated_at) VALUES ({}, 1, 0, '2026-01-01', '2026-01-01')"
+    " blind, by_author, created_at, updated_at)"
+    " VALUES ({}, true, false, '2026-01-01', '2026-01-01')"
 )
 EVENT = (
     "INSERT INTO vote_events (battle_id, voter_id, event, outcome, winner_answer_id, blind, at)"
-    " VALUES ({}, 1, '2026-01-01')"
+    " VALUES ({}, true, '2026-01-01')"
 )
 
 REMARK = (
@@ -215,7 +250,7 @@ REMARK = (
         ("DELETE FROM battles", "FOREIGN KEY"),
         ("UPDATE contenders SET kind = 'chat'", "ck_contenders_kind"),
         ("UPDATE contenders SET slug = 'one'", "UNIQUE"),
-        ("INSERT INTO members VALUES (1, 0, 'all', 1, '2026-01-01', 0)", "ck_members_consent"),
+        ("INSERT INTO members VALUES (1, 0, 'all', 1, '2026-01-01', false)", "ck_members_consent"),
         (VOTE.format("1, 5, 'a', NULL, NULL"), "ck_votes_outcome"),
         (VOTE.format("1, 5, 'win', NULL, NULL"), "ck_votes_winner"),
         (VOTE.format("1, 5, 'tie', 1, NULL"), "ck_votes_winner"),
@@ -232,52 +267,65 @@ REMARK = (
         (EVENT.format("77, 5, 'cast', 'tie', NULL"), "FOREIGN KEY"),
     ],
 )
-async def test_the_file_itself_refuses(
-    statement: str, constraint: str, arena: Arena, raw: sqlite3.Connection
+async def test_the_database_itself_refuses(
+    statement: str, constraint: str, arena: Arena, raw: Raw
 ) -> None:
     await arena.open()
     await arena.open()
     raw.execute(VOTE.format("1, 6, 'tie', NULL, NULL"))
-    with pytest.raises(sqlite3.IntegrityError, match=constraint):
+    with pytest.raises(IntegrityError, match=f"(?i){constraint}"):
         raw.execute(statement)
 
 
-async def test_the_file_itself_refuses_a_second_vote_of_a_member(
-    arena: Arena, raw: sqlite3.Connection
+async def test_the_database_itself_refuses_a_second_vote_of_a_member(
+    arena: Arena, raw: Raw
 ) -> None:
     await arena.open()
     raw.execute(VOTE.format("1, 5, 'tie', NULL, NULL"))
-    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+    with pytest.raises(IntegrityError, match=r"(?i)unique"):
         raw.execute(VOTE.format("1, 5, 'win', 1, NULL"))
 
 
-async def test_the_id_of_an_erased_battle_is_never_given_again(
-    arena: Arena, raw: sqlite3.Connection
-) -> None:
+async def test_the_id_of_an_erased_battle_is_never_given_again(arena: Arena, raw: Raw) -> None:
     erased = await arena.answering()
     raw.execute("DELETE FROM turns")
     raw.execute("DELETE FROM battles")
     assert (await arena.answering()).id > erased.id
 
 
-def _definitions(path: Path) -> dict[str, object]:
-    """Read what the file says of its tables and indexes: their parts, and to what they refer.
-
-    A column that was added later states its reference itself, a fresh table at its end.
-    """
+def _definitions(connection: Connection) -> dict[str, object]:
+    """Read what a database says of its tables and indexes: their parts, and to what they refer."""
+    if connection.dialect.name == "postgresql":
+        return {str(row): None for query in _CATALOGUE for row in Raw(connection).execute(query)}
     query = (
         "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
         " AND name NOT IN ('alembic_version', 'sqlite_sequence')"
     )
-    with closing(sqlite3.connect(path)) as connection:
-        return {
-            name: (
-                sorted(_parts(sql)),
-                # Without the number of the reference, which is the order of its making.
-                sorted(row[1:] for row in connection.execute(f"PRAGMA foreign_key_list({name})")),
-            )
-            for name, sql in connection.execute(query).fetchall()
-        }
+    return {
+        name: (
+            # A column that was added later states its reference itself, a fresh table at its end.
+            sorted(_parts(sql)),
+            # Without the number of the reference, which is the order of its making.
+            sorted(
+                row[1:] for row in connection.exec_driver_sql(f"PRAGMA foreign_key_list({name})")
+            ),
+        )
+        for name, sql in Raw(connection).execute(query)
+    }
+
+
+_CATALOGUE = (
+    # A reference that was added with its column has the server's own name.
+    """SELECT conrelid::regclass::text, CASE contype WHEN 'f' THEN '' ELSE conname END,
+    pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE connamespace = 'public'::regnamespace AND conname <> 'alembic_version_pkc'""",
+    """SELECT indexname, indexdef FROM pg_indexes
+    WHERE schemaname = 'public' AND tablename <> 'alembic_version'""",
+    """SELECT table_name, column_name, data_type, is_nullable, column_default
+    FROM information_schema.columns
+    WHERE table_schema = 'public' AND table_name <> 'alembic_version'""",
+)
+"""Constraints, indexes and columns of PostgreSQL's tables."""
 
 
 def _parts(sql: str) -> Iterator[str]:

@@ -11,11 +11,10 @@ import pytest
 from storage.errors import StorageError
 from storage.members import EVERYWHERE, Word
 from storage.records import Consent, Contender, Export, Kind, Sampling, SettingChange
+from storage.schema import battles
 
 if TYPE_CHECKING:
-    import sqlite3
-
-    from conftest import Arena
+    from conftest import Arena, Raw
 
 
 async def test_settings_of_a_guild(arena: Arena) -> None:
@@ -133,13 +132,13 @@ async def test_exports_are_remembered(arena: Arena) -> None:
 
 
 async def test_an_export_that_was_broken_off_is_not_found_but_its_rows_are_known(
-    arena: Arena, raw: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+    arena: Arena, raw: Raw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("storage.exports._AT_ONCE", 5000)
     exports = arena.database.exports
     battle = await arena.open()
     more = "INSERT INTO battles SELECT {} FROM battles, generate WHERE battles.id = 1"
-    columns = [name for (_, name, *_) in raw.execute("PRAGMA table_info(battles)")]
+    columns = [column.name for column in battles.columns]
     changed = {"id": "n", "source_message_id": "n"}
     raw.execute(
         "WITH RECURSIVE generate(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM generate"

@@ -19,10 +19,8 @@ from storage.records import (
 )
 
 if TYPE_CHECKING:
-    from sqlite3 import Connection
-
     import pytest
-    from conftest import Arena
+    from conftest import Arena, Raw
 
     from storage.records import Battle, SeenVote, VotedBattle
 
@@ -139,7 +137,7 @@ async def test_a_page_that_nobody_reads_on_from_lets_the_database_go(arena: Aren
 
 
 async def test_votes_are_read_as_they_stand_with_their_log_where_it_is_wanted(
-    arena: Arena, raw: Connection
+    arena: Arena, raw: Raw
 ) -> None:
     battle = await arena.open()
     a, b = battle.answers
@@ -251,7 +249,7 @@ async def test_where_answers_went_on_no_coin_drew_the_sides_and_half_was_known(
 
 
 async def test_others_are_counted_and_nobodys_votes_among_them_but_not_as_a_voters(
-    arena: Arena, raw: Connection
+    arena: Arena, raw: Raw
 ) -> None:
     battle, lonely = await arena.open(), await arena.open()
     for voter, side in ((1, Side.A), (2, Side.A), (3, Side.B), (4, Side.A), (5, None)):
@@ -263,7 +261,7 @@ async def test_others_are_counted_and_nobodys_votes_among_them_but_not_as_a_vote
 
 
 async def test_a_mirror_tells_whether_the_same_was_said_again_as_blind(
-    arena: Arena, raw: Connection
+    arena: Arena, raw: Raw
 ) -> None:
     first, tied, unseen = [await arena.open() for _ in range(3)]
     await press(arena, first, Side.A)
@@ -275,7 +273,7 @@ async def test_a_mirror_tells_whether_the_same_was_said_again_as_blind(
     await press(arena, await _mirror(arena, unseen), Side.A, at=20)
     told = [vote.consistent for vote in await seen(arena)]
     assert told == [None, None, True, False, False, True, None]
-    raw.execute("UPDATE votes SET blind = 0 WHERE battle_id = ?", (first.id,))
+    raw.execute("UPDATE votes SET blind = false WHERE battle_id = :id", id=first.id)
     told = [vote.consistent for vote in await seen(arena)]
     assert told == [None, None, None, None, None, True, None]
     assert [vote.purpose for vote in await seen(arena)][2:] == [Purpose.MIRROR] * 5

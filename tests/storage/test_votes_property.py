@@ -19,7 +19,7 @@ from bot.errors import VoteRefused
 from bot.governing import GuildService
 from bot.redaction import Redactor
 from bot.voting import Press, VotingService, as_seen, turned
-from storage.database import Database, database_url
+from storage.database import Database
 from storage.records import Choice, Outcome, Reason, Side, VoteEventKind
 
 if TYPE_CHECKING:
@@ -43,23 +43,23 @@ STEPS = st.lists(
 
 
 class House:
-    """The service on a file that can be closed and opened again."""
+    """The service on a database that can be closed and opened again."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, url: str, home: Path) -> None:
+        self._url = url
+        self._home = home
         self._numbers = count(10)
         self._stack = AsyncExitStack()
         self._arena: Arena | None = None
 
     async def open(self) -> None:
         await self._stack.aclose()
-        url = database_url(self._path)
-        self.database = await self._stack.enter_async_context(Database.open(url))
+        self.database = await self._stack.enter_async_context(Database.open(self._url))
         guilds = GuildService(
             store=self.database.guilds,
             templates={},
             contenders=CONTENDERS,
-            config=Config(home=self._path.parent),
+            config=Config(home=self._home),
             clock=self.clock,
         )
         self.voting = VotingService(
@@ -107,8 +107,8 @@ class House:
 
 
 @pytest.fixture
-async def house(path: Path) -> AsyncIterator[House]:
-    house = House(path)
+async def house(url: str, tmp_path: Path) -> AsyncIterator[House]:
+    house = House(url, tmp_path)
     await house.open()
     await house.database.contenders.register(CONTENDERS, at=START)
     yield house
@@ -144,7 +144,7 @@ class Model:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(steps=STEPS, swapped=st.booleans())
 async def test_votes_are_the_last_choices_the_log_replays_to_them_and_the_marks_are_true(

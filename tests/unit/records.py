@@ -31,6 +31,16 @@ DAY = "2026-11-01"
 BOT_ID = 99
 
 
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
 def said(text: str, *, by: int = 1, name: str = "alice") -> Turn:
     return Turn(author_id=by, name=name, text=text)
 

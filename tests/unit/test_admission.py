@@ -23,14 +23,14 @@ class Clock:
 class Member:
     """Waits for a turn, holds it until told to go, and remembers what they heard."""
 
-    def __init__(self, admission: Admission, group: int = 0) -> None:
+    def __init__(self, admission: Admission, group: int = 0, member: int = 0) -> None:
         self.heard: list[Place | None] = []
         self.at_work = False
         self._done = asyncio.Event()
-        self.task = asyncio.create_task(self._take_turn(admission, group))
+        self.task = asyncio.create_task(self._take_turn(admission, group, member))
 
-    async def _take_turn(self, admission: Admission, group: int) -> None:
-        async with admission.turn(self.heard.append, group=group):
+    async def _take_turn(self, admission: Admission, group: int, member: int) -> None:
+        async with admission.turn(self.heard.append, group=group, member=member):
             self.at_work = True
             await self._done.wait()
 
@@ -113,7 +113,7 @@ async def test_one_server_cannot_fill_the_line() -> None:
             pass
     elsewhere = Member(admission, group=2)
     await settled()
-    assert elsewhere.numbers == [LONGEST_OF_GROUP + 1]
+    assert elsewhere.numbers == [1]
     for member in (*come, elsewhere):
         member.task.cancel()
 
@@ -126,3 +126,49 @@ async def test_a_line_that_is_too_long_is_refused() -> None:
             pass
     for member in come:
         member.task.cancel()
+
+
+async def order(admission: Admission, running: Member, waiting: list[Member]) -> list[Member]:
+    """The order in which those who wait get their turn, one at a time."""
+    served = []
+    at_work = running
+    for _ in waiting:
+        await at_work.finish()
+        (at_work,) = (member for member in waiting if member.at_work and member not in served)
+        served.append(at_work)
+    await at_work.finish()
+    return served
+
+
+async def test_servers_take_turns_however_much_one_of_them_asks() -> None:
+    admission = Admission(1)
+    noisy = await members(admission, 5)
+    quiet = [Member(admission, group=group) for group in (1, 2)]
+    await settled()
+    served = await order(admission, noisy[0], [*noisy[1:], *quiet])
+    assert served == [*quiet, *noisy[1:]]
+
+
+async def test_members_of_a_server_take_turns() -> None:
+    admission = Admission(1)
+    noisy = await members(admission, 4)
+    other = [Member(admission, member=1) for _ in range(2)]
+    await settled()
+    served = await order(admission, noisy[0], [*noisy[1:], *other])
+    assert served == [other[0], noisy[1], other[1], *noisy[2:]]
+
+
+async def test_one_who_is_alone_has_all_the_room() -> None:
+    admission = Admission(3)
+    assert all(member.at_work for member in await members(admission, 3))
+
+
+async def test_a_turn_granted_to_one_who_is_just_leaving_goes_to_the_next() -> None:
+    admission = Admission(1)
+    first, leaving, last = await members(admission, 3)
+    first._done.set()
+    await first.task
+    leaving.task.cancel()
+    await settled()
+    assert last.at_work
+    assert (admission.running, admission.waiting) == (1, 0)

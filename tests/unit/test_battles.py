@@ -105,15 +105,29 @@ async def test_what_a_stopping_process_cannot_tell_of_is_left_to_the_next_start(
             await answering
         await s.battles.placed(1, 77)
     async with services(tmp_path) as s:
-        assert (await s.store.battles.get(opened.id)).state is BattleState.FAILED
-        assert [battle.shown_message_id for battle in s.battles.interrupted] == [77]
+        assert [battle.shown_message_id for battle in s.battles.unfinished] == [77]
 
 
-async def test_start_gives_up_what_a_crash_left_answering(tmp_path: Path) -> None:
+async def test_what_a_crash_left_answering_is_answered_as_it_was_asked(tmp_path: Path) -> None:
     async with services(tmp_path) as s:
         left = await s.battles.open(ask())
     async with services(tmp_path) as s:
-        assert (await s.store.battles.get(left.id)).state is BattleState.FAILED
+        assert s.battles.unfinished == (left,)
+        await s.battles.resume(left)
+        opened = await s.battles.answer(left)
+        assert opened.state is BattleState.OPEN
+        assert opened.conversation == left.conversation
+
+
+async def test_what_went_on_with_an_earlier_battle_goes_on_with_it(tmp_path: Path) -> None:
+    async with services(tmp_path) as s:
+        first = await s.battles.answer(await s.battles.open(ask()))
+        more = replace(ask(2), conversation=first.conversation, parent=first)
+        left = await s.battles.open(more)
+    async with services(tmp_path) as s:
+        await s.battles.resume(left)
+        opened = await s.battles.answer(left)
+        assert [a.contender for a in opened.answers] == [a.contender for a in first.answers]
 
 
 async def test_every_answer_tells_how_it_was_made(tmp_path: Path) -> None:

@@ -69,11 +69,18 @@ def test_a_named_file_gives_the_roster(monkeypatch: pytest.MonkeyPatch) -> None:
         ("preset = 'huge'", "preset"),
         ("preset = 'tiny'\n" + ROSTER, "contenders"),
         (ROSTER.replace("http://", "ftp://"), r"contenders\.1\.base_url"),
+        (ROSTER.replace('"http://127.0.0.1:1/v1"', "[{}]"), r"contenders\.1\.base_url"),
     ],
 )
 def test_an_error_names_key_and_file(toml: str, key: str) -> None:
     Path("twofold.toml").write_text(toml)
     with pytest.raises(ConfigError, match=rf"setting {key} in twofold\.toml is wrong"):
+        load()
+
+
+def test_an_error_names_no_class_of_python() -> None:
+    Path("twofold.toml").write_text("home = []")
+    with pytest.raises(ConfigError, match=r"is wrong: Input is not a valid path\.$"):
         load()
 
 
@@ -205,6 +212,7 @@ def test_no_secret_stands_in_a_contender(setting: str, value: str) -> None:
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISCORD_TOKEN", "very-secret")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    monkeypatch.setenv("TWOFOLD_DATABASE", "postgresql+asyncpg://me:secret@localhost/votes")
     config = load()
     assert "secret" not in repr(config).lower().replace("secretstr", "")
     assert config.discord_token.get_secret_value() == "very-secret"

@@ -16,7 +16,7 @@ from bot.insight.kept import ANEW, OVERLAP, KeptArena
 from bot.insight.service import InsightService
 from storage.database import Database, database_url
 from storage.records import Closing, Outcome
-from tests.unit.records import NOON
+from tests.unit.records import NOON, Clock
 from tests.unit.town import GUILD, town
 
 if TYPE_CHECKING:
@@ -28,16 +28,6 @@ if TYPE_CHECKING:
     from tests.unit.town import Town
 
 VOTERS = (11, 12, 13)
-
-
-class Clock:
-    """Stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def line(name: str = "wild", share: Estimate = UNSURE, **changes: Any) -> Line:
         "both_bad": 3,
         "battles": 12,
         "voters": 9,
-        "told": figures.sure(share),
+        "told": share.known,
     }
     return Line(**(whole | changes))
 

@@ -331,6 +331,11 @@ def test_deep_and_odd_values_are_looked_through(tmp_path: Path) -> None:
     assert check(tmp_path).counts["ids"] == 2
 
 
+def test_a_column_without_a_name_is_no_prompt(tmp_path: Path) -> None:
+    report = check(folder(tmp_path, train=[{"": [None], "text": words(9, n)} for n in range(3)]))
+    assert [table.format for table in report.tables] == ["sft text"]
+
+
 def test_nothing_that_leaks_is_printed(tmp_path: Path) -> None:
     told = "alice@gmail.com 80351110224678912 Ottokar hunter2hunter2"
     text = " alice@gmail.com, 80351110224678912, Ottokar, my password is hunter2hunter2."

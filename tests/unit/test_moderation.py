@@ -194,6 +194,17 @@ async def test_a_server_that_is_away_or_mistaken_is_no_moderator(
 
 
 @pytest.mark.parametrize(
+    "judgement", ["null", '{"results": [null]}', '{"results": [{"flagged": 1, "categories": 1}]}']
+)
+async def test_a_server_that_talks_nonsense_is_no_moderator(
+    remote: RemoteModerator, server: FakeServer, judgement: str
+) -> None:
+    server.fail, server.body = [200] * 9, judgement
+    server.headers = {"Content-Type": "application/json"}
+    assert await judged(remote, ["one"]) == [("unavailable",)]
+
+
+@pytest.mark.parametrize(
     ("settings", "missing"),
     [({"moderator": "words"}, "moderation_words"), ({"moderator": "openai"}, "OPENAI_API_KEY")],
 )

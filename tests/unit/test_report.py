@@ -31,11 +31,12 @@ from bot.insight.report.prose import best_places
 from bot.insight.report.serving import FRESH, Access, Live, address, application, serving
 from bot.insight.report.showing import Showing
 from bot.insight.report.texts import Reader
-from bot.insight.report.words import UNTOLD, ahead
+from bot.insight.report.words import ahead
 from bot.insight.results import Estimate, Place
 from bot.insight.service import InsightService
 from bot.redaction import Redactor
 from bot.simulation.simulating import Wanted, simulate
+from bot.wording import TOO_FEW
 from storage.records import Closing, Consent, Outcome, Purpose, Wiped
 from storage.schema import answers, battles, contenders
 from tests.unit.fair import HOSTILE, SECRETIVE, VOTERS, closed, fair
@@ -316,7 +317,7 @@ def test_figures_are_said_in_votes() -> None:
     nan = float("nan")
     assert ahead(Estimate(0.31, 0.2, 0.43)) == "ahead in 3 of 10 votes, between 2 and 4 likely"
     assert ahead(Estimate(0.31, 0.29, 0.33)) == "ahead in 31 of 100 votes, between 29 and 33 likely"
-    assert ahead(Estimate(0.31, nan, nan)) == UNTOLD
+    assert ahead(Estimate(0.31, nan, nan)) == TOO_FEW
 
 
 HELLO = Page("<p>hello</p>", "default-src 'none'")

@@ -12,12 +12,18 @@ import pytest
 
 from bot.contenders import ContenderConfig
 from bot.engines.scripted import ScriptedEngine
-from bot.roster import FAILURES, REST, Roster, fingerprint, template_of
+from bot.errors import EngineAstray, EngineTimeout, EngineUnreachable
+from bot.roster import FAILURES, FIRST_REST, REST, Roster, fingerprint, template_of
 from storage.records import Kind, Side
 from tests.unit.records import NOON
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from bot.errors import EngineError
+
+
+SLOW = EngineTimeout("It is slow.")
 
 
 class Clock:
@@ -42,10 +48,10 @@ def roster(clock: Clock, *extra: ContenderConfig) -> Roster:
     return Roster(contenders, engines=engines, clock=clock, rng=random.Random(5))
 
 
-def fail(one: Roster, slug: str, times: int = FAILURES) -> None:
+def fail(one: Roster, slug: str, times: int = FAILURES, error: EngineError = SLOW) -> None:
     (contender,) = [c for c in one.contenders if c.slug == slug]
     for _ in range(times):
-        one.failed(contender, "it fails")
+        one.failed(contender, error)
 
 
 WILD = ContenderConfig(slug="wild", kind=Kind.BASE, model="scripted:", temperature=1.5, weight=3)
@@ -96,14 +102,38 @@ def test_three_failures_in_a_row_mean_a_rest(clock: Clock) -> None:
 def test_after_its_rest_a_contender_is_tried_again(clock: Clock) -> None:
     one = roster(clock, WILD)
     fail(one, "wild")
-    clock.now += REST + timedelta(seconds=1)
+    clock.now += FIRST_REST + timedelta(seconds=1)
     assert drawn(one)["wild"]
     fail(one, "wild", 1)
     assert not drawn(one)["wild"], "one more failure is enough then"
-    clock.now += REST + timedelta(seconds=1)
+    clock.now += FIRST_REST + timedelta(seconds=1)
+    assert not drawn(one)["wild"], "and it rests for longer"
+    clock.now += REST
     one.answered(one.contenders[2])
     fail(one, "wild", 1)
     assert drawn(one)["wild"], "an answer makes it whole again"
+
+
+def test_one_that_is_not_there_rests_at_once(clock: Clock) -> None:
+    one = roster(clock, WILD)
+    fail(one, "wild", 1, EngineAstray("It says nonsense."))
+    assert drawn(one)["wild"]
+    one.answered(one.contenders[2])
+    away = EngineUnreachable("It is away.")
+    away.after = 90.0
+    fail(one, "wild", 1, away)
+    clock.now += timedelta(seconds=89)
+    assert not drawn(one)["wild"]
+    clock.now += timedelta(seconds=2)
+    assert drawn(one)["wild"]
+
+
+def test_no_rest_is_longer_than_five_minutes(clock: Clock) -> None:
+    one = roster(clock, WILD)
+    for _ in range(9):
+        fail(one, "wild")
+        clock.now += REST
+        assert drawn(one)["wild"]
 
 
 def test_the_last_of_its_kind_is_never_left_out(clock: Clock) -> None:

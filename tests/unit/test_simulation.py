@@ -182,7 +182,7 @@ async def test_one_that_was_broken_off_leaves_only_marked_rows_that_no_bot_tells
     for table in ("battles", "members"):
         assert asked(tmp_path, f"SELECT DISTINCT simulated FROM {table}") == [(1,)]
     async with open_services(_scripted(tmp_path)) as services:
-        assert services.battles.interrupted == services.battles.just_opened == ()
+        assert services.battles.unfinished == services.battles.unshown == ()
         assert await services.closing.unrevealed() == ()
     with pytest.raises(ConfigError, match="or a part of it"):
         await simulated(tmp_path)

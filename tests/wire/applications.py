@@ -55,8 +55,18 @@ class Applications:
 
     def where_for_bots(self, _: Call) -> Answer:
         """GET /gateway/bot."""
-        limit = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1}
-        return 200, {"url": self.gateway.url, "shards": 1, "session_start_limit": limit}
+        gateway = self.gateway
+        limit = {
+            "total": 1000,
+            "remaining": gateway.starts_left,
+            "reset_after": 3_600_000,
+            "max_concurrency": gateway.concurrency,
+        }
+        return 200, {
+            "url": gateway.url,
+            "shards": gateway.recommended,
+            "session_start_limit": limit,
+        }
 
     def get_commands(self, call: Call) -> Answer:
         """GET commands of one scope."""

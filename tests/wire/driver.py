@@ -162,6 +162,21 @@ class WireServer:
         channel.denied |= permission
         self._tell_channel("CHANNEL_UPDATE", channel)
 
+    def remove(self, channel: Channel) -> None:
+        """Delete a channel with all that stands in it."""
+        del self.world.channels[channel.id]
+        if channel.guild is not None:
+            del channel.guild.channels[channel.id]
+        self._tell_channel("CHANNEL_DELETE", channel)
+
+    def leave(self, guild: Guild) -> None:
+        """Throw the bot out of a guild: of its channels, none is there for it any more."""
+        data: Json = {"id": str(guild.id)}
+        self.gateway.publish("GUILD_DELETE", data, guild_id=guild.id, intent=Intent.GUILDS)
+        del self.world.guilds[guild.id]
+        for channel_id in guild.channels:
+            del self.world.channels[channel_id]
+
     def _tell_channel(self, event: str, channel: Channel) -> None:
         data = channel_json(channel, self.bot)
         self.gateway.publish(event, data, guild_id=channel.guild_id, intent=Intent.GUILDS)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import secrets
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from .faults import Unrest
 from .protocol import NO_INTENT, PRIVILEGED, Close, Intent, Op
 from .render import guild_json, user_json
 
@@ -66,6 +69,8 @@ class Connection:
 
     def __init__(self, socket: web.WebSocketResponse, request: web.Request) -> None:
         self.socket = socket
+        self.dead = False
+        """Whether nothing arrives any more, though nobody hung up."""
         self._transport = request.transport
         self._outgoing: asyncio.Queue[str | int] = asyncio.Queue()
 
@@ -90,6 +95,8 @@ class Connection:
         """Send what is pushed until closed."""
         while True:
             item = await self._outgoing.get()
+            if self.dead:
+                continue
             if isinstance(item, int):
                 await self.socket.close(code=item)
                 return
@@ -112,6 +119,13 @@ class Gateway:
         self.frames: list[Frame] = []
         self.identified = 0
         self.resumed = 0
+        self.unrest = Unrest()
+        self.closed = False
+        """Whether nobody gets in any more."""
+        self.recommended = 1
+        self.concurrency = 1
+        self.starts_left = 1000
+        """Shards, sessions that may begin within five seconds, and those left for today."""
 
     @property
     def online(self) -> list[Session]:
@@ -129,7 +143,12 @@ class Gateway:
         """Send an event to every session that serves the guild and asked for it."""
         for session in self.sessions.values():
             if session.serves(guild_id) and intent in session.intents:
-                session.event(name, data(session) if callable(data) else data)
+                said = data(session) if callable(data) else data
+                for _ in range(2 if name in self.unrest.twice else 1):
+                    if self.unrest.held is None:
+                        session.event(name, said)
+                    else:
+                        self.unrest.held.append(partial(session.event, name, said))
 
     def reconnect(self) -> None:
         """Op 7: ask every client to come back and resume."""
@@ -148,10 +167,20 @@ class Gateway:
         for connection in self._connections():
             connection.close(code)
 
+    def lose(self, code: int = 4009) -> None:
+        """Close every socket with `code`, and know nothing of the sessions any more."""
+        self.close_all(code)
+        self.sessions.clear()
+
     def cut_all(self) -> None:
         """Abort every TCP connection."""
         for connection in self._connections():
             connection.cut()
+
+    def fall_silent(self) -> None:
+        """Leave every socket open, and send nothing more over it."""
+        for connection in self._connections():
+            connection.dead = True
 
     def forget(self) -> None:
         """Drop every session that has no socket, as Discord does after a while."""
@@ -162,6 +191,8 @@ class Gateway:
 
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one socket from HELLO to its end. Frames are plain text, whatever was asked."""
+        if self.closed:
+            raise web.HTTPServiceUnavailable
         socket = web.WebSocketResponse(max_msg_size=0)
         await socket.prepare(request)
         connection = Connection(socket, request)
@@ -194,7 +225,7 @@ class Gateway:
         op, data = frame.get("op"), frame.get("d")
         self.frames.append(Frame(time.monotonic(), op, data))
         if op == Op.HEARTBEAT:
-            connection.op(Op.ACK)
+            self._acknowledge(connection)
         elif op in (Op.IDENTIFY, Op.RESUME):
             if session is not None:
                 connection.close(Close.ALREADY_AUTHENTICATED)
@@ -209,6 +240,13 @@ class Gateway:
         elif op not in (Op.PRESENCE, Op.VOICE_STATE, Op.REQUEST_MEMBERS):
             connection.close(Close.UNKNOWN_OPCODE)
         return session
+
+    def _acknowledge(self, connection: Connection) -> None:
+        late = self.unrest.ack_after
+        if not late:
+            connection.op(Op.ACK)
+        elif late < math.inf:
+            asyncio.get_running_loop().call_later(late, connection.op, Op.ACK)
 
     def _identify(self, connection: Connection, data: Json) -> Session | None:
         intents = Intent(data["intents"])

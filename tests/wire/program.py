@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from storage.database import Database, database_url
+import psycopg
+
+from storage.database import Database, database_url, file_of
 from storage.guilds import FRESH
 
 from .clock import until
@@ -59,9 +61,17 @@ class Program:
             error.add_note(self.log_tail())
 
     @property
+    def url(self) -> str:
+        """The database, which is a file where nothing else was set."""
+        return database_url(self.extra.get("TWOFOLD_DATABASE", self.home / "twofold.db"))
+
+    @property
     def database(self) -> Path:
         """The SQLite file."""
-        return self.home / "twofold.db"
+        file = file_of(self.url)
+        if file is None:
+            raise AssertionError("a server has the database")
+        return file
 
     @property
     def stderr(self) -> str:
@@ -123,7 +133,11 @@ class Program:
 
     def terminate(self) -> None:
         """Ask the program to end, as an init system does."""
-        self._require_process().send_signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the program a signal."""
+        self._require_process().send_signal(number)
 
     async def kill9(self) -> None:
         """End the whole process group at once, whatever it does."""
@@ -140,13 +154,18 @@ class Program:
 
     async def set(self, guild: Guild, setting: str, value: object) -> None:
         """Set something for a server without asking who may; the program knows it then."""
-        async with Database.open(database_url(self.database)) as store:
+        async with Database.open(self.url) as store:
             by, at = self.wire.world.owner.id, datetime.now(UTC)
             await store.guilds.update(guild.id, setting, value, by=by, at=at)
         await asyncio.sleep(FRESH)
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Read the program's database without being able to change it."""
+        if file_of(self.url) is None:
+            server = self.url.replace("+asyncpg", "")
+            with psycopg.connect(server) as connection:
+                connection.read_only = True
+                return connection.execute(query.replace("?", "%s"), parameters).fetchall()
         uri = f"{self.database.as_uri()}?mode=ro"
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=5.0)) as connection:
             return connection.execute(query, parameters).fetchall()

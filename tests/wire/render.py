@@ -58,6 +58,9 @@ def channel_json(channel: Channel, bot: User) -> Json:
             "recipients": [user_json(user) for user in channel.recipients],
         }
     data["guild_id"] = str(channel.guild_id)
+    public = (m.id for m in reversed(channel.messages.values()) if not m.ephemeral)
+    latest = next(public, None)
+    data["last_message_id"] = None if latest is None else str(latest)
     if channel.type == THREAD_CHANNEL:
         now = datetime.now(UTC).isoformat()
         return data | {

@@ -17,6 +17,7 @@ from .routing import Call, Route
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from .faults import Fault
     from .limits import Limiter
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,8 @@ class Record:
     files: dict[str, bytes] = field(default_factory=dict)
     status: int = 0
     answer: Any = None
+    effect: bool = False
+    """Whether it did what it asked for, whatever was answered."""
 
     @property
     def text(self) -> str:
@@ -66,6 +69,8 @@ class RestServer:
         self.held: Callable[[Record], bool] = lambda _: False
         self.cut: Callable[[Record], bool] = lambda _: False
         """Requests that wait before their handler, and those whose answer is lost on its way."""
+        self.faults: list[Fault] = []
+        """What goes wrong with the next requests; the first that meets one has it."""
 
     def mount(self, app: web.Application) -> None:
         """Add every route to an application; what is left is unknown, and loud."""
@@ -92,10 +97,16 @@ class RestServer:
                 await asyncio.sleep(0.01)
                 if request.transport is None:  # who asked is gone, and it never came here
                     return web.Response()
-            record.status, record.answer, headers = self._answer(route, request, record)
-            if self.cut(record) and request.transport is not None:
+            fault = next((fault for fault in self.faults if fault.meets(record)), None)
+            if fault is None or fault.effect:
+                record.status, record.answer, headers = self._answer(route, request, record)
+                record.effect = 200 <= record.status < 300
+            if fault is not None:
+                record.status, record.answer, headers = fault.status, fault.body, fault.headers
+                await asyncio.sleep(fault.seconds)
+            if (self.cut(record) or not record.status) and request.transport is not None:
                 request.transport.abort()
-            return _response(record.status, record.answer, headers)
+            return _response(record, headers, via=fault is None or fault.via)
 
         return endpoint
 
@@ -149,10 +160,11 @@ async def _parse(request: web.Request) -> tuple[Any, dict[str, bytes]]:
     return body, files
 
 
-def _response(status: int, answer: Any, headers: dict[str, str]) -> web.Response:
-    headers = {"Via": VIA, **headers}
-    if answer is None:
+def _response(record: Record, headers: dict[str, str], *, via: bool) -> web.Response:
+    headers = {"Via": VIA, **headers} if via else dict(headers)
+    status = record.status or 500  # nobody reads it where the connection is cut
+    if record.answer is None:
         return web.Response(status=status, headers=headers)
     # Exactly this content type: with a charset behind it discord.py would not parse the body.
     headers["Content-Type"] = "application/json"
-    return web.Response(status=status, body=json.dumps(answer).encode(), headers=headers)
+    return web.Response(status=status, body=json.dumps(record.answer).encode(), headers=headers)

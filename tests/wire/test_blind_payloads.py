@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .blindness import Watched
 
 OFF = RateLimits.off()
-OFTEN = "member_battles_per_minute = 1000\nguild_battles_per_minute = 1000\n"
+OFTEN = "".join(f"{who}_battles_per_minute = 1000\n" for who in ("member", "channel", "guild"))
 # The base model is slow and runs on into somebody else's turn.
 SLOW, QUICK = script("base", 40, delay=0.01, tail="%0Aalice:+and+then"), script("instruct", 40)
 

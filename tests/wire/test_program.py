@@ -174,6 +174,7 @@ class TestProcess:
 
     async def test_an_interrupted_socket_is_resumed(self, tmp_path: Path) -> None:
         async with table(tmp_path) as at:
+            await until(lambda: " ready " in at.program.stderr, "the session begun")
             at.wire.gateway.cut_all()
             ballot = await at.ask("are you back?")
             assert rows(ballot) == [LABELS]

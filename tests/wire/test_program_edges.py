@@ -165,13 +165,14 @@ class TestFailures:
             assert await at.program.wait_exit(within=10) == 0
             await at.state("failed")
 
-    async def test_a_battle_cut_off_by_a_kill_is_ended_at_the_next_start(
+    async def test_a_battle_cut_off_by_a_kill_is_answered_at_the_next_start(
         self, tmp_path: Path
     ) -> None:
-        async with table(tmp_path, roster("delay=0.3", "delay=0.3")) as at:
-            await at.alice.send(at.channel, f"{at.wire.mention} never finished")
+        async with table(tmp_path, roster("delay=0.1", "delay=0.1")) as at:
+            prompt = await at.alice.send(at.channel, f"{at.wire.mention} cut off")
             await at.state("answering")
             await at.program.kill9()
             await at.program.start()
-            states = at.program.rows("SELECT state FROM battles")
-            assert states in ([("failed",)], [("cancelled",)])
+            ballot = await at.wire.wait_for_reply(prompt)
+            await until(lambda: rows(ballot) == [LABELS], "the ballot")
+            assert at.said() == [ballot]

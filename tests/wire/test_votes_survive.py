@@ -13,7 +13,9 @@ from .table import roster
 if TYPE_CHECKING:
     from pathlib import Path
 
-CONFIG = "member_battles_per_minute = 100\n" + roster("tokens=12&delay=0.05", "tokens=12")
+CONFIG = "member_battles_per_minute = 100\nchannel_battles_per_minute = 1000\n" + roster(
+    "tokens=12&delay=0.05", "tokens=12"
+)
 
 
 async def test_what_was_acknowledged_is_on_the_disk_after_a_kill(tmp_path: Path) -> None:

@@ -52,13 +52,21 @@ ALL_PERMISSIONS = Permission((1 << 53) - 1)
 
 
 class Snowflakes:
-    """Ids that grow with time, as Discord's do; never the same one twice."""
+    """Ids that grow with time, as Discord's do; never the same one twice.
+
+    Discord's clock may be `ahead` of the machine's, by seconds.
+    """
 
     def __init__(self) -> None:
+        self.ahead = 0.0
         self._last = 0
 
+    def turn_back(self, seconds: float) -> None:
+        """Have Discord's clock behind the machine's, before anything has happened."""
+        self.ahead, self._last = -seconds, 0
+
     def __call__(self) -> int:
-        by_time = (int(time.time() * 1000) - DISCORD_EPOCH_MS) << 22
+        by_time = (int((time.time() + self.ahead) * 1000) - DISCORD_EPOCH_MS) << 22
         self._last = max(self._last + 1, by_time)
         return self._last
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.terminal import configured, err, out
+from bot.terminal import configured, out, progress_of
 from bot.wording import count
 
 if TYPE_CHECKING:
@@ -75,13 +75,12 @@ def import_files(
 
 
 async def _bring(config: Config, wanted: Wanted) -> Brought | None:
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
     from bot.dataset.importing.collection import PASSES, bring
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    shown = Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
-    with shown as progress:
+    with progress_of(*columns) as progress:
         size = sum(file.stat().st_size for file in wanted.files if file.is_file())
         task = progress.add_task("Reading", total=PASSES * size)
         return await bring(config, wanted, advance=lambda n: progress.advance(task, n))

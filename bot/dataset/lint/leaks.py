@@ -41,7 +41,7 @@ _CLUES = tuple(
         *(((word,), rf"{word}[a-z]*[\"']?\s*(?:[:=]|is\b)\s*[^\s]{{0,80}}\d") for word in _CALLED),
     )
 )
-_LONG_WORD = 20
+_LONG_WORD = re.compile(r"\S{20,}")
 """Whatever redaction knows has one of these, or a long word with a digit in it: the pattern,
 looked for in the lower-case text where one of the words is. Finding what it is takes longer."""
 
@@ -150,9 +150,7 @@ def _clues(text: str) -> Iterator[int]:
     for words, pattern in _CLUES:
         if any(word in lower for word in words):
             yield from (clue.end() - 1 for clue in pattern.finditer(lower))
-    for word in set(text.split()):
-        if len(word) >= _LONG_WORD and _DIGIT.search(word):
-            yield from (found.end() - 1 for found in re.finditer(re.escape(word), text))
+    yield from (word.end() - 1 for word in _LONG_WORD.finditer(text) if _DIGIT.search(word[0]))
 
 
 def _line(text: str, at: int) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.dataset.lint.leaks import Names, masked
 from bot.dataset.lint.rules import RULES, Rule, Severity
-from bot.wording import count
+from bot.wording import count, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -157,8 +157,3 @@ def shown(text: str) -> str:
     """The beginning of a text on one line."""
     text = " ".join(printable(text).split())
     return text if len(text) <= EXCERPT else f"{text[: EXCERPT - 1]}…"
-
-
-def printable(text: str) -> str:
-    """A text that no terminal takes for a command, and every file can hold."""
-    return "".join(char if char.isprintable() else " " for char in text)

@@ -204,7 +204,7 @@ def _is_message(value: Any) -> bool:  # noqa: ANN401 - JSON
 
 
 def _part(column: str, values: dict[str, Any]) -> Part | None:
-    value = values.get(column)
+    value = values.get(column) if column else None  # a format without a prompt names none
     if column == OPENAI.prompt and isinstance(value, dict):
         value = value["messages"]
     if isinstance(value, str):

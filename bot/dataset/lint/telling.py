@@ -12,10 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from bot import __version__
-from bot.dataset.lint.report import printable
 from bot.dataset.lint.rules import RULES, Rule, Severity
 from bot.errors import ConfigError
-from bot.wording import count
+from bot.wording import count, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

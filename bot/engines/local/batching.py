@@ -7,9 +7,11 @@ import asyncio
 import itertools
 import queue
 import threading
+import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import structlog
 import torch
 from transformers.generation.configuration_utils import ContinuousBatchingConfig
 
@@ -27,6 +29,15 @@ if TYPE_CHECKING:
 PAGE = 64
 BLOCKS = 256
 MAX_RUNNING = 32
+
+log = structlog.get_logger(__name__)
+
+_STUCK, _LONGER = 60.0, 10.0
+"""A step that takes more than so many seconds, and so many times the longest before it, will
+not end."""
+
+_CLOSING = 3.0
+"""Seconds for a step to end when the program does."""
 
 _LIVENESS = 1.0
 """Seconds between two looks at whether the generation thread still lives, while it is silent."""
@@ -46,22 +57,52 @@ class Batching:
         decoder: Callable[[list[int]], Callable[[list[int]], str]],
     ) -> None:
         self.manager = build_manager(model, eos=eos)
+        self.stuck_after = _STUCK
+        self._model = model
         self._eos = eos
         self._decoder = decoder
         self._ids = itertools.count()
+        self._name: str | None = None
+        self._steps = _Steps()
 
     def start(self, *, name: str) -> None:
         """Begin to generate in a thread of its own."""
-        _start_thread(self.manager, name=name)
+        self._name = name
+        self._steps = _start_thread(self.manager, name=name)
 
     def close(self) -> None:
         """Stop the thread after the step it is in; who still waits gets EngineUnavailable."""
-        self.manager.stop(block=True, timeout=10, hard_stop=True)
+        self._name = None
+        self.manager.stop(block=True, timeout=_CLOSING, hard_stop=True)
+
+    def _revive(self) -> None:
+        """Start the thread again where it died, and another one where it does not move any more.
+
+        Of a thread that hangs nothing can be had back, not even its cache.
+        """
+        if self._name is None:
+            return
+        status, thread = self.manager.background_thread_status, self.manager._generation_thread  # noqa: SLF001
+        if status.can_accept_new_requests() is not None or not thread.is_alive():
+            thread.join(_LIVENESS)  # it has nothing left to do but to end
+            why = str(status.fatal_error)
+            log.error("the model's thread died and is started again", model=self._name, why=why)
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            self._steps = _start_thread(self.manager, name=self._name)
+        elif self._steps.seconds > max(self.stuck_after, _LONGER * self._steps.longest):
+            log.error("the model's thread hangs and is replaced", model=self._name)
+            left = self.manager
+            left.stop(block=False, hard_stop=True)
+            self._model.set_attn_implementation("sdpa")
+            self.manager = build_manager(self._model, eos=self._eos)
+            self._steps = _start_thread(self.manager, name=self._name)
 
     async def generate(
         self, ids: list[int], sampling: Sampling, *, seed: int
     ) -> AsyncGenerator[Piece, None]:
         """Continue `ids`; closing the iterator frees the slot. Raises EngineUnavailable."""
+        self._revive()
         manager, name = self.manager, f"r{next(self._ids)}"
         outputs: asyncio.Queue[Any] = asyncio.Queue()
         manager.register_result_handler(name, outputs.put_nowait)
@@ -78,9 +119,7 @@ class Batching:
                 **draw,
             )
             if added is None:  # refused: the library only logs it
-                raise EngineUnavailable(
-                    "The model has stopped. Ask the operator to restart Twofold."
-                )
+                raise EngineUnavailable("The model has stopped. Try again in a moment.")
             decode, seen = self._decoder(ids), 0
             while not finished:
                 output = await _latest(outputs, manager)
@@ -97,18 +136,19 @@ class Batching:
                     made_by="transformers",
                 )
         finally:
-            self._forget(name, finished=finished)
+            _forget(manager, name, finished=finished)
 
     def _reason(self, tokens: list[int]) -> FinishReason:
         return FinishReason.STOP if tokens and tokens[-1] in self._eos else FinishReason.LENGTH
 
-    def _forget(self, name: str, *, finished: bool) -> None:
-        """Free the slot. The library drops a handler only when its request ends by itself."""
-        router = self.manager.output_router
-        with router._lock:  # noqa: SLF001
-            router.result_handlers.pop(name, None)
-        if not finished:
-            self.manager.cancel_request(name)
+
+def _forget(manager: Any, name: str, *, finished: bool) -> None:
+    """Free the slot. The library drops a handler only when its request ends by itself."""
+    router = manager.output_router
+    with router._lock:  # noqa: SLF001
+        router.result_handlers.pop(name, None)
+    if not finished:
+        manager.cancel_request(name)
 
 
 def build_manager(model: Any, *, eos: list[int]) -> Any:
@@ -152,14 +192,44 @@ class _Discard(queue.Queue[Any]):
         """Drop it."""
 
 
-def _start_thread(manager: Any, *, name: str) -> None:
+class _Steps:
+    """How long the steps of a thread take, in seconds."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+        self._began: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Of the step that it is in; 0 between two."""
+        began = self._began
+        return 0.0 if began is None else time.monotonic() - began
+
+    def timed(self, step: Callable[[], None]) -> Callable[[], None]:
+        """The same step, timed."""
+
+        def run() -> None:
+            self._began = time.monotonic()
+            try:
+                step()
+            finally:
+                self.longest = max(self.longest, self.seconds)
+                self._began = None
+
+        return run
+
+
+def _start_thread(manager: Any, *, name: str) -> _Steps:
     """`manager.start()`, as a daemon: a crash elsewhere must not keep the process alive."""
+    steps = _Steps()
+    manager._generation_step = steps.timed(type(manager)._generation_step.__get__(manager))  # noqa: SLF001
     manager.output_router.output_queue = _Discard()
     manager.background_thread_status.clear()
     loop = manager._run_generation_loop  # noqa: SLF001
     thread = threading.Thread(target=loop, name=name, daemon=True)
     manager._generation_thread = thread  # noqa: SLF001
     thread.start()
+    return steps
 
 
 async def _latest(outputs: asyncio.Queue[Any], manager: Any) -> Any:
@@ -171,9 +241,7 @@ async def _latest(outputs: asyncio.Queue[Any], manager: Any) -> Any:
                 output = await outputs.get()
         except TimeoutError:
             if not manager.is_running():
-                raise EngineUnavailable(
-                    "The model has stopped. Ask the operator to restart Twofold."
-                ) from None
+                raise EngineUnavailable("The model has stopped. Try again in a moment.") from None
     while output.error is None and not outputs.empty():
         output = outputs.get_nowait()
     return output

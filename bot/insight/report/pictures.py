@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bot.insight.plots import Picture
-    from bot.insight.results import Leaderboard, Stats
-    from storage.records import Kind
+    from bot.insight.results import Stats
 
 FEW = 2
 """Contenders whose meetings the picture of who is ahead has already."""
@@ -50,12 +49,8 @@ def moving(stats: Stats) -> str | None:
     """The address of a GIF of the moving scores, which holds it; None where nothing moves."""
     if len(stats.course.days) <= 1:
         return None
-    picture = moving_picture(stats.course, _kinds(stats.leaderboard))
+    picture = moving_picture(stats.course, stats.leaderboard.kinds)
     return f"data:image/gif;base64,{b64encode(picture).decode()}"
-
-
-def _kinds(board: Leaderboard) -> dict[str, Kind]:
-    return {line.entrant.slug: line.entrant.kind for line in board.lines}
 
 
 def _pictures(stats: Stats, channel: Callable[[int], str]) -> Iterator[tuple[str, Picture, str]]:
@@ -71,7 +66,7 @@ def _pictures(stats: Stats, channel: Callable[[int], str]) -> Iterator[tuple[str
         if len(found) > 1:
             yield f"places-{by}", places(found, by=by), ""
     if len(stats.course.days) > 1:
-        shown = course(stats.course, _kinds(board))
+        shown = course(stats.course, board.kinds)
         yield "course", shown, "The moving score (Elo) day by day."
     if stats.votes_by_day:
         yield "days", votes_by_day(stats.votes_by_day), "Votes by the day their battle closed."

@@ -8,8 +8,8 @@ from bot.insight.counting import BothBad, Weights
 from bot.insight.meanings import MEANINGS
 from bot.insight.report import tables
 from bot.insight.report.showing import Showing
-from bot.insight.report.words import UNTOLD, ahead, interval, known, moved_by, percent
-from bot.wording import count
+from bot.insight.report.words import ahead, interval, moved_by, percent
+from bot.wording import TOO_FEW, count
 from storage.records import Kind
 
 if TYPE_CHECKING:
@@ -89,18 +89,18 @@ def headline(board: Leaderboard, base: Estimate | None) -> str:
     """Who is ahead, in a sentence."""
     if not board.votes:
         return "No vote is counted yet."
-    if base is not None and known(base):
+    if base is not None and base.known:
         several = sum(line.entrant.kind is Kind.BASE for line in board.lines) > 1
         return f"{'Base models are' if several else 'The base model is'} {ahead(base)}."
-    told = [line for line in board.lines if line.told and known(line.ahead)]
+    told = [line for line in board.lines if line.told and line.ahead.known]
     if base is not None or not told:
-        return f"{UNTOLD.capitalize()} who is ahead."
+        return f"{TOO_FEW.capitalize()} who is ahead."
     return f"{told[0].entrant.slug} is {ahead(told[0].ahead)}."
 
 
 def best_places(topics: Sequence[Place]) -> str:
     """Where base models win by topic, or come closest to that."""
-    told = [place for place in topics if known(place.ahead)]
+    told = [place for place in topics if place.ahead.known]
     if not told:
         return ""
     sure = ", ".join(place.name for place in told if place.ahead.low > EVEN)
@@ -168,13 +168,13 @@ def _blinding(found: Blinding) -> str:
         f"{found.not_sure:,} were “not sure”; of {count(guesses, 'guess', 'guesses')} "
         f"{found.right:,} were right."
     )
-    if not known(found.guessed):
+    if not found.guessed.known:
         return f"{words} There are too few to tell whether that is more than chance."
     words += (
         f" That is {percent(found.guessed.value)}, {interval(found.guessed)} likely, where chance "
         "gives half."
     )
-    if known(found.index):
+    if found.index.known:
         index = found.index
         words += (
             f" Bang’s index is {_signed(index.value)} ({_signed(index.low)} to "
@@ -199,7 +199,7 @@ def _agreement(found: Agreeing) -> str:
         f"In {count(found.battles, 'battle')} with two votes or more, two voters said the same in "
         f"{percent(found.pairwise.value)} of all pairs"
     )
-    words += f", {interval(found.pairwise)} likely." if known(found.pairwise) else "."
+    words += f", {interval(found.pairwise)} likely." if found.pairwise.known else "."
     if found.alpha == found.alpha:
         words += (
             f" Krippendorff’s alpha is {_signed(found.alpha)}: 0 is what chance gives, 1 is "

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.insight.report.words import (
-    KINDS,
-    UNTOLD,
     interval,
-    known,
     moved_by,
     percent,
     place,
@@ -18,6 +15,7 @@ from bot.insight.report.words import (
     points_between,
     spoken,
 )
+from bot.wording import KIND_NAMES, TOO_FEW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -112,7 +110,7 @@ def _line(line: Line) -> tuple[Cell, ...]:
 
 def _contender(line: Line) -> Cell:
     kind = line.entrant.kind
-    return Cell(line.entrant.slug, note=KINDS[kind], kind=kind.value)
+    return Cell(line.entrant.slug, note=KIND_NAMES[kind], kind=kind.value)
 
 
 def meetings(board: Leaderboard) -> Table:
@@ -188,8 +186,8 @@ def effects(found: Iterable[Effect]) -> Table:
 def _verdict(effect: Effect) -> Cell:
     if effect.alarm:
         return Cell("look into it", "0", mark="alarm")
-    if not known(effect.estimate):
-        return Cell(UNTOLD, "2", quiet=True)
+    if not effect.estimate.known:
+        return Cell(TOO_FEW, "2", quiet=True)
     return Cell("no alarm", "1", mark="fine")
 
 

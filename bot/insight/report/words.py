@@ -6,31 +6,19 @@ import math
 from typing import TYPE_CHECKING
 
 from bot.insight.meanings import MEANINGS
-from storage.records import Kind
+from bot.wording import TOO_FEW
 
 if TYPE_CHECKING:
     from bot.insight.results import Estimate, Line
 
-UNTOLD = "too few votes to tell"
 NARROW = 0.15
 """Where an interval is no wider, tenths would make it look like certainty."""
-
-KINDS = {
-    Kind.BASE: "base model",
-    Kind.INSTRUCT: "instruct model",
-    Kind.TUNED: "tuned model",
-}
-
-
-def known(estimate: Estimate) -> bool:
-    """Whether there is an interval."""
-    return math.isfinite(estimate.low) and math.isfinite(estimate.high)
 
 
 def ahead(estimate: Estimate) -> str:
     """`ahead in 3 of 10 votes, between 2 and 4 likely`; of 100 where that says more."""
-    if not known(estimate):
-        return UNTOLD
+    if not estimate.known:
+        return TOO_FEW
     of = 10 if estimate.high - estimate.low > NARROW else 100
     value, low, high = (
         round(of * share) for share in (estimate.value, estimate.low, estimate.high)
@@ -45,8 +33,8 @@ def percent(share: float) -> str:
 
 def interval(estimate: Estimate) -> str:
     """`24 to 39 %`, or that there are too few votes."""
-    if not known(estimate):
-        return UNTOLD
+    if not estimate.known:
+        return TOO_FEW
     return f"{100 * estimate.low:.0f} to {percent(estimate.high)}"
 
 
@@ -57,7 +45,7 @@ def points(estimate: Estimate) -> str:
 
 def points_between(estimate: Estimate) -> str:
     """`988 to 1,036`."""
-    return f"{estimate.low:,.0f} to {estimate.high:,.0f}" if known(estimate) else UNTOLD
+    return f"{estimate.low:,.0f} to {estimate.high:,.0f}" if estimate.known else TOO_FEW
 
 
 def place(line: Line) -> str:

@@ -20,3 +20,9 @@ def upgrade() -> None:
     column = sa.Column("parent_id", ROW_ID, sa.ForeignKey("battles.id"))
     op.add_column("battles", column, inline_references=True)
     op.create_index(op.f("ix_battles_parent_id"), "battles", ["parent_id"])
+
+
+def downgrade() -> None:
+    """Battles that went on with another one's answers stand alone again."""
+    op.drop_index(op.f("ix_battles_parent_id"), "battles")
+    op.drop_column("battles", "parent_id")

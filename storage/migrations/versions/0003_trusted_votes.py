@@ -31,6 +31,26 @@ def upgrade() -> None:
     _exports()
 
 
+def downgrade() -> None:
+    """Take away what votes were given under, and whose words battles hold."""
+    for table in ("exported", "setting_changes", "sightings", "remarks", "turns"):
+        op.drop_table(table)
+    op.drop_column("exports", "purpose")
+    for column in ("swapped", "votes_before", "full_text", "seconds", "guessed_at"):
+        op.drop_column("votes", column)
+    for index in ("state_revealed_at", "mirror_of_id"):
+        op.drop_index(op.f(f"ix_battles_{index}"), "battles")
+    for column in (
+        "texts_since",
+        "wiped_because",
+        "edited_at",
+        "revealed_at",
+        "closed_because",
+        "mirror_of_id",
+    ):
+        op.drop_column("battles", column)
+
+
 def _battles() -> None:
     column = sa.Column("mirror_of_id", ROW_ID, sa.ForeignKey("battles.id"))
     op.add_column("battles", column, inline_references=True)

@@ -31,6 +31,16 @@ def upgrade() -> None:
     _give_buckets()
 
 
+def downgrade() -> None:
+    """Take away what datasets are split and compared by, and the files of a collection."""
+    op.drop_table("imports")
+    op.drop_column("exported", "digest")
+    op.drop_column("exports", "dataset")
+    op.drop_index(op.f("ix_battles_prompt_key_bucket"), "battles")
+    for column in ("bucket", "prompt_key"):
+        op.drop_column("battles", column)
+
+
 def _imports() -> None:
     op.create_table(
         "imports",

@@ -61,6 +61,20 @@ def upgrade() -> None:
         op.create_index(f"ix_{table}_ranked", table, columns.split())
 
 
+def downgrade() -> None:
+    """Take away what rankings are filtered by, and what is simulated or told weekly."""
+    for table in RANKED:
+        op.drop_index(f"ix_{table}_ranked", table)
+    for table in ("digests", "simulations", "recounts"):
+        op.drop_table(table)
+    for column in ("markup", "characters"):
+        op.drop_column("answers", column)
+    for table in ("members", "battles"):
+        op.drop_column(table, "simulated")
+    for column in ("language", "topic"):
+        op.drop_column("battles", column)
+
+
 def _measure() -> None:
     statement = sa.text(
         "UPDATE answers SET characters = :characters, markup = :markup WHERE id = :id"

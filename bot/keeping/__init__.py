@@ -1,0 +1,1 @@
+"""Keeping the database: backups, erasures that outlive them, moves, and ways back."""

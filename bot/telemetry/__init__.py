@@ -1,0 +1,1 @@
+"""What an operator sees of the program: logs, metrics, traces, and whether all is well."""

@@ -1,0 +1,121 @@
+"""Copies of a SQLite file: of one moment, whole or not there, made while others write."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from storage.errors import StorageError
+from storage.faults import told_plainly
+from storage.upgrade import refuse_foreign_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+PAGES = 256
+"""So many are copied at a time, a megabyte."""
+PAUSE = 0.001
+"""Seconds between two of them: whoever votes meanwhile comes first at the disk."""
+
+
+def back_up(source: Path, to: Path, *, advance: Callable[[int, int], object]) -> None:
+    """Copy a database into a file of its own, as it is at this moment, and read the copy once.
+
+    Nobody waits for it: what is written meanwhile is in the log, and not in the copy. `advance`
+    hears how many pages are done, of how many. Raises StorageError, with no file left, where
+    either cannot be read or written or the copy is damaged.
+    """
+    refuse_foreign_file_of(source)
+    with _whole(to) as part, told_plainly(str(source)), closing(_reading(source)) as original:
+        # A moment's view, held all along: without it each change would begin the copy anew.
+        original.execute("BEGIN")
+        original.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        with told_plainly(str(to)), closing(sqlite3.connect(part)) as copy:
+            original.backup(
+                copy,
+                pages=PAGES,
+                progress=lambda _, left, total: advance(total - left, total),
+                sleep=PAUSE,
+            )
+            copy.execute("PRAGMA journal_mode = DELETE")
+        require_sound(part)
+
+
+def restore(source: Path, to: Path, *, advance: Callable[[int, int], object]) -> Path | None:
+    """Put a copy in a database's place; returns where the one that was there is now.
+
+    Nobody may use that one. Raises StorageError, with all as it was, where the copy is damaged,
+    is no database of Twofold's or a newer one's, or cannot be read.
+    """
+    part = to.with_name(f"{to.name}.restoring")
+    back_up(source, part, advance=advance)
+    with told_plainly(str(to)):
+        before = _set_aside(to)
+        part.replace(to)
+        _sync_folder(to)
+    return before
+
+
+def require_sound(file: Path) -> None:
+    """Read all of a file once; raises StorageError where it is damaged."""
+    with told_plainly(str(file)), closing(sqlite3.connect(file)) as opened:
+        (said,) = opened.execute("PRAGMA integrity_check(1)").fetchone()
+    if said != "ok":
+        raise StorageError(f"{file} is damaged. Take another backup.")
+
+
+def refuse_foreign_file_of(source: Path) -> None:
+    """Raise StorageError where there is no database of Twofold's."""
+    if not source.is_file() or not source.stat().st_size:
+        raise StorageError(f"There is no database {source}. Name the file of one.")
+    with told_plainly(str(source)):
+        refuse_foreign_file(source)
+
+
+def _reading(source: Path) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{source.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=5
+    )
+
+
+@contextmanager
+def _whole(to: Path) -> Iterator[Path]:
+    part = to.with_name(f".{to.name}.part")
+    with told_plainly(str(to)):
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600)
+        try:
+            yield part
+            with part.open("rb") as written:
+                os.fsync(written.fileno())
+            part.replace(to)
+            _sync_folder(to)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _set_aside(database: Path) -> Path | None:
+    """The file and its log, under another name."""
+    if not database.exists():
+        return None
+    aside = next(
+        path
+        for number in range(1, 10_000)
+        if not (path := database.with_name(f"{database.name}.before-restore-{number}")).exists()
+    )
+    for suffix in ("-wal", "-shm", ""):
+        file = database.with_name(f"{database.name}{suffix}")
+        if file.exists():
+            file.replace(aside.with_name(f"{aside.name}{suffix}"))
+    return aside
+
+
+def _sync_folder(file: Path) -> None:
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
