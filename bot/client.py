@@ -17,6 +17,7 @@ from discord import gateway, http
 from discord.ext import commands
 
 from bot.errors import ConfigError, TwofoldError
+from bot.pacing import pace
 from bot.telemetry.requests import traced
 
 if TYPE_CHECKING:
@@ -102,8 +103,12 @@ class TwofoldClient(commands.AutoShardedBot):
     """
 
     def __init__(self, services: Services) -> None:
+        config = services.config
         intents = discord.Intents(guilds=True, guild_messages=True, dm_messages=True)
-        intents.message_content = services.config.message_content
+        intents.message_content = config.message_content
+        trace = traced(services.instruments.metrics)
+        rate = config.discord_requests_per_second * services.shards.share
+        pace(trace, requests_per_second=rate)
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
@@ -111,8 +116,8 @@ class TwofoldClient(commands.AutoShardedBot):
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=REMEMBERED,
             shard_connect_timeout=CONNECT_SECONDS,
-            http_trace=traced(services.instruments.metrics),
-            **_dealt(services.config.shards),
+            http_trace=trace,
+            **_dealt(config.shards),
         )
         self.services = services
         self._concurrency = 1

@@ -220,6 +220,11 @@ class Config(BaseSettings):
     guild_battles_per_minute: Annotated[int, Field(ge=1, le=10000)] = Field(
         60, description="How many battles may begin in a server in a minute."
     )
+    discord_requests_per_second: Annotated[float, Field(ge=1, le=10000)] = Field(
+        35,
+        description="How many requests Discord is asked in a second, by the processes of all "
+        "shards together. It allows a bot 50, and some large ones more.",
+    )
     tokens_per_day: Annotated[int, Field(ge=1)] | None = Field(
         None,
         description="How many tokens contenders with a price may read and write in a day (UTC), "

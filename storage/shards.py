@@ -34,6 +34,11 @@ class Shards:
         return len(self.ids) == self.count
 
     @property
+    def share(self) -> float:
+        """How much of the work is this process's, up to 1."""
+        return len(self.ids) / self.count
+
+    @property
     def first(self) -> bool:
         """Whether shard 0 is among them: its process does what is to be done once for all."""
         return 0 in self.ids

@@ -165,6 +165,20 @@ class TestListening:
                 assert len(at.said()) == len(prompts)
                 assert 429 not in {record.status for record in wire.requests}
 
+    async def test_a_burst_in_many_channels_keeps_to_the_limit_over_all(
+        self, tmp_path: Path
+    ) -> None:
+        env = {"TWOFOLD_BATTLES_AT_ONCE": "200", "TWOFOLD_MEMBER_BATTLES_PER_MINUTE": "200"}
+        env["TWOFOLD_GUILD_BATTLES_PER_MINUTE"] = "200"
+        async with WireServer() as wire:
+            at = Table(wire, Program(wire, tmp_path, roster(), env=env))
+            channels = [wire.channel(at.channel.guild, f"room-{n}") for n in range(80)]
+            async with at.program:
+                prompts = [await at.alice.send(c, f"{wire.mention} hello") for c in channels]
+                ballots = [await wire.wait_for_reply(p, within=60) for p in prompts]
+                assert len({ballot.channel.id for ballot in ballots}) == len(channels)
+                assert 429 not in {record.status for record in wire.requests}
+
 
 class TestProcess:
     async def test_sigterm_ends_it_in_good_order(self, tmp_path: Path) -> None:
