@@ -63,6 +63,7 @@ battles_at_once = 64
 member_battles_per_minute = 1000
 channel_battles_per_minute = 10000
 guild_battles_per_minute = 10000
+discord_requests_per_second = 10000
 """
 BY_HTTP = """
 [[contenders]]

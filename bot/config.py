@@ -470,14 +470,22 @@ def _of_a_size(path: Path) -> Path:
     return path
 
 
+_PLAIN = {
+    alias
+    for declared in Config.model_fields.values()
+    if isinstance(declared.validation_alias, AliasChoices)
+    for alias in declared.validation_alias.choices
+}
+"""The variables whose names do not begin with TWOFOLD_."""
+
+
 def _explain(error: ErrorDetails, toml: Path | None) -> str:
     key = str(error["loc"][0]) if error["loc"] else "settings"
     where = ".".join(str(part) for part in error["loc"])
-    variable = next((n for n in (key, f"TWOFOLD_{key}") if n.upper() in os.environ), "").upper()
-    dotenv = {name.upper() for name in _dotenv()}
-    if variable:
+    variable = key.upper() if key.upper() in _PLAIN else f"TWOFOLD_{key.upper()}"
+    if variable in os.environ:
         source = f"the environment variable {variable}"
-    elif {key.upper(), f"TWOFOLD_{key.upper()}"} & dotenv:
+    elif variable in {name.upper() for name in _dotenv()}:
         source = str(ENV_FILE)
     else:
         source = str(toml or "the settings")

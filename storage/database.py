@@ -161,7 +161,8 @@ def database_url(value: str | Path) -> str:
     """Make the SQLAlchemy URL of a database named by a path or by a URL.
 
     A path, `~` included, becomes `sqlite+aiosqlite:///PATH`; `sqlite:` and `postgresql:` get
-    their drivers; any other URL stays as it is.
+    their drivers; any other URL stays as it is. Raises StorageError where nobody has the home
+    folder that a path begins with.
     """
     name = str(value)
     for backend, driver in _DRIVERS.items():
@@ -169,7 +170,13 @@ def database_url(value: str | Path) -> str:
             return f"{driver}{name.removeprefix(backend)}"
     if "://" in name:
         return name
-    path = Path(name).expanduser()
+    try:
+        path = Path(name).expanduser()
+    except RuntimeError:
+        raise StorageError(
+            f"Nobody here has the home folder that the path of the database, {name}, begins with. "
+            "Write the whole path."
+        ) from None
     return URL.create(_SQLITE, database=str(path)).render_as_string(hide_password=False)
 
 

@@ -37,6 +37,11 @@ async def opened(path: Path) -> None:
         pass
 
 
+def test_a_home_folder_that_nobody_has_is_told() -> None:
+    with pytest.raises(StorageError, match="Write the whole path"):
+        database_url("~nobody-has-this/twofold.db")
+
+
 async def refusal(path: Path) -> StorageError:
     """Open a file that cannot be opened; the error, which must be fit for a person."""
     with pytest.raises(StorageError) as caught:
