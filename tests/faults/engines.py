@@ -28,7 +28,7 @@ from .model_api import (
 from .tried import tried
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
     from .model_api import Way
@@ -262,6 +262,31 @@ threading.Thread(target=watch, daemon=True).start()
 '''
 
 
+@asynccontextmanager
+async def local(
+    folder: Path, settings: str = ""
+) -> AsyncIterator[tuple[Table, Callable[[str], Awaitable[None]]]]:
+    """Run the program with weights of its own, and a way to break them."""
+    from tests.engines.tiny_model import save_tiny_model  # noqa: PLC0415 - torch, for these alone
+
+    sabotaged = folder / "sabotage"
+    sabotaged.mkdir()
+    (sabotaged / "sitecustomize.py").write_text(SABOTAGE, "utf-8")
+    model = save_tiny_model(folder / "tiny")
+    config = settings + roster().replace('"scripted:"', f'"path:{model}"')
+    env = {"PYTHONPATH": str(sabotaged)}
+
+    async def broken(way: str) -> None:
+        (sabotaged / way).touch()
+        await until((sabotaged / "ready").exists, "a model to break")
+
+    async with WireServer() as wire:
+        at = Table(wire, Program(wire, folder / "home", config, env=env))
+        async with at.program:
+            await is_answered(at)
+            yield at, broken
+
+
 @fault(
     AREA,
     "weights in this process run out of memory while they answer",
@@ -269,19 +294,23 @@ threading.Thread(target=watch, daemon=True).start()
     long=True,
 )
 async def out_of_memory(folder: Path) -> None:
-    from tests.engines.tiny_model import save_tiny_model  # noqa: PLC0415 - torch, for this one
+    async with local(folder) as (at, broken):
+        await broken("oom")
+        await is_answered(at)
+        logged(at, "thread died and is started again", "can't allocate memory")
 
-    sabotaged = folder / "sabotage"
-    sabotaged.mkdir()
-    (sabotaged / "sitecustomize.py").write_text(SABOTAGE, "utf-8")
-    model = save_tiny_model(folder / "tiny")
-    config = roster().replace('"scripted:"', f'"path:{model}"')
-    env = {"PYTHONPATH": str(sabotaged)}
-    async with WireServer() as wire:
-        at = Table(wire, Program(wire, folder / "home", config, env=env))
-        async with at.program:
-            await is_answered(at)
-            (sabotaged / "oom").touch()
-            await until((sabotaged / "ready").exists, "a model to break")
-            await is_answered(at)
-            logged(at, "thread died and is started again", "can't allocate memory")
+
+@fault(
+    AREA,
+    "weights in this process get stuck while they answer",
+    "the member reads at the deadline that a model did not answer in time; a minute after it got "
+    "stuck the thread is replaced, and messages are answered again",
+    long=True,
+)
+async def gets_stuck(folder: Path) -> None:
+    async with local(folder, f"deadline_seconds = {DEADLINE}\n") as (at, broken):
+        await broken("hang")
+        await is_told(at, "did not answer in time")
+        await asyncio.sleep(60)
+        await is_answered(at)
+        logged(at, "thread hangs and is replaced")
