@@ -32,7 +32,7 @@ from bot.engines.factory import make_engine
 from bot.engines.moderation import RemoteModerator
 from bot.errors import ConfigError
 from bot.governing import GuildService
-from bot.health import HealthService
+from bot.health import HealthService, grows_in
 from bot.insight.pictures import Pictures
 from bot.insight.service import InsightService
 from bot.keeping.erased import Erased
@@ -286,7 +286,7 @@ async def open_services(  # noqa: PLR0913 - what those who need their own may gi
             gateway=gateway,
             lag=LoopLag(instruments.metrics),
             instruments=instruments,
-            folder=config.home,
+            folder=grows_in(config),
             clock=clock,
         )
         yield Services(

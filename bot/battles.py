@@ -104,6 +104,7 @@ class _Afoot:
     showing: Showing
     moderation: Moderation
     earlier: Mapping[Side, Answer] = field(default_factory=dict)
+    counted: bool = False
     task: asyncio.Task[tuple[Answer, ...]] | None = None
 
 
@@ -174,15 +175,23 @@ class BattleService:
         """Take up a battle of an earlier process, to be answered from its beginning.
 
         The conversation stays as it was frozen; the two contenders are drawn anew, as nobody
-        has noted which they were. Raises BattleError where it cannot go on.
+        has noted which they were. Raises BattleError where it cannot go on, BattleCancelled
+        where the prompt was deleted since the start.
         """
+        if not _prompts(battle).isdisjoint(self._deleted):
+            await self._battles.cancel(battle.id, at=self._clock())
+            raise BattleCancelled(_DELETED)
         settings = await self._guilds.settings(battle.guild_id)
         parent = await self._battles.get(battle.parent_id) if battle.parent_id else None
+        without = await self._budgets.used_up()
         if parent is None:
             both = battle.purpose is Purpose.CONTROL
-            sides = self._roster.draw(settings.contenders, control_share=100 * both)
+            sides = self._roster.draw(
+                settings.contenders, without=without, control_share=100 * both
+            )
         elif parent.wiped_because is None:
             sides = self._answering.contenders_of(parent)
+            self._roster.check_permitted(sides.values(), settings.contenders, without=without)
         else:
             raise BattleError("The texts of this battle are not kept any more.")
         self._instruments.begun(battle.purpose)
@@ -310,7 +319,7 @@ class BattleService:
             raise
         if opened is None:
             raise BattleCancelled(_DELETED)
-        self._instruments.ended("same_text" if same else "open")
+        self._ended(afoot, "same_text" if same else "open")
         return opened
 
     async def _answers(self, afoot: _Afoot, audience: Audience | None) -> tuple[Answer, ...]:
@@ -341,9 +350,15 @@ class BattleService:
 
     async def abandon(self, battle: Battle, *, reason: str) -> None:
         """Give a battle up: it failed, or could not be shown. It will take no votes."""
-        self._afoot.pop(battle.source_message_id, None)
-        self._instruments.ended("interrupted" if reason == "interrupted" else "failed")
+        if afoot := self._afoot.pop(battle.source_message_id, None):
+            self._ended(afoot, "interrupted" if reason == "interrupted" else "failed")
         await self._battles.fail(battle.id, reason=reason, at=self._clock())
+
+    def _ended(self, afoot: _Afoot, outcome: str) -> None:
+        """Count how a battle ended, once."""
+        if not afoot.counted:
+            afoot.counted = True
+            self._instruments.ended(outcome)
 
     async def placed(self, source_message_id: int, message_id: int) -> None:
         """Note which message will show a battle that is still being answered."""
@@ -376,7 +391,7 @@ class BattleService:
         gone = list(battles)
         for afoot in gone:  # all at once: while one is stored as cancelled, another may end
             del self._afoot[afoot.battle.source_message_id]
-            self._instruments.ended("cancelled")
+            self._ended(afoot, "cancelled")
             if afoot.task is not None:
                 afoot.task.cancel()
         for afoot in gone:

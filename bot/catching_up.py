@@ -91,9 +91,14 @@ class CatchingUpService:
                 return change.at
         return None
 
-    async def missed(self, message_id: int) -> bool:
-        """Whether a message was neither heard nor answered. Raises StorageError."""
-        return message_id not in self._latest and await self._battles.answered(message_id) is None
+    async def missed(self, message_id: int, at: datetime) -> bool:
+        """Whether a message of this moment was neither heard nor answered, and still may be.
+
+        Raises StorageError.
+        """
+        if message_id in self._latest or at < self._clock() - MOST_BACK:
+            return False
+        return await self._battles.answered(message_id) is None
 
     async def keep(self) -> None:
         """Write down how far was heard without a gap, where that is news. Raises StorageError."""

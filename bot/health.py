@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import psutil
 
 from bot import __version__
 from bot.errors import StorageError
+from storage.database import database_url, file_of
 from storage.records import Kind
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.admission import Admission
+    from bot.config import Config
     from bot.roster import Roster
     from bot.telemetry.gateway import Gateway
     from bot.telemetry.instruments import Failure, Instruments
@@ -34,7 +37,7 @@ LOOP_SECONDS = 3.0
 """Discord waits three seconds for an answer to a press."""
 
 LEAST_FREE = 200_000_000
-"""Bytes on the disk of the data folder."""
+"""Bytes on the disk of the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthReport:
-    """How a bot is doing. Days are those of UTC, times are in seconds, sizes in bytes."""
+    """How a bot is doing. Days are those of UTC, times are in seconds, sizes in bytes.
+
+    What the database does not tell is None.
+    """
 
     version: str
     verdict: Verdict
@@ -73,13 +79,13 @@ class HealthReport:
     latencies: Mapping[int, float]
     waiting: int
     running: int
-    battles_today: int
-    votes_today: int
+    battles_today: int | None
+    votes_today: int | None
     resting: tuple[str, ...]
     contenders: int
     failures: tuple[Failure, ...]
     memory: int
-    database: int
+    database: int | None
     free: int
     longest_lag: float
 
@@ -121,12 +127,17 @@ class HealthService:
         return Verdict((self._discord(), database, self._models(), self._loop(), self._disk()))
 
     async def report(self) -> HealthReport:
-        """Tell how it is doing. Raises StorageError."""
+        """Tell how it is doing, also where the database does not answer."""
+        verdict = await self.verdict()
         today = self._clock().replace(hour=0, minute=0, second=0, microsecond=0)
-        battles, votes = await self._store.census.since(today)
+        battles = votes = size = None
+        with suppress(StorageError, TimeoutError):
+            async with asyncio.timeout(DATABASE_SECONDS):
+                battles, votes = await self._store.census.since(today)
+                size = await self._store.size()
         return HealthReport(
             version=__version__,
-            verdict=await self.verdict(),
+            verdict=verdict,
             up_for=self._timer() - self._began,
             latencies=self._gateway.latencies,
             waiting=self._admission.waiting,
@@ -137,7 +148,7 @@ class HealthService:
             contenders=len(self._roster.contenders),
             failures=self._instruments.failures,
             memory=psutil.Process().memory_info().rss,
-            database=await self._store.size(),
+            database=size,
             free=self._free(),
             longest_lag=self.lag.longest,
         )
@@ -202,6 +213,14 @@ class HealthService:
 
     def _free(self) -> int:
         return free_on(self._folder)
+
+
+def grows_in(config: Config) -> Path:
+    """The folder in which the database grows; the data folder where a server has it."""
+    with suppress(StorageError):  # which is told where the database is opened
+        if file := file_of(database_url(config.database_location)):
+            return file.parent
+    return config.home
 
 
 def free_on(folder: Path) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from bot.engines.weights import installed, parse_source
-from bot.health import LEAST_FREE, free_on
+from bot.health import LEAST_FREE, free_on, grows_in
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -38,10 +38,11 @@ class Finding:
 
 def disk(config: Config) -> Finding:
     """Whether there is room for votes."""
-    free = free_on(config.home)
-    how = f"{free / GB:.1f} GB are free in {config.home}"
+    folder = grows_in(config)
+    free = free_on(folder)
+    how = f"{free / GB:.1f} GB are free in {folder}"
     if free < LEAST_FREE:
-        return Finding("disk", ok=False, how=f"{how}. Make room, or set TWOFOLD_HOME to elsewhere")
+        return Finding("disk", ok=False, how=f"{how}. Make room, or move the database elsewhere")
     return Finding("disk", ok=True, how=how)
 
 

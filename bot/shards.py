@@ -25,6 +25,9 @@ MOST = 10_000
 IDENTIFY_SECONDS = 5.0
 """Between two sessions that Discord lets begin by the same turn."""
 
+PATIENCE_SECONDS = 45.0
+"""A connection on which nothing begins is taken for dead after a minute."""
+
 _RUN = r"[0-9]{1,5}(?:-[0-9]{1,5})?"
 _WRITTEN = re.compile(rf"(?P<ids>{_RUN}(?:,{_RUN})*)/(?P<count>[0-9]{{1,5}})")
 _HOW = "write the shards of this process and how many there are in all, such as 0-3/16 or 5/16"
@@ -81,12 +84,16 @@ class Identifying:
         self._held: set[asyncio.Task[None]] = set()
 
     async def wait(self, shard_id: int, *, concurrency: int) -> None:
-        """Return once this shard may begin a session, and take its turn."""
+        """Return once this shard may begin a session, and take its turn.
+
+        Raises TimeoutError where that takes longer than its connection lasts; connect anew then.
+        """
         begun = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(self._hold(shard_id % concurrency, begun))
         self._held.add(task)
         task.add_done_callback(self._held.discard)
-        await begun
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await begun
 
     async def close(self) -> None:
         """Let go of the turns that are held."""

@@ -54,7 +54,7 @@ MOST_GROWING = 3
 NO_PINGS = discord.AllowedMentions.none()
 """What the client has for all that it sends, discord.py does not add to edits without content."""
 
-FAULTS = (discord.HTTPException, aiohttp.ClientError, TimeoutError)
+FAULTS = (discord.HTTPException, aiohttp.ClientError, ConnectionError, TimeoutError)
 
 
 class Editable(Protocol):

@@ -16,6 +16,7 @@ import discord
 import structlog
 from discord import ui
 
+from bot.battles import BattleCancelled
 from bot.closing import result_of
 from bot.errors import StorageError
 from cogs._edits import FAULTS, NO_PINGS
@@ -84,8 +85,12 @@ class Resuming:
             send=self._sending(battle, message_id),
             doubtful=message_id is None,
         )
-        with closing(stage):
-            await self._runner.resume(battle, stage)
+        try:
+            with closing(stage):
+                await self._runner.resume(battle, stage)
+        except BattleCancelled:
+            if message_id is not None:
+                await self._take_away(battle, message_id)
 
     async def _give_up(self, battle: Battle) -> None:
         """Tell so first: what is given up in the database is not looked at again."""
@@ -111,7 +116,13 @@ class Resuming:
             if isinstance(error, discord.HTTPException) and error.status < SERVER_ERROR:
                 await self._battles.abandon(battle, reason="not shown")
         else:
-            await self._battles.shown(battle, message.id)
+            if not await self._battles.shown(battle, message.id):
+                await self._take_away(battle, message.id)
+
+    async def _take_away(self, battle: Battle, message_id: int) -> None:
+        """Nothing of it may stay: the prompt was deleted."""
+        with suppress(*FAULTS):
+            await self._channel(battle).get_partial_message(message_id).delete()
 
     async def _shown_by(self, battle: Battle) -> int | None:
         """The message that shows a battle, or says something else in answer to it."""
@@ -144,6 +155,8 @@ class Resuming:
             await work
         except StorageError as error:
             log.warning("not mended", battle=battle.id, why=error.user_message)
+        except Exception:  # one that cannot be mended must not keep the others
+            log.exception("not mended", battle=battle.id)
 
 
 def _answers(message: discord.Message, battle: Battle) -> bool:

@@ -55,7 +55,8 @@ class Runner:
         self._edits = edits
         self._typing = Typing()
         self._at_work: set[asyncio.Task[Any]] = set()
-        self._closing = False
+        self.closing = False
+        """Whether no battle begins any more, as the client closes."""
 
     def replying(self, to: discord.Message) -> Stage:
         """A stage below a message, for the battle that is opened for it."""
@@ -120,7 +121,7 @@ class Runner:
 
     async def hold(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something that a closing client waits for. Raises BattleError where it closes."""
-        if self._closing:
+        if self.closing:
             work.close()
             raise BattleError(battle_views.RESTARTING)
         return await self.begin(work)
@@ -137,7 +138,7 @@ class Runner:
 
         What cannot be said of it in time is said at the next start.
         """
-        self._closing = True
+        self.closing = True
         if not self._at_work:
             return
         log.info("waiting for battles to end", battles=len(self._at_work))
@@ -167,11 +168,16 @@ class Runner:
             return True
 
     async def resume(self, battle: Battle, stage: Stage) -> None:
-        """Answer and show a battle that an earlier process was answering, or explain why not."""
+        """Answer and show a battle that an earlier process was answering, or explain why not.
+
+        Raises BattleCancelled where its prompt is gone.
+        """
         where = {"guild": battle.guild_id, "channel": battle.channel_id}
         with self._instruments.work("battle", battle=battle.id, **where):
             try:
                 await self._battles.resume(battle)
+            except BattleCancelled:
+                raise
             except Exception as error:  # noqa: BLE001 - nobody else would tell of it
                 await self._post(battle, stage, stage.explains(sentence(error)))
                 with suppress(StorageError):

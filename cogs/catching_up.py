@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from datetime import datetime
 
-    from bot.catching_up import CatchingUpService
+    from bot.catching_up import CatchingUpService, Gap
     from bot.governing import GuildService
 
     Place = discord.TextChannel | discord.VoiceChannel | discord.Thread
@@ -46,14 +46,15 @@ class CatchingUpCog(commands.Cog):
         catching_up: CatchingUpService,
         guilds: GuildService,
         hear: Callable[[discord.Message], Awaitable[None]],
+        closing: Callable[[], bool],
     ) -> None:
         self._client = client
         self._catching_up = catching_up
         self._guilds = guilds
         self._hear = hear
+        self._closing = closing
         self._room = asyncio.Semaphore(AT_ONCE)
         self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._closing = False
 
     async def cog_load(self) -> None:
         """Write down from now on how far was heard."""
@@ -62,7 +63,6 @@ class CatchingUpCog(commands.Cog):
 
     async def cog_unload(self) -> None:
         """What is not caught up yet is looked for at the next start."""
-        self._closing = True
         self._keeping.cancel()
         await self._keep()
 
@@ -82,14 +82,22 @@ class CatchingUpCog(commands.Cog):
     async def on_shard_ready(self, shard_id: int) -> None:
         """The shard knows its servers and channels: look there."""
         async with self._turns[shard_id]:
-            gap = self._catching_up.gap(shard_id)
-            if gap is None:
-                return
-            places = await self._places(shard_id, gap.since)
-            await asyncio.gather(*(self._look(place, since) for place, since in places))
-            if not self._closing:
-                self._catching_up.caught_up(shard_id, gap)
-                await self._keep()
+            while (gap := self._catching_up.gap(shard_id)) and not self._closing():
+                try:
+                    await self._catch_up(shard_id, gap)
+                except StorageError as error:
+                    log.warning("catching up waits for the database", error=repr(error))
+                    await asyncio.sleep(KEEP_SECONDS)
+
+    async def _catch_up(self, shard_id: int, gap: Gap) -> None:
+        places = await self._places(shard_id, gap.since)
+        looks = (self._look(place, since) for place, since in places)
+        for fault in await asyncio.gather(*looks, return_exceptions=True):
+            if fault is not None:
+                raise fault
+        if not self._closing():
+            self._catching_up.caught_up(shard_id, gap)
+            await self._keep()
 
     @tasks.loop(seconds=KEEP_SECONDS)
     async def _keeping(self) -> None:
@@ -110,18 +118,23 @@ class CatchingUpCog(commands.Cog):
                 continue
             enabled = (await self._guilds.settings(guild.id)).channels
             for place in spoken:
-                for channel_id in {place.id, getattr(place, "parent_id", 0)} & set(enabled):
-                    at = await self._catching_up.enabled_since(guild.id, channel_id)
-                    found.append((place, max(since, at or since)))
+                if ids := {place.id, getattr(place, "parent_id", 0)} & set(enabled):
+                    at = [await self._catching_up.enabled_since(guild.id, each) for each in ids]
+                    found.append((place, max(since, min(each or since for each in at))))
         return found
 
     async def _look(self, place: Place, since: datetime) -> None:
-        """Answer what nobody did; a place that cannot be read does not keep the next."""
+        """Answer what nobody did; a place that cannot be read does not keep the next.
+
+        Raises StorageError.
+        """
         async with self._room:
             try:
                 await self._answer(place, since)
             except FAULTS as error:
                 log.info("could not catch up", channel=place.id, error=repr(error))
+            except StorageError:
+                raise
             except Exception:  # one that is not answered must not keep the others
                 log.exception("could not catch up", channel=place.id)
 
@@ -130,9 +143,9 @@ class CatchingUpCog(commands.Cog):
         said = [message async for message in latest]
         answered = {m.reference.message_id for m in said if m.reference and self._is_mine(m)}
         for message in reversed(said):
-            if self._closing:
+            if self._closing():
                 return
-            missed = await self._catching_up.missed(message.id)
+            missed = await self._catching_up.missed(message.id, message.created_at)
             self._catching_up.hears(place.guild.shard_id, message.id, message.created_at)
             if missed and message.id not in answered:
                 await self._hear(message)

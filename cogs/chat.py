@@ -86,6 +86,7 @@ class ChatCog(commands.Cog):
                 self._answer(message, prompt, partial(self._runner.replying, message))
             )
         except TwofoldError as error:
+            self._client.services.instruments.failed("message", error)
             if not isinstance(error, LimitReached) or error.news:
                 with suppress(*FAULTS):
                     told = layout.message(sentence(error))
@@ -194,12 +195,13 @@ async def setup(client: TwofoldClient) -> None:
         runner=runner,
         context_messages=services.config.context_messages,
     )
-    await client.add_cog(  # first, so that it finds nothing more once the others are closing
+    await client.add_cog(
         CatchingUpCog(
             client,
             catching_up=services.catching_up,
             guilds=services.guilds,
             hear=chat.on_message,
+            closing=lambda: runner.closing,
         )
     )
     await client.add_cog(chat)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import secrets
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import discord
 import structlog
@@ -17,6 +17,8 @@ from cogs._render import layout
 from cogs._responding import ACKNOWLEDGED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bot.client import TwofoldClient
 
 log = structlog.get_logger(__name__)
@@ -54,16 +56,20 @@ def sentence(error: BaseException) -> str:
 
 async def tell(interaction: discord.Interaction, text: str) -> None:
     """Say something to the one who acted, through whichever way is still open."""
-    view = layout.message(text)
+    await _send(interaction, lambda: {"view": layout.message(text)})
+
+
+async def _send(interaction: discord.Interaction, message: Callable[[], dict[str, Any]]) -> None:
+    """Send in private what `message` makes, anew for each way that is tried."""
     if not interaction.response.is_done():
         try:
-            await interaction.response.send_message(view=view, ephemeral=True)
+            await interaction.response.send_message(**message(), ephemeral=True)
         except discord.HTTPException as error:
             if error.code != ACKNOWLEDGED:
                 raise
         else:
             return
-    await interaction.followup.send(view=view, ephemeral=True)
+    await interaction.followup.send(**message(), ephemeral=True)
 
 
 async def report(interaction: discord.Interaction, error: BaseException) -> None:
@@ -79,12 +85,13 @@ async def report(interaction: discord.Interaction, error: BaseException) -> None
 async def give_back(interaction: discord.Interaction, error: Exception, text: str) -> None:
     """Tell why it was not stored, with what was written as a file."""
     told = f"{sentence(error)} Nothing was stored; what you wrote is in the file."
-    file = discord.File(io.BytesIO(text.encode()), "your-text.txt")
+
+    def message() -> dict[str, Any]:
+        file = discord.File(io.BytesIO(text.encode()), "your-text.txt")
+        return {"content": told, "file": file}
+
     try:
-        if interaction.response.is_done():
-            await interaction.followup.send(told, file=file, ephemeral=True)
-        else:
-            await interaction.response.send_message(told, file=file, ephemeral=True)
+        await _send(interaction, message)
     except FAULTS as gone:
         log.warning("could not give a text back", error=repr(gone))
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 NOT_YOURS = "Only the person who runs this bot can see that."
 
+UNKNOWN = "unknown"
+
 MOST_FAULTS = 5
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -26,19 +28,24 @@ def report(told: HealthReport) -> ui.LayoutView:
     head = "### All is well" if told.verdict.ok else "### Something is wrong"
     alarms = [f"- **{check.name}**: {check.how}" for check in wrong]
     up = f"-# Twofold {told.version}, up for {_span(told.up_for)}"
-    battles, votes = count(told.battles_today, "battle"), count(told.votes_today, "vote")
+    today = f"{_counted(told.battles_today, 'battle')}, {_counted(told.votes_today, 'vote')}"
     held_up = f"held up for {told.longest_lag * 1000:.0f} ms at most"
-    room = f"database {_size(told.database)}, {_size(told.free)} free on disk"
+    size = UNKNOWN if told.database is None else _size(told.database)
+    room = f"database {size}, {_size(told.free)} free on disk"
     stands = (
         f"**Discord** {_shards(told)}",
         f"**Now** {told.running} being answered, {told.waiting} waiting, {held_up}",
-        f"**Today** {battles}, {votes}",
+        f"**Today** {today}",
         f"**Models** {_models(told)}",
         f"**Machine** {_size(told.memory)} of memory, {room}",
         f"**Faults** {_faults(told.failures)}",
     )
     texts = ("\n".join((head, up, *alarms)), "\n".join(stands))
     return layout.layout(layout.container(*(ui.TextDisplay(text) for text in texts)))
+
+
+def _counted(number: int | None, noun: str) -> str:
+    return f"{noun}s {UNKNOWN}" if number is None else count(number, noun)
 
 
 def _shards(told: HealthReport) -> str:

@@ -89,6 +89,31 @@ async def terminated(folder: Path) -> None:
 
 @fault(
     AREA,
+    "SIGTERM while what was missed is answered",
+    "nobody else is told anything; the next start answers what is left, once",
+)
+async def terminated_while_catching_up(folder: Path) -> None:
+    async with tried(folder, SOON) as at:
+        await at.program.set(at.channel.guild, "channels", [at.channel.id])
+        await until(lambda: "ready" in at.program.stderr, "a session")
+        await at.wire.wait_for_reply(await at.alice.send(at.channel, "heard"))
+        await at.program.kill9()
+        at.wire.gateway.forget()
+        missed = [await at.alice.send(at.channel, f"meanwhile, {n}") for n in range(4)]
+        at.program.config.write_text(SLOW, "utf-8")
+        await at.program.start()
+        await at.state("answering")
+        at.program.terminate()
+        assert await at.program.wait_exit(within=10) == 0
+        assert [len(replies(at, prompt)) for prompt in missed] == [1, 0, 0, 0]
+        at.program.config.write_text(SOON, "utf-8")
+        await at.program.start()
+        for prompt in missed[1:]:
+            await is_shown_once(at, prompt)
+
+
+@fault(
+    AREA,
     "a second SIGTERM, or SIGINT after it",
     "it ends at once; what was being answered is answered at the next start",
     long=True,

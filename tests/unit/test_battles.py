@@ -13,7 +13,7 @@ import pytest
 from bot.app import Services, open_services
 from bot.battles import Ask, BattleCancelled
 from bot.config import Config, ContenderConfig
-from bot.errors import BattleError
+from bot.errors import BattleError, BudgetUsedUp
 from bot.guilds import Others
 from storage.records import NOBODY, BattleState, Kind
 from tests.unit.records import said, talk
@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def services(
-    home: Path, base: str = "scripted:", **settings: object
+    home: Path, base: str = "scripted:", *, price: float | None = None, **settings: object
 ) -> AsyncIterator[Services]:
+    prices = {"price_prompt": price, "price_completion": price}
     roster = (
         ContenderConfig(slug="plain", kind=Kind.BASE, model=base),
-        ContenderConfig(slug="polite", kind=Kind.INSTRUCT, model="scripted:"),
+        ContenderConfig(slug="polite", kind=Kind.INSTRUCT, model="scripted:", **prices),
     )
     config = Config(home=home, contenders=roster, **settings)
     async with open_services(config, rng=random.Random(1)) as opened:
@@ -128,6 +129,34 @@ async def test_what_went_on_with_an_earlier_battle_goes_on_with_it(tmp_path: Pat
         await s.battles.resume(left)
         opened = await s.battles.answer(left)
         assert [a.contender for a in opened.answers] == [a.contender for a in first.answers]
+
+
+async def test_what_was_deleted_since_the_start_is_not_gone_on_with(tmp_path: Path) -> None:
+    async with services(tmp_path) as s:
+        left = await s.battles.open(ask())
+    async with services(tmp_path) as s:
+        await s.battles.cancel(1)
+        with pytest.raises(BattleCancelled):
+            await s.battles.resume(left)
+        assert (await s.store.battles.get(left.id)).state is BattleState.CANCELLED
+
+
+async def test_what_a_crash_left_spends_no_more_than_a_day_allows(tmp_path: Path) -> None:
+    async with services(tmp_path, price=1.0, tokens_per_day=1) as s:
+        left = await s.battles.open(ask())
+        await s.battles.answer(await s.battles.open(ask(2)))
+    async with services(tmp_path, price=1.0, tokens_per_day=1) as s:
+        with pytest.raises(BudgetUsedUp):
+            await s.battles.resume(left)
+
+
+async def test_a_battle_ends_in_one_way(tmp_path: Path) -> None:
+    async with services(tmp_path) as s:
+        opened = await s.battles.answer(await s.battles.open(ask()))
+        await s.battles.abandon(opened, reason="not shown")
+        await s.battles.abandon(opened, reason="not shown")
+        (ended,) = s.instruments.metrics.battles.collect()
+        assert sum(x.value for x in ended.samples if x.name.endswith("_total")) == 1
 
 
 async def test_every_answer_tells_how_it_was_made(tmp_path: Path) -> None:

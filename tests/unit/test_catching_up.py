@@ -50,8 +50,8 @@ async def test_a_lost_session_missed_what_came_after_the_last_message(tmp_path: 
         service.hears(0, 3, LATER)
         assert since(service) == NOON
         assert since(service, 1) is None
-        assert not await service.missed(3)
-        assert await service.missed(4)
+        assert not await service.missed(3, LATER)
+        assert await service.missed(4, LATER)
 
 
 async def test_another_process_begins_where_the_gap_of_the_last_one_began(tmp_path: Path) -> None:
@@ -88,6 +88,7 @@ async def test_what_is_older_than_a_quarter_of_an_hour_is_past(tmp_path: Path) -
         service.hears(0, 1, NOON)
         service.interrupted(0)
         assert service.gap(0).since == NOON + timedelta(hours=1) - MOST_BACK
+        assert not await service.missed(4, LATER)  # though it was found before it was too old
 
 
 async def test_a_channel_counts_from_when_it_was_enabled(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.app import Services
+    from bot.health import HealthReport
 
 
 @pytest.fixture
@@ -40,6 +41,11 @@ async def services(tmp_path: Path) -> AsyncIterator[Services]:
 
 def check(verdict: Verdict, name: str) -> Check:
     return next(check for check in verdict.checks if check.name == name)
+
+
+def shown(report: HealthReport) -> str:
+    view = health_views.report(report)
+    return "\n".join(i.content for i in view.walk_children() if isinstance(i, ui.TextDisplay))
 
 
 async def test_a_bot_is_well_once_it_is_connected(services: Services) -> None:
@@ -115,9 +121,13 @@ async def test_a_database_that_does_not_answer_is_an_alarm_and_not_a_fault(
         )
         async with gone._transactions.write() as connection:
             await connection.exec_driver_sql("DROP TABLE alembic_version")
+            await connection.exec_driver_sql("DROP TABLE votes")
         database = check(await health.verdict(), "database")
+        told = shown(await health.report())
     assert database.ok is False
     assert database.how.startswith(f"The database {tmp_path / 'other.db'} ")
+    assert f"- **database**: {database.how}" in told
+    assert "**Today** battles unknown, votes unknown" in told
 
 
 def test_room_is_told_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
@@ -130,11 +140,10 @@ async def test_the_owner_reads_what_is_wrong_and_which_faults_there_were(
     services.instruments.failed("battle", EngineUnavailable("a text that must not show"))
     services.instruments.failed("battle", EngineUnavailable("another"))
     services.instruments.failed("interaction", VoteRefused("that is no fault"))
-    view = health_views.report(await services.health.report())
-    shown = "\n".join(i.content for i in view.walk_children() if isinstance(i, ui.TextDisplay))
-    assert "### Something is wrong" in shown
-    assert "- **discord**: not connected yet: shard 0" in shown
-    assert "**Today** 0 battles, 0 votes" in shown
-    assert "EngineUnavailable in battle, 2 times, last <t:" in shown
-    assert "VoteRefused" not in shown
-    assert "must not show" not in shown
+    told = shown(await services.health.report())
+    assert "### Something is wrong" in told
+    assert "- **discord**: not connected yet: shard 0" in told
+    assert "**Today** 0 battles, 0 votes" in told
+    assert "EngineUnavailable in battle, 2 times, last <t:" in told
+    assert "VoteRefused" not in told
+    assert "must not show" not in told

@@ -103,6 +103,21 @@ async def test_a_turn_that_nobody_waits_for_any_more_is_passed_on(tmp_path: Path
     await identifying.close()
 
 
+async def test_a_shard_whose_connection_would_not_last_passes_its_turn_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.shards.PATIENCE_SECONDS", 0.1)
+    identifying = Identifying(partial(turn, database_url(tmp_path / "twofold.db")), seconds=0.2)
+    await identifying.wait(0, concurrency=1)
+    with pytest.raises(TimeoutError):
+        await identifying.wait(1, concurrency=1)
+    await asyncio.sleep(0.05)
+    begun = time.monotonic()
+    await identifying.wait(2, concurrency=1)
+    assert time.monotonic() - begun < 0.15
+    await identifying.close()
+
+
 async def test_a_server_that_is_away_keeps_no_session_from_beginning() -> None:
     away = "postgresql+asyncpg://nobody@127.0.0.1:9/twofold"
     identifying = Identifying(partial(turn, away), seconds=0.05)
