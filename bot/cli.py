@@ -366,15 +366,15 @@ def _fetch_missing(config: Config) -> None:
 
 async def _serve_discord(config: Config) -> None:
     from bot.app import open_services
-    from bot.arenas import share_arenas
     from bot.client import on_signals, serve
     from bot.config import environment
+    from bot.memory import spared
     from bot.telemetry.watching import observing, watched
 
-    share_arenas()
     stop = asyncio.Event()
     on_signals(stop.set)
     async with (
+        spared(),
         observing(environment()) as instruments,
         open_services(config, instruments=instruments) as services,
         watched(services),

@@ -30,7 +30,7 @@ def main() -> int:
     known = {path.stem.removeprefix("test_"): path for path in sorted(HERE.glob("test_*.py"))}
     if unknown := set(asked.modules) - known.keys():
         options.error(f"there is no {', '.join(unknown)}; there are {', '.join(known)}")
-    console = Console()
+    console = Console(emoji=False)  # `:ab:` is a part of ids
     table = Table("entry", "cases", "seconds", "of the processor", "faults", title="Fuzzing")
     for column in table.columns[1:]:
         column.justify = "right"

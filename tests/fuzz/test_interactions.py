@@ -310,13 +310,13 @@ class Town(RuleBasedStateMachine):
         """Do it and wait; it must be acknowledged, ping nobody, and tell nothing too early."""
         counting("interactions")
         interaction = self.running.run(self._sent(self.people[by], kind, channel, data, source))
-        assert interaction.reply is not None, f"{interaction} was not acknowledged"
         for message in interaction.messages:
             assert not message.pings, message.pings
         if "**Deleted**" in interaction.text or "Deleted" in _told(interaction):
             user = self.people[by].user.id
             self.expected = {key: c for key, c in self.expected.items() if key[1] != user}
         self.house.check()
+        assert interaction.reply is not None, f"{interaction} was not acknowledged"
         return interaction
 
     async def _sent(
