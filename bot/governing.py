@@ -11,6 +11,7 @@ from bot.errors import ConfigError
 from bot.guilds import SETTINGS, GuildSettings, Moderation
 from bot.roster import permitted
 from bot.settings import Control, Effective, Source
+from bot.wording import printable
 from storage.records import Kind
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from bot.settings import Setting
     from storage.guilds import GuildStore
     from storage.records import Contender, SettingChange
+
+MOST_QUOTED = 80
+"""Characters of a value that is not possible."""
 
 NO_MODERATOR = (
     "Nobody judges answers here, so none can be found unfit. Ask the operator to set a moderator."
@@ -154,7 +158,8 @@ class GuildService:
         if limits := self.limits(key):
             return f"“{label}” takes a whole number from {limits[0]} to {limits[1]}."
         if options := self.options(key):
-            return f"“{label}” takes no “{value}”. Choose one of: {', '.join(options)}."
+            no = printable(str(value))[:MOST_QUOTED]
+            return f"“{label}” takes no “{no}”. Choose one of: {', '.join(options)}."
         return f"“{label}” takes {_TAKES[SETTINGS[key].control]}."
 
     def _most(self, setting: Setting) -> int | None:

@@ -122,7 +122,10 @@ tomls = st.one_of(
 plain = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
 variables = st.dictionaries(
     st.sampled_from(VARIABLES),
-    plain | values.map(json.dumps).map(lambda text: text.replace("\0", "")) | likely.map(str),
+    plain
+    # A secret in a variable that is for none may be told back.
+    | values.map(json.dumps).map(lambda text: text.replace("\0", "").replace(SECRET, "me"))
+    | likely.map(str),
     max_size=4,
 )
 dotenvs = st.one_of(
