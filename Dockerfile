@@ -5,7 +5,7 @@ ARG PYTHON=3.11-slim-bookworm
 FROM python:${PYTHON} AS build
 # Extras to install; 0 leaves out what only models in this process need; where pip finds another
 # build of PyTorch than its own.
-ARG EXTRAS=llamacpp,postgresql
+ARG EXTRAS=llamacpp,postgresql,encrypted
 ARG LOCAL_MODELS=1
 ARG TORCH_INDEX=
 ENV PATH=/opt/twofold/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1

@@ -167,7 +167,9 @@ async def open_services(  # noqa: PLR0913 - what those who need their own may gi
         require_shared(shards, url=url)
         await stack.enter_async_context(alone(url, shards=shards))
         instruments = instruments or Instruments()
-        opening = Database.open(url, durable=durable, timed=instruments.transacted)
+        opening = Database.open(
+            url, key=config.database_key, durable=durable, timed=instruments.transacted
+        )
         store = await stack.enter_async_context(opening)
         await store.require_sound()
         if await store.imports.all():

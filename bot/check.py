@@ -65,7 +65,8 @@ async def _finding(what: str, look: Awaitable[str]) -> Finding:
 
 
 async def _database(config: Config) -> str:
-    async with Database.open(database_url(config.database_location)) as store:
+    url = database_url(config.database_location)
+    async with Database.open(url, key=config.database_key) as store:
         await store.require_sound()
         return f"schema {await store.revision()} at {store.place}"
 

@@ -23,6 +23,7 @@ from bot.insight.commands import leaderboard, stats
 from bot.insight.options import Collection
 from bot.insight.report.command import report, serve
 from bot.keeping.commands import backup, restore, rollback
+from bot.keeping.encrypting import encrypt
 from bot.keeping.migrate import migrate
 from bot.simulation.commands import settle, simulate
 from bot.terminal import configured, database_of, err, out
@@ -199,6 +200,9 @@ cli.command()(restore)
 
 
 cli.command()(rollback)
+
+
+cli.command()(encrypt)
 
 
 cli.command()(migrate)
@@ -420,7 +424,7 @@ async def _integrity(
 
     names = Pseudonyms.kept_in(config.home)
     async with (
-        Database.open(database_of(config, collection)) as store,
+        Database.open(database_of(config, collection), key=config.database_key) as store,
         aclosing(store.seen.all(simulated=simulated)) as votes,
     ):
         seen = as_agreed(votes) if collection else votes
@@ -456,7 +460,7 @@ async def _erase(config: Config, member_id: int) -> tuple[Erasure, bool]:
                 await stack.enter_async_context(alone(url, wait_seconds=0))
             except DatabaseTaken:
                 rewrites = False
-        store = await stack.enter_async_context(Database.open(url))
+        store = await stack.enter_async_context(Database.open(url, key=config.database_key))
         at = datetime.now(UTC)
         Erased(config.home).note(member_id, at=at)
         erasure = await store.erasure.erase(member_id, at=at)
@@ -472,7 +476,8 @@ async def _erase_again(config: Config) -> int:
     from storage.database import Database, database_url
 
     url = database_url(config.database_location)
-    async with alone(url, wait_seconds=0), Database.open(url) as store:
+    opening = Database.open(url, key=config.database_key)
+    async with alone(url, wait_seconds=0), opening as store:
         return len(await erase_again(store, config.home, at=datetime.now(UTC)))
 
 

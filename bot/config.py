@@ -50,6 +50,8 @@ from bot.growth import Showing
 from bot.prompting import Frame, built_in
 from bot.shards import read_shards
 from bot.telemetry.logs import secrets_in
+from storage.cipher import require_raw
+from storage.server import NAMES as SERVERS
 from storage.shards import Shards
 
 if TYPE_CHECKING:
@@ -168,6 +170,12 @@ class Config(BaseSettings):
         None,
         repr=False,  # there may be a password in it
         description="A path or a database URL. Default: `twofold.db` in the data folder.",
+    )
+    database_key: Annotated[SecretStr, AfterValidator(require_raw)] | None = Field(
+        None,
+        description="Encrypts a database that is a file, its backups and imported collections, "
+        "with the extra `encrypted`: 64 hexadecimal digits, as `openssl rand -hex 32` makes them. "
+        "Without the key nobody reads them again.",
     )
     shards: Annotated[InstanceOf[Shards], BeforeValidator(_shards)] | None = Field(
         None,
@@ -304,6 +312,17 @@ class Config(BaseSettings):
     )
     _keys: dict[str, SecretStr] = PrivateAttr(default_factory=dict)
 
+    @field_validator("database_key")
+    @classmethod
+    def _check_key(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        scheme = (info.data.get("database") or "").partition("://")[0].partition("+")[0]
+        if key and scheme in SERVERS:
+            raise ValueError(
+                "it encrypts a file, and a server has this database; have that server's disk "
+                "encrypted, and take the key away"
+            )
+        return key
+
     @field_validator("template")
     @classmethod
     def _check_template(cls, name: str, info: ValidationInfo) -> str:
@@ -387,7 +406,7 @@ class Config(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Everything that must show nowhere."""
-        named = (self.discord_token, self.openai_api_key, self.serve_token)
+        named = (self.discord_token, self.openai_api_key, self.database_key, self.serve_token)
         known = (*named, *self._keys.values())
         keys = tuple(secret.get_secret_value() for secret in known if secret)
         return (*keys, *_passwords(self.database or ""), *secrets_in(os.environ))

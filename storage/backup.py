@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
+from storage import cipher
 from storage.errors import StorageError
 from storage.faults import told_plainly
 from storage.upgrade import refuse_foreign_file
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from pydantic import SecretStr
 
 PAGES = 256
 """So many are copied at a time, a megabyte."""
@@ -21,19 +24,30 @@ PAUSE = 0.001
 """Seconds between two of them: whoever votes meanwhile comes first at the disk."""
 
 
-def back_up(source: Path, to: Path, *, advance: Callable[[int, int], object]) -> None:
+def back_up(
+    source: Path,
+    to: Path,
+    *,
+    key: SecretStr | None = None,
+    advance: Callable[[int, int], object],
+) -> None:
     """Copy a database into a file of its own, as it is at this moment, and read the copy once.
 
-    Nobody waits for it: what is written meanwhile is in the log, and not in the copy. `advance`
-    hears how many pages are done, of how many. Raises StorageError, with no file left, where
-    either cannot be read or written or the copy is damaged.
+    Nobody waits for it: what is written meanwhile is in the log, and not in the copy. With a
+    `key`, both are encrypted with it. `advance` hears how many pages are done, of how many.
+    Raises StorageError, with no file left, where either cannot be read or written or the copy is
+    damaged.
     """
-    refuse_foreign_file_of(source)
-    with _whole(to) as part, told_plainly(str(source)), closing(_reading(source)) as original:
+    refuse_foreign_file_of(source, key)
+    with (
+        whole(to) as part,
+        told_plainly(str(source)),
+        closing(_reading(source, key)) as original,
+    ):
         # A moment's view, held all along: without it each change would begin the copy anew.
         original.execute("BEGIN")
         original.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        with told_plainly(str(to)), closing(sqlite3.connect(part)) as copy:
+        with told_plainly(str(to)), closing(cipher.connect(part, key=key)) as copy:
             original.backup(
                 copy,
                 pages=PAGES,
@@ -41,17 +55,23 @@ def back_up(source: Path, to: Path, *, advance: Callable[[int, int], object]) ->
                 sleep=PAUSE,
             )
             copy.execute("PRAGMA journal_mode = DELETE")
-        require_sound(part)
+        require_sound(part, key)
 
 
-def restore(source: Path, to: Path, *, advance: Callable[[int, int], object]) -> Path | None:
+def restore(
+    source: Path,
+    to: Path,
+    *,
+    key: SecretStr | None = None,
+    advance: Callable[[int, int], object],
+) -> Path | None:
     """Put a copy in a database's place; returns where the one that was there is now.
 
     Nobody may use that one. Raises StorageError, with all as it was, where the copy is damaged,
-    is no database of Twofold's or a newer one's, or cannot be read.
+    is no database of Twofold's or a newer one's, or cannot be read with this `key`.
     """
     part = to.with_name(f"{to.name}.restoring")
-    back_up(source, part, advance=advance)
+    back_up(source, part, key=key, advance=advance)
     with told_plainly(str(to)):
         before = _set_aside(to)
         part.replace(to)
@@ -59,33 +79,36 @@ def restore(source: Path, to: Path, *, advance: Callable[[int, int], object]) ->
     return before
 
 
-def require_sound(file: Path) -> None:
+def require_sound(file: Path, key: SecretStr | None) -> None:
     """Read all of a file once; raises StorageError where it is damaged."""
-    with told_plainly(str(file)), closing(sqlite3.connect(file)) as opened:
+    with told_plainly(str(file)), closing(cipher.connect(file, key=key)) as opened:
         (said,) = opened.execute("PRAGMA integrity_check(1)").fetchone()
     if said != "ok":
         raise StorageError(f"{file} is damaged. Take another backup.")
 
 
-def refuse_foreign_file_of(source: Path) -> None:
+def refuse_foreign_file_of(source: Path, key: SecretStr | None) -> None:
     """Raise StorageError where there is no database of Twofold's."""
     if not source.is_file() or not source.stat().st_size:
         raise StorageError(f"There is no database {source}. Name the file of one.")
     with told_plainly(str(source)):
-        refuse_foreign_file(source)
+        refuse_foreign_file(source, key)
 
 
-def _reading(source: Path) -> sqlite3.Connection:
-    return sqlite3.connect(
-        f"{source.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=5
-    )
+def _reading(source: Path, key: SecretStr | None) -> sqlite3.Connection:
+    uri = f"{source.absolute().as_uri()}?mode=ro"
+    return cipher.connect(uri, uri=True, isolation_level=None, timeout=5, key=key)
 
 
 @contextmanager
-def _whole(to: Path) -> Iterator[Path]:
+def whole(to: Path) -> Iterator[Path]:
+    """Name a file to write, which takes the place of `to` at the end, or is gone after a fault.
+
+    Raises StorageError about `to`.
+    """
     part = to.with_name(f".{to.name}.part")
     with told_plainly(str(to)):
-        part.unlink(missing_ok=True)
+        _discard(part)
         part.touch(mode=0o600)
         try:
             yield part
@@ -94,23 +117,34 @@ def _whole(to: Path) -> Iterator[Path]:
             part.replace(to)
             _sync_folder(to)
         finally:
-            part.unlink(missing_ok=True)
+            _discard(part)
+
+
+def name_aside(database: Path, before: str) -> Path:
+    """A name that no file has yet, for what a database was before something."""
+    return next(
+        path
+        for number in range(1, 10_000)
+        if not (path := database.with_name(f"{database.name}.before-{before}-{number}")).exists()
+    )
 
 
 def _set_aside(database: Path) -> Path | None:
     """The file and its log, under another name."""
     if not database.exists():
         return None
-    aside = next(
-        path
-        for number in range(1, 10_000)
-        if not (path := database.with_name(f"{database.name}.before-restore-{number}")).exists()
-    )
+    aside = name_aside(database, "restore")
     for suffix in ("-wal", "-shm", ""):
         file = database.with_name(f"{database.name}{suffix}")
         if file.exists():
             file.replace(aside.with_name(f"{aside.name}{suffix}"))
     return aside
+
+
+def _discard(part: Path) -> None:
+    """With the log that a killed program may have left: another file would take it for its own."""
+    for suffix in ("-wal", "-shm", ""):
+        part.with_name(f"{part.name}{suffix}").unlink(missing_ok=True)
 
 
 def _sync_folder(file: Path) -> None:

@@ -42,6 +42,7 @@ from storage.votes import VoteStore
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from pydantic import SecretStr
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from storage.timing import Timed
@@ -87,13 +88,15 @@ class Database:
         cls,
         url: str,
         *,
+        key: SecretStr | None = None,
         durable: bool = True,
         only_read: bool = False,
         timed: Timed = unheard,
     ) -> AsyncIterator[Self]:
         """Open the database at an SQLAlchemy URL, create it if need be, migrate it to head.
 
-        `database_url` makes such a URL of a path. What is written is on the disk at the end of
+        `database_url` makes such a URL of a path. With a `key`, a file is encrypted, or is made
+        so; a server has no use for one. What is written is on the disk at the end of
         its transaction, unless it need not be `durable`: a loss of power may then take the last
         of it, and nothing that was there before. Where it is `only_read`, it is neither migrated
         nor written, and may be locked. `timed` hears of each transaction. Raises DatabaseTooNew,
@@ -105,11 +108,11 @@ class Database:
         place = _place(address)
         presence = Presence(Path(place) if address.drivername == _SQLITE else None)
         if address.drivername == _SQLITE:
-            await asyncio.to_thread(_make_ready, Path(place), create=not only_read)
+            await asyncio.to_thread(_make_ready, Path(place), key=key, create=not only_read)
         transactions = Transactions(
-            _engine(address, place, durable=durable, only_read=only_read),
+            _engine(address, place, key=key, durable=durable, only_read=only_read),
             place=place,
-            brief=create_brief(address, durable=durable, only_read=only_read),
+            brief=create_brief(address, key=key, durable=durable, only_read=only_read),
             timed=timed,
             presence=presence,
         )
@@ -197,9 +200,11 @@ def _parsed(url: str) -> URL:
         raise StorageError("TWOFOLD_DATABASE is neither a path nor a database URL.") from None
 
 
-def _engine(address: URL, place: str, **how: bool) -> AsyncEngine:
+def _engine(
+    address: URL, place: str, *, key: SecretStr | None, durable: bool, only_read: bool
+) -> AsyncEngine:
     try:
-        return create_engine(address, place, **how)
+        return create_engine(address, place, key=key, durable=durable, only_read=only_read)
     except ImportError as fault:
         if address.drivername == server.DRIVER:
             raise server.missing() from fault
@@ -226,7 +231,7 @@ def _file(address: URL) -> str:
     return name
 
 
-def _make_ready(path: Path, *, create: bool) -> None:
+def _make_ready(path: Path, *, key: SecretStr | None, create: bool) -> None:
     """What is made here is for its owner alone; SQLite's other files take after the first."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -236,7 +241,7 @@ def _make_ready(path: Path, *, create: bool) -> None:
             "writable, or set TWOFOLD_DATABASE to another path."
         ) from fault
     with told_plainly(str(path)):
-        refuse_foreign_file(path)
+        refuse_foreign_file(path, key)
     if create:
         # SQLite would find out only once it has made its other files, as unfit as the first.
         if path.exists() and not os.access(path, os.W_OK):

@@ -9,25 +9,39 @@ it. What is read or written, and when it is on the disk, stays the same.
 
 from __future__ import annotations
 
-import sqlite3
 from functools import partial
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Self
 
 import aiosqlite
+from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_dbapi
+
+from storage import cipher
 
 if TYPE_CHECKING:
     import asyncio
+    import sqlite3
     from collections.abc import Callable, Iterable
     from threading import Thread
+
+    from pydantic import SecretStr
 
 AHEAD = 100
 """Rows that come with their statement; more of them are fetched when they are asked for."""
 
 
-async def connect(*arguments: Any, **options: Any) -> Connection:  # noqa: ANN401
-    """Open a file, as `sqlite3.connect` does; a transaction begins by `Connection.begin` only."""
+def dbapi(key: SecretStr | None) -> AsyncAdapt_aiosqlite_dbapi:
+    """What SQLAlchemy takes for aiosqlite: it knows the errors of whichever driver is below."""
+    below = cipher.module(key)
+    adapted = AsyncAdapt_aiosqlite_dbapi(below, below)
+    adapted.has_stop = True
+    return adapted
+
+
+async def connect(*arguments: Any, key: SecretStr | None = None, **options: Any) -> Connection:  # noqa: ANN401
+    """Open a file, as `cipher.connect` does; a transaction begins by `Connection.begin` only."""
     options["isolation_level"] = None
-    connection = Connection(partial(sqlite3.connect, *arguments, **options), AHEAD)
+    connection = Connection(partial(cipher.connect, *arguments, key=key, **options), AHEAD)
     # As SQLAlchemy does for connections that it makes: one that is left open holds no exit up.
     connection.thread.daemon = True
     await connection
@@ -103,12 +117,12 @@ class Cursor:
 
     async def execute(self, statement: str, parameters: Iterable[Any] = ()) -> Self:
         """Run a statement, and read its first rows."""
-        await self._connection.turn(self._run, sqlite3.Cursor.execute, statement, parameters)
+        await self._connection.turn(self._run, methodcaller("execute", statement, parameters))
         return self
 
     async def executemany(self, statement: str, parameters: Iterable[Iterable[Any]]) -> Self:
         """Run a statement for each of the parameters."""
-        await self._connection.turn(self._run, sqlite3.Cursor.executemany, statement, parameters)
+        await self._connection.turn(self._run, methodcaller("executemany", statement, parameters))
         return self
 
     async def fetchone(self) -> Any:  # noqa: ANN401
@@ -136,9 +150,9 @@ class Cursor:
             unread, self._unread = self._unread, None
             await self._connection.turn(unread.close)
 
-    def _run(self, how: Callable[..., object], statement: str, parameters: Iterable[Any]) -> None:
+    def _run(self, work: Callable[[sqlite3.Cursor], object]) -> None:
         cursor = self._connection._conn.cursor()  # noqa: SLF001
-        how(cursor, statement, parameters)
+        work(cursor)
         self.description = cursor.description
         self._rows = cursor.fetchmany(AHEAD) if cursor.description else []
         self.rowcount, self.lastrowid = cursor.rowcount, cursor.lastrowid

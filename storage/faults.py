@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from storage import server
+from storage import cipher, server
 from storage.errors import DatabaseBusy, StorageError
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ _ADVICE = {
     "or set TWOFOLD_DATABASE to another path",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened; make the file and its folder readable and "
     "writable, or set TWOFOLD_DATABASE to another path",
-    sqlite3.SQLITE_NOTADB: "is not a database; move the file away, "
-    "or set TWOFOLD_DATABASE to another path",
+    sqlite3.SQLITE_NOTADB: "is encrypted, or is not a database; set TWOFOLD_DATABASE_KEY to its "
+    "key, move the file away, or set TWOFOLD_DATABASE to another path",
     sqlite3.SQLITE_CORRUPT: "is damaged; restore a backup, or move the file away to begin anew",
     sqlite3.SQLITE_FULL: "has no room to grow; free some space on its disk",
     sqlite3.SQLITE_IOERR: "cannot be read or written by the disk; check the disk and its free "
@@ -29,6 +29,10 @@ _ADVICE = {
     sqlite3.SQLITE_CONSTRAINT: "refused a record that contradicts what it holds; "
     "please report this",
 }
+_OTHER_KEY = (
+    "does not open with this key; set TWOFOLD_DATABASE_KEY to the one that it was encrypted with, "
+    "or restore a backup where that is set"
+)
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
@@ -53,7 +57,7 @@ def told_plainly(place: str) -> Iterator[None]:
         raise _of_server(fault, place) from server.Unquoted(fault)
     except PoolTimeoutError as fault:
         raise DatabaseBusy("The database has too much to do; try again in a moment.") from fault
-    except sqlite3.Error as fault:
+    except cipher.faults() as fault:
         raise _of_sqlite(fault, place) from fault
     except OSError as fault:
         raise StorageError(
@@ -77,5 +81,7 @@ def _of_sqlite(fault: Exception, place: str) -> StorageError:
         return DatabaseBusy(f"The database {place} is in use elsewhere; try again in a moment.")
     if isinstance(fault, IntegrityError):
         code = sqlite3.SQLITE_CONSTRAINT
+    if code == sqlite3.SQLITE_NOTADB and cipher.of_cipher(origin):
+        return StorageError(f"The database {place} {_OTHER_KEY}.")
     advice = _ADVICE.get(code, "cannot be used; see the log for the cause")
     return StorageError(f"The database {place} {advice}.")

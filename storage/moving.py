@@ -16,6 +16,7 @@ from storage.schema import metadata
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
+    from pydantic import SecretStr
     from sqlalchemy import Table
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -39,16 +40,22 @@ class Moved:
 
 
 async def move(
-    source: str, target: str, *, advance: Callable[[int, int], object] = lambda _, __: None
+    source: str,
+    target: str,
+    *,
+    keys: tuple[SecretStr | None, SecretStr | None] = (None, None),
+    advance: Callable[[int, int], object] = lambda _, __: None,
 ) -> tuple[Moved, ...]:
     """Copy every table of the database at one URL into that at another, all or nothing.
 
     The source is brought up to date first and not changed otherwise; the target must have no
-    rows, and what is read back of it is compared with the source before it is committed.
-    `advance` hears how many rows are done, and of how many: each is done twice. Raises
-    StorageError, and leaves no row, where the target has some, or something is not the same.
+    rows, and what is read back of it is compared with the source before it is committed. `keys`
+    are those of the two, where they are encrypted files. `advance` hears how many rows are done,
+    and of how many: each is done twice. Raises StorageError, and leaves no row, where the target
+    has some, or something is not the same.
     """
-    async with Database.open(source) as old, Database.open(target) as new:
+    key, new_key = keys
+    async with Database.open(source, key=key) as old, Database.open(target, key=new_key) as new:
         if old.place == new.place:
             raise StorageError(f"Source and target are both {old.place}. Name two databases.")
         reading, writing = old._transactions, new._transactions  # noqa: SLF001 - its own package

@@ -23,10 +23,10 @@ from sqlalchemy import event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from storage import server
+from storage import cipher, server
 from storage.brief import BriefTransactions
 from storage.driver import Connection as Driver
-from storage.driver import connect
+from storage.driver import connect, dbapi
 from storage.errors import DatabaseBusy
 from storage.faults import told_plainly
 from storage.presence import Presence
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from threading import Thread
 
+    from pydantic import SecretStr
     from sqlalchemy import URL, Connection, Table
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -226,9 +227,17 @@ def _ended(threads: Iterable[Thread]) -> None:
 
 
 def create_engine(
-    url: URL, place: str, *, durable: bool = True, only_read: bool = False
+    url: URL,
+    place: str,
+    *,
+    key: SecretStr | None = None,
+    durable: bool = True,
+    only_read: bool = False,
 ) -> AsyncEngine:
-    """Make an engine, which opens nothing yet, with the pragmas and BEGINs that SQLite needs."""
+    """Make an engine, which opens nothing yet, with the pragmas and BEGINs that SQLite needs.
+
+    `key` is that of an encrypted file. Raises StorageError where SQLCipher is missing.
+    """
     prepare = partial(_prepare, durable=durable, only_read=only_read)
     if url.get_backend_name() != "sqlite":
         return create_async_engine(
@@ -245,9 +254,10 @@ def create_engine(
     arguments, options = url.get_dialect()().create_connect_args(url)
     engine = create_async_engine(
         url,
+        module=dbapi(key),
         json_serializer=_to_json,
         hide_parameters=True,  # texts and ids of people are not for logs
-        async_creator=partial(connect, *arguments, **options),
+        async_creator=partial(connect, *arguments, key=key, **options),
         # None is made for a rush and thrown away after it: each has a thread and is prepared.
         pool_size=_CONNECTIONS,
         max_overflow=0,
@@ -258,16 +268,27 @@ def create_engine(
 
 
 def create_brief(
-    url: URL, *, durable: bool = True, only_read: bool = False
+    url: URL, *, key: SecretStr | None = None, durable: bool = True, only_read: bool = False
 ) -> BriefTransactions | None:
-    """Make what needs no thread, which opens nothing yet; None where it is not SQLite."""
+    """Make what needs no thread, which opens nothing yet; None where it is not SQLite.
+
+    `key` is as for `create_engine`.
+    """
     if url.get_backend_name() != "sqlite":
         return None
+    url = url.set(drivername="sqlite+pysqlite")
+    arguments, options = url.get_dialect()().create_connect_args(url)
     engine = sqlalchemy.create_engine(
-        url.set(drivername="sqlite+pysqlite"),
+        url,
+        module=cipher.module(key),
         json_serializer=_to_json,
         hide_parameters=True,
-        connect_args={"isolation_level": None, "check_same_thread": False},
+        creator=partial(
+            cipher.connect,
+            *arguments,
+            **{**options, "isolation_level": None, "check_same_thread": False},
+            key=key,
+        ),
     )
     event.listen(engine, "connect", partial(_prepare, durable=durable, only_read=only_read))
     event.listen(engine, "connect", _wait_for_nothing)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from functools import cache
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from alembic import command
@@ -13,12 +13,14 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import func, inspect, select, text
 
+from storage import cipher
 from storage.errors import DatabaseTooNew, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from pydantic import SecretStr
     from sqlalchemy import Connection
 
 
@@ -94,19 +96,26 @@ def _refuse_foreign_tables(connection: Connection, place: str) -> None:
         )
 
 
-def refuse_foreign_file(path: Path) -> None:
+def refuse_foreign_file(path: Path, key: SecretStr | None) -> None:
     """Refuse an SQLite file that is not ours, before anything that could change it touches it.
 
-    Raises DatabaseTooNew for a newer program's file, StorageError for another program's,
-    sqlite3.Error where it cannot be read as a database.
+    Raises DatabaseTooNew for a newer program's file, StorageError for another program's and for
+    one that is not encrypted though there is a `key`, a driver's error where it cannot be read
+    as a database, with this key.
     """
     if not path.exists() or path.stat().st_size == 0:
         return
+    if key is not None and path.is_file() and cipher.is_plain(path):
+        raise StorageError(
+            f"The database {path} is not encrypted, and TWOFOLD_DATABASE_KEY is set; encrypt it "
+            f"with `twofold encrypt {quote(str(path))}`, or take the key away."
+        )
     # Without a write-ahead log the file is complete, and `immutable` reads it without the
     # lock and index files that `mode=ro` creates beside it.
     log = path.with_name(f"{path.name}-wal")
     option = "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{option}", uri=True)) as file:
+    uri = f"{path.absolute().as_uri()}?{option}"
+    with closing(cipher.connect(uri, uri=True, key=key)) as file:
         tables = {name for (name,) in file.execute("SELECT name FROM sqlite_master")}
         if not tables:
             return

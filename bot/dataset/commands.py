@@ -474,6 +474,7 @@ def _means(
         templates=templates,
         scored=scored,
         about=about,
+        key=config.database_key,
     )
 
 
@@ -485,7 +486,7 @@ async def _export(
     from bot.dataset.export import export as write
     from storage.database import Database
 
-    async with Database.open(url) as store:
+    async with Database.open(url, key=means.key) as store:
         _known(request.policy, await store.contenders.all(), means)
         if collection:
             means = replace(means, collection=(collection, await store.imports.all()))

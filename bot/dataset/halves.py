@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from multiprocessing.connection import Connection
 
+    from pydantic import SecretStr
+
     from bot.dataset.pseudonyms import Pseudonyms
     from bot.dataset.request import Request
     from bot.dataset.work import Work
@@ -41,6 +43,7 @@ class Half:
     """What another process has to know: of means only what can be sent."""
 
     url: str
+    key: SecretStr | None
     request: Request
     pseudonyms: Pseudonyms
     templates: Mapping[str, Framed]
@@ -95,6 +98,7 @@ def older_half(
     with tempfile.TemporaryDirectory(prefix=".older-", dir=out) as folder, mine:
         half = Half(
             url=url,
+            key=means.key,
             request=request,
             pseudonyms=means.pseudonyms,
             templates=means.templates,
@@ -131,7 +135,7 @@ async def _made(half: Half) -> tuple[Any, list[tuple[str, str]]]:
     )
     form, work = begin(half.request, means, weights=half.weights)
     with Writer(half.folder, form.tables, Files()) as writer:
-        async with Database.open(half.url) as store:
+        async with Database.open(half.url, key=half.key) as store:
             await read(store, half.request, form, work, writer, before=half.before)
         lines = writer.parts
         writer.finish()

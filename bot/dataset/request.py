@@ -11,6 +11,8 @@ from bot.dataset.policy import Policy
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pydantic import SecretStr
+
     from bot.dataset.logprobs import Scored
     from bot.dataset.pseudonyms import Pseudonyms
     from bot.prompting import Framed
@@ -40,7 +42,8 @@ class Means:
 
     `collection` are the files of a collection that was imported; of a bot's own database
     there are none. `about` are the options of the card. `url` is where a second process may
-    read the same database; without one, one process does it all.
+    read the same database; without one, one process does it all. `key` is that of the database,
+    where it is encrypted.
     """
 
     pseudonyms: Pseudonyms
@@ -50,6 +53,7 @@ class Means:
     collection: tuple[str, Sequence[Import]] | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
     url: str | None = None
+    key: SecretStr | None = None
 
 
 def options_of(request: Request, pseudonyms: Pseudonyms) -> dict[str, Any]:

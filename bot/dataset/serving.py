@@ -82,7 +82,7 @@ class ServingService:
         templates: Mapping[str, Framed],
         clock: Callable[[], datetime],
     ) -> None:
-        self._url = url
+        self._url, self._key = url, config.database_key
         self._training = config.training_export
         self._guilds = guilds
         self._clock = clock
@@ -181,7 +181,7 @@ class ServingService:
         """Do it in a thread, once that is free."""
 
         async def connected() -> T:
-            async with Database.open(self._url) as store:
+            async with Database.open(self._url, key=self._key) as store:
                 return await work(store)
 
         async with self._turn:

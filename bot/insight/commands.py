@@ -103,7 +103,8 @@ async def _found(
     """What `find` makes of the votes that are chosen. Raises ConfigError for unknown names."""
     from storage.database import Database
 
-    async with Database.open(database_of(config, collection)) as store:
+    url = database_of(config, collection)
+    async with Database.open(url, key=config.database_key) as store:
         arena = await _read(store, simulated=counting.simulated)
         if len(arena.battle):
             options.require_known(arena, counting)

@@ -50,7 +50,7 @@ def backup(
         raise ConfigError(f"{file} is there already. Name another file with --out.")
     _make_folder(file.parent)
     with _bar("Copying") as advance:
-        back_up(source, file, advance=advance)
+        back_up(source, file, key=config.database_key, advance=advance)
     out.print(str(file), markup=False, soft_wrap=True)
     for old in sorted(folder.glob("twofold-*.db"))[:-keep] if keep else ():
         old.unlink()
@@ -102,12 +102,12 @@ async def _restore(config: Config, source: Path) -> list[str]:
     from storage.backup import restore as put_back
     from storage.database import Database, database_url
 
-    to = _file(config, there=False)
+    to, key = _file(config, there=False), config.database_key
     url = database_url(config.database_location)
     async with alone(url, wait_seconds=0):
         with _bar("Copying") as advance:
-            before = await asyncio.to_thread(put_back, source, to, advance=advance)
-        async with Database.open(url) as store:
+            before = await asyncio.to_thread(put_back, source, to, key=key, advance=advance)
+        async with Database.open(url, key=key) as store:
             newest = await store.census.newest()
             again = await erase_again(store, config.home, at=datetime.now(UTC))
             battles, votes = await store.census.since(datetime.min.replace(tzinfo=UTC))
@@ -126,14 +126,14 @@ async def _go_back(config: Config, revision: str) -> Path:
     from storage.backup import back_up
     from storage.database import Database, database_url
 
-    source = _file(config)
+    source, key = _file(config), config.database_key
     url = database_url(config.database_location)
     async with alone(url, wait_seconds=0):
         kept = config.home / "backups" / f"before-rollback-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db"
         _make_folder(kept.parent)
-        async with Database.open(url) as store:
+        async with Database.open(url, key=key) as store:
             with _bar("Copying") as advance:
-                await asyncio.to_thread(back_up, source, kept, advance=advance)
+                await asyncio.to_thread(back_up, source, kept, key=key, advance=advance)
             await store.go_back(revision)
     return kept
 

@@ -13,6 +13,8 @@ from bot.errors import ConfigError
 from bot.terminal import configured, out, progress_of
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from storage.moving import Moved
 
 SHOWN = 16
@@ -41,13 +43,14 @@ def migrate(
 
     if source is None and target is None:
         raise ConfigError("Name with --from or with --to what TWOFOLD_DATABASE is not.")
-    here = database_url(configured().database_location)
+    config = configured()
+    here = database_url(config.database_location)
     old = here if source is None else database_url(source)
     new = here if target is None else database_url(target)
     file = file_of(old)
     if file is not None and not file.exists():
         raise ConfigError(f"There is no database {file}. Name the one to copy with --from.")
-    moved = asyncio.run(_move(old, new))
+    moved = asyncio.run(_move(old, new, config.database_key))
     table = Table("table", "rows", "hash in both", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.columns[1].justify = "right"
     for one in moved:
@@ -60,7 +63,7 @@ def migrate(
     )
 
 
-async def _move(old: str, new: str) -> tuple[Moved, ...]:
+async def _move(old: str, new: str, key: SecretStr | None) -> tuple[Moved, ...]:
     from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
     from bot.alone import alone
@@ -73,5 +76,8 @@ async def _move(old: str, new: str) -> tuple[Moved, ...]:
         bars = stack.enter_context(progress_of(*columns, TimeRemainingColumn()))
         bar = bars.add_task("", total=None)
         return await move(
-            old, new, advance=lambda done, total: bars.update(bar, completed=done, total=total)
+            old,
+            new,
+            keys=(key, key),
+            advance=lambda done, total: bars.update(bar, completed=done, total=total),
         )

@@ -110,7 +110,8 @@ async def simulate(
     StorageError while a bot runs.
     """
     url = database_url(config.database_location)
-    async with alone(url, wait_seconds=0), Database.open(url) as store:
+    opening = Database.open(url, key=config.database_key)
+    async with alone(url, wait_seconds=0), opening as store:
         first_id = await _admitted(store, wanted)
     clock = Clock(wanted.begin)
     stopwatch = Stopwatch()
@@ -132,7 +133,7 @@ async def simulate(
         days=wanted.days,
         first_id=first_id,
     )
-    opening = open_services(
+    playing = open_services(
         config,
         clock=clock,
         rng=draws(wanted.seed, "services"),
@@ -140,7 +141,7 @@ async def simulate(
         durable=False,
         **apart,
     )
-    async with opening as services:
+    async with playing as services:
         play = Play(services, people, plan, clock)
         happened = await play.run(progress)
     return Simulated(
@@ -154,7 +155,8 @@ async def simulate(
 async def remove(config: Config) -> Removed:
     """Take every simulated row out of the database. Raises StorageError while a bot runs."""
     url = database_url(config.database_location)
-    async with alone(url, wait_seconds=0), Database.open(url) as store:
+    opening = Database.open(url, key=config.database_key)
+    async with alone(url, wait_seconds=0), opening as store:
         return await store.simulations.remove(at=datetime.now(UTC))
 
 

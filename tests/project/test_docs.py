@@ -54,6 +54,7 @@ COMMANDS = {
     "migrate",
     "restore",
     "rollback",
+    "encrypt",
     "demo",
     "check",
     "export",

@@ -63,6 +63,7 @@ COMMANDS = {
     "export": ["export", "--format", "raw", "--purpose", "evaluate", "--out", "out"],
 }
 WRONG = (
+    ("TWOFOLD_DATABASE_KEY", "pass-1234567"),
     ("TWOFOLD_SERVE_TOKEN", "short-1234567"),
     ("OPENAI_BASE_URL", "https://me:pass-1234567@example.org/v1"),
     ("OPENAI_BASE_URL", "https://[pass-1234567/v1"),
@@ -73,7 +74,7 @@ WRONG = (
 )
 
 
-def told_by(home: Path, arguments: list[str]) -> str:
+def told_by(home: Path, arguments: list[str], **more: str) -> str:
     """All that a command prints and logs, at its most talkative."""
     (home / "twofold.toml").write_text(ROSTER)
     done = subprocess.run(
@@ -88,6 +89,7 @@ def told_by(home: Path, arguments: list[str]) -> str:
             "TWOFOLD_DISCORD_GATEWAY": "ws://127.0.0.1:9",
             "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
             **SECRETS,
+            **more,
         },
         cwd=home,
         capture_output=True,
@@ -102,6 +104,18 @@ def test_no_command_shows_a_secret(tmp_path: Path, arguments: list[str]) -> None
     told = told_by(tmp_path, arguments)
     assert told
     assert [secret for secret in SHOWN if secret in told] == []
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_no_command_shows_the_key_of_the_database(tmp_path: Path, *, fits: bool) -> None:
+    key, other = "5eed" * 16, "c0de" * 16
+    here = {"TWOFOLD_DATABASE": str(tmp_path / "twofold.db")}
+    told_by(tmp_path, ["check"], TWOFOLD_DATABASE_KEY=key, **here)
+    assert (tmp_path / "twofold.db").stat().st_size
+    for arguments in (["check"], ["run"], ["backup"], ["encrypt"]):
+        told = told_by(tmp_path, arguments, TWOFOLD_DATABASE_KEY=key if fits else other, **here)
+        assert told
+        assert [secret for secret in (key, other) if secret in told] == []
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG)

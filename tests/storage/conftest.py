@@ -1,18 +1,22 @@
 """A real database for each test, and the few records that go into it.
 
 Every test is run twice: on an SQLite file, and on a PostgreSQL server of the tests' own. One
-that is about the file says so: `@pytest.mark.sqlite("why")`.
+that is about the file says so: `@pytest.mark.sqlite("why")`. Those in ENCRYPTED are run on an
+encrypted file as well; with `pytest tests/storage --encrypted` all are.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import create_engine, make_url, text
 
+from storage import cipher
 from storage.database import Database, database_url, file_of
 from storage.records import (
     Answer,
@@ -40,6 +44,17 @@ CONTENDERS = (
     Contender(slug="wild", kind=Kind.BASE, model="wheel:gemma==1", fingerprint="f-wild"),
     Contender(slug="tame", kind=Kind.INSTRUCT, model="wheel:smol==1", fingerprint="f-tame"),
 )
+
+
+ENCRYPTED = {
+    "test_at_once",
+    "test_brief",
+    "test_durability",
+    "test_transactions",
+    "test_vote_store",
+}
+"""Modules that try what is particular to a driver: waiting, rolling back, faults, kills."""
+KEY = SecretStr("5eed" * 16)
 
 
 class Arena:
@@ -136,18 +151,37 @@ class Raw:
         return [tuple(row) for row in result] if result.returns_rows else []
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--encrypted", action="store_true", help="try all on an encrypted file too")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "backend" in metafunc.fixturenames:
         only = metafunc.definition.get_closest_marker("sqlite")
         if only is not None and not only.args:
             raise ValueError(f"{metafunc.function.__name__} does not say why it is about SQLite")
-        metafunc.parametrize("backend", ["sqlite"] if only else ["sqlite", "postgresql"])
+        everything = metafunc.config.getoption("--encrypted", default=False)
+        also = everything or metafunc.module.__name__ in ENCRYPTED
+        backends = ["sqlite", *(["encrypted"] if also else []), "postgresql"]
+        metafunc.parametrize("backend", ["sqlite"] if only else backends)
 
 
 @pytest.fixture
-def renew(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[], str]:
+def key(backend: str, monkeypatch: pytest.MonkeyPatch) -> SecretStr | None:
+    """The key that every database of a test is opened with, however that is done."""
+    if backend != "encrypted":
+        return None
+    monkeypatch.setattr(Database, "open", partial(Database.open, key=KEY))
+    monkeypatch.setenv("KEY", KEY.get_secret_value())  # for processes that a test starts
+    return KEY
+
+
+@pytest.fixture
+def renew(
+    backend: str, key: SecretStr | None, tmp_path: Path, request: pytest.FixtureRequest
+) -> Callable[[], str]:
     """Name a database that nothing is in, as often as one is needed; those of before are over."""
-    if backend == "sqlite":
+    if backend != "postgresql":
         numbers = count()
         return lambda: database_url(tmp_path / f"data{next(numbers)}" / "twofold.db")
     server: Server = request.getfixturevalue("postgres")
@@ -161,9 +195,11 @@ def url(renew: Callable[[], str]) -> str:
 
 
 @pytest.fixture
-def fresh(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+def fresh(
+    backend: str, key: SecretStr | None, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[str]:
     """Name a database of this test's own, without tables, which it may do anything to."""
-    if backend == "sqlite":
+    if backend != "postgresql":
         yield database_url(tmp_path / "fresh.db")
         return
     server: Server = request.getfixturevalue("postgres")
@@ -191,11 +227,15 @@ def arena(database: Database) -> Arena:
     return Arena(database)
 
 
-def past(url: str) -> Connection:
+def past(url: str, key: SecretStr | None = None) -> Connection:
     """Connect past the program; each statement is a transaction."""
     drivers = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
     parsed = make_url(url)
-    engine = create_engine(parsed.set(drivername=drivers[parsed.get_backend_name()]))
+    how: dict[str, Any] = {}
+    if key:
+        opening = partial(cipher.connect, parsed.database, key=key)
+        how = {"module": cipher.module(key), "creator": opening}
+    engine = create_engine(parsed.set(drivername=drivers[parsed.get_backend_name()]), **how)
     connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
     if parsed.get_backend_name() == "sqlite":
         connection.exec_driver_sql("PRAGMA foreign_keys = ON")
@@ -203,18 +243,18 @@ def past(url: str) -> Connection:
 
 
 @pytest.fixture
-def raw(database: Database, url: str) -> Iterator[Raw]:
-    with past(url) as connection:
+def raw(database: Database, url: str, key: SecretStr | None) -> Iterator[Raw]:
+    with past(url, key) as connection:
         yield Raw(connection)
     connection.engine.dispose()
 
 
 @pytest.fixture
-def rows(url: str) -> Callable[[str], list[tuple[object, ...]]]:
+def rows(url: str, key: SecretStr | None) -> Callable[[str], list[tuple[object, ...]]]:
     """Read rows past the program."""
 
     def read(statement: str) -> list[tuple[object, ...]]:
-        with past(url) as connection:
+        with past(url, key) as connection:
             found = Raw(connection).execute(statement)
         connection.engine.dispose()
         return found

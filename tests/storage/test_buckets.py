@@ -20,6 +20,8 @@ from storage.records import Conversation, Purpose, Turn, Wiped
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pydantic import SecretStr
+
     from storage.records import Battle
 
 AUTHOR, BOT = 2**60, 99
@@ -235,11 +237,11 @@ class Growth:
     max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 async def test_however_it_grows_no_bucket_changes_and_no_two_share_a_text(
-    renew: Callable[[], str], steps: list[tuple[str, str, list[int]]]
+    renew: Callable[[], str], key: SecretStr | None, steps: list[tuple[str, str, list[int]]]
 ) -> None:
     url = renew()
     async with Database.open(url) as database:
-        with past(url) as connection:
+        with past(url, key) as connection:
             growth = Growth(Channel(database, Raw(connection)))
             for step in steps:
                 await growth.step(*step)

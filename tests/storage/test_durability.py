@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     from conftest import Arena
 
 PRESSES = """
-import asyncio, sys
+import asyncio, os, sys
 from datetime import UTC, datetime
+from pydantic import SecretStr
 from storage.database import Database
 from storage.records import Outcome
 
 async def main(url, battle_id, first, count):
-    async with Database.open(url) as database:
+    key = SecretStr(os.environ["KEY"]) if "KEY" in os.environ else None
+    async with Database.open(url, key=key) as database:
         print("open", flush=True)
         for voter in range(first, first + count):
             await database.votes.cast(
@@ -40,11 +42,13 @@ asyncio.run(main(sys.argv[1], *map(int, sys.argv[2:])))
 """
 
 OPENS = """
-import asyncio, sys
+import asyncio, os, sys
+from pydantic import SecretStr
 from storage.database import Database
 
 async def main():
-    async with Database.open(sys.argv[1]) as database:
+    key = SecretStr(os.environ["KEY"]) if "KEY" in os.environ else None
+    async with Database.open(sys.argv[1], key=key) as database:
         print(await database.revision())
 
 asyncio.run(main())

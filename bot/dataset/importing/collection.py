@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from pydantic import SecretStr
+
     from bot.config import Config
     from bot.dataset.importing.parts import Ballot, Found
     from bot.dataset.importing.survey import Survey
@@ -86,7 +88,7 @@ class Brought:
 
 def url_of(config: Config, name: str) -> str:
     """The URL of a collection's database. Raises ConfigError where there is none of that name."""
-    there = sorted(path.stem for path in (config.home / FOLDER).glob("*.db"))
+    there = [path.stem for path in collections(config)]
     if name not in there:
         known = f"There are: {', '.join(there)}." if there else "`twofold import` makes one."
         raise ConfigError(f"There is no collection {name}. {known}")
@@ -114,7 +116,7 @@ async def bring(
     hashes = Hashes(wanted.name)
     files = {_sha256(file, advance): file for file in wanted.files}
     url = database_url(path)
-    if path.exists() and files.keys() <= await _files(url):
+    if path.exists() and files.keys() <= await _files(url, config.database_key):
         return None
     found = survey(files.values(), hashes, advance=advance)
     if not found.models:
@@ -123,7 +125,8 @@ async def bring(
             f"There is no battle in what was read ({why}). Shapes that are understood are in "
             "`twofold import --help`."
         )
-    async with alone(url, wait_seconds=0), Database.open(url) as store:
+    opening = Database.open(url, key=config.database_key)
+    async with alone(url, wait_seconds=0), opening as store:
         await _require_collection(store)
         slugs = await _register(store, found, wanted, hashes)
         added = [
@@ -152,6 +155,11 @@ def told(skips: Counter[Skip]) -> Iterator[str]:
         yield f"{count} × {reason}"
 
 
+def collections(config: Config) -> list[Path]:
+    """The files of all collections."""
+    return sorted((config.home / FOLDER).glob("*.db"))
+
+
 def _path(config: Config, name: str) -> Path:
     if not NAME.fullmatch(name):
         raise ConfigError(
@@ -172,8 +180,8 @@ def _sha256(file: Path, advance: Callable[[int], object]) -> str:
     return digest.hexdigest()
 
 
-async def _files(url: str) -> set[str]:
-    async with Database.open(url) as store:
+async def _files(url: str, key: SecretStr | None) -> set[str]:
+    async with Database.open(url, key=key) as store:
         return {one.sha256 for one in await store.imports.all()}
 
 

@@ -142,7 +142,7 @@ async def _maker(
     from storage.database import Database
 
     url = database_of(config, wanted.collection)
-    async with Database.open(url, only_read=only_read) as store:
+    async with Database.open(url, key=config.database_key, only_read=only_read) as store:
         if await options.simulated_only(store.arena, wanted.counting):
             err.print(options.ADD_SIMULATED)
         yield Maker(
