@@ -116,12 +116,14 @@ def missing() -> StorageError:
 
 def told(sqlstate: str, place: str) -> StorageError:
     """What a fault of the server's means."""
-    if (advice := _of(_BUSY, sqlstate)) is not None:
-        return DatabaseBusy(f"The database {place} {advice}.")
-    if sqlstate[:2] in _AWAY:
-        return lost(place)
-    advice = _of(_ADVICE, sqlstate) or "cannot be used; see the log for the cause"
-    return StorageError(f"The database {place} {advice}.")
+    for named in (sqlstate, sqlstate[:2]):  # a state is more than its class
+        if named in _BUSY:
+            return DatabaseBusy(f"The database {place} {_BUSY[named]}.")
+        if named in _ADVICE:
+            return StorageError(f"The database {place} {_ADVICE[named]}.")
+        if named in _AWAY:
+            return lost(place)
+    return StorageError(f"The database {place} cannot be used; see the log for the cause.")
 
 
 def lost(place: str) -> DatabaseUnreachable:
@@ -148,10 +150,6 @@ class Unquoted(Exception):
         constraint = getattr(cause, "constraint_name", None) or ""
         super().__init__(" ".join(filter(None, (state, message, constraint, fault.statement))))
         self.with_traceback(fault.__traceback__)
-
-
-def _of(told: dict[str, str], sqlstate: str) -> str | None:
-    return told.get(sqlstate) or told.get(sqlstate[:2])
 
 
 def _dsn(url: URL) -> str:

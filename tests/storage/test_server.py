@@ -126,6 +126,19 @@ async def test_all_connections_in_use_is_told(postgres: Server, own: str) -> Non
     assert "all are in use. Raise its max_connections" in await refusal(url, DatabaseBusy)
 
 
+async def test_a_full_disk_of_the_servers_is_no_lack_of_memory(postgres: Server, own: str) -> None:
+    async with Database.open(own) as store:
+        postgres.run(
+            "CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE disk_full; END $$",
+            "CREATE TRIGGER fill BEFORE INSERT ON contenders EXECUTE FUNCTION fill()",
+            database=make_url(own).database,
+        )
+        with pytest.raises(StorageError, match="has no room to grow; free some space") as fault:
+            await store.contenders.register(CONTENDERS, at=START)
+        assert not fault.value.retryable
+
+
 async def test_a_fault_tells_the_log_nothing_that_anybody_said(postgres: Server, own: str) -> None:
     said = "a secret"
     async with Database.open(own) as store:
