@@ -83,8 +83,11 @@ class _Claim:
         self._connection = connection
 
     async def _take(self, connection: asyncpg.Connection, deadline: float) -> None:
-        if self._backend is not None:  # the server may not know yet that it is gone
-            await connection.execute(_END, *self._backend)
+        if self._backend is not None:
+            # The server may not know yet that it is gone; until it does, nobody else can have
+            # what it holds.
+            while await connection.fetchrow(_END, *self._backend):  # noqa: ASYNC110 - as in `turns`
+                await asyncio.sleep(_LOOK)
         self._backend = tuple(await connection.fetchrow(_ME))
         while (taken := await self._try(connection)) is not None:
             await connection.execute("SELECT pg_advisory_unlock_all()")

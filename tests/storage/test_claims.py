@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bot.alone import alone
+from storage import claims, server
 from storage.claims import _WHOLE, claimed
 from storage.errors import DatabaseTaken, DatabaseUnreachable
 from storage.shards import EVERY, Shards
@@ -76,6 +79,21 @@ async def test_a_connection_that_was_cut_keeps_nobody_out_who_had_it(
         await asyncio.to_thread(_cut, postgres)
         await _until(postgres, "granted")
         assert "has shard 0" in await refused(url, some(0))
+
+
+async def test_a_connection_that_is_dead_on_one_side_takes_nothing_from_who_had_it(
+    url: str, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "_PING", 0.1)
+    monkeypatch.setattr(server, "CONNECTS_WITHIN", 0.5)
+    async with claimed(url, EVERY, wait_seconds=0):
+        ((before,),) = postgres.run(f"SELECT pid {HOLDERS}")
+        os.kill(before, signal.SIGSTOP)  # it neither answers nor ends, and holds its locks
+        try:
+            await asyncio.sleep(1.5)
+        finally:
+            os.kill(before, signal.SIGCONT)
+        await _until(postgres, f"granted AND pid <> {before}")
 
 
 async def test_who_lost_it_to_another_ends(url: str, postgres: Server) -> None:
