@@ -53,6 +53,7 @@ class Connection(aiosqlite.Connection):
 
     _beginning = ""
     _begun = False
+    _told: Callable[[], object] | None = None
 
     @property
     def thread(self) -> Thread:
@@ -61,7 +62,11 @@ class Connection(aiosqlite.Connection):
 
     def begin(self, statement: str) -> None:
         """Begin a transaction by `statement`, which comes with the next one."""
-        self._beginning = statement
+        self._beginning, self._told = statement, None
+
+    def when_begun(self, told: Callable[[], object]) -> None:
+        """Have it called in the thread once the transaction that is to begin has its lock."""
+        self._told = told
 
     def cursor(self) -> Cursor:  # type: ignore[override]
         """Make a cursor, which takes no turn of the thread."""
@@ -97,6 +102,8 @@ class Connection(aiosqlite.Connection):
 
     def _begin_and(self, beginning: str, work: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
         self._conn.execute(beginning)
+        if self._told is not None:
+            self._told()
         return work(*arguments)
 
 

@@ -9,7 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Timed = Callable[[Literal["read", "write"], float, float], None]
-    """Hears of a transaction that ended: seconds until it could begin, and from then on."""
+    """Hears of a transaction that ended: seconds until it could begin, and from then on.
+
+    One that could not begin at all waited until it gave up, and took no time.
+    """
 
 
 def unheard(_: str, __: float, ___: float) -> None:
@@ -35,5 +38,6 @@ class Timing:
         self._begun = time.perf_counter()
 
     def __exit__(self, *_: object) -> None:
-        if self._begun is not None:
-            self._timed(self._mode, self._begun - self._wanted, time.perf_counter() - self._begun)
+        ended = time.perf_counter()
+        begun = ended if self._begun is None else self._begun
+        self._timed(self._mode, begun - self._wanted, ended - begun)

@@ -34,7 +34,7 @@ from storage.schema import battles, clean
 from storage.timing import Timing, unheard
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
     from contextlib import AbstractAsyncContextManager
     from threading import Thread
 
@@ -138,7 +138,7 @@ class Transactions:
                 async with self._turn, self._writing(brief=brief, asked=asked) as connection:
                     if alone and connection.dialect.name != "sqlite":
                         await connection.exec_driver_sql(f"LOCK TABLE {battles} IN EXCLUSIVE MODE")
-                    timing.begins()
+                    _when_begun(connection, timing.begins)
                     yield connection
         except DatabaseBusy:
             self._gave_up = time.monotonic()
@@ -388,6 +388,15 @@ def _begin(connection: Connection) -> None:
     if statement := connection.get_execution_options().get("begin", _BEGIN["read"]):
         # The driver does not begin transactions itself; this one comes with its first statement.
         cast("Driver", connection.connection.driver_connection).begin(statement)
+
+
+def _when_begun(connection: AsyncConnection, told: Callable[[], object]) -> None:
+    sync = getattr(connection, "sync_connection", None)  # what is brief has begun
+    driver = sync and sync.connection.driver_connection
+    if isinstance(driver, Driver):
+        driver.when_begun(told)
+    else:
+        told()
 
 
 def _begin_now(connection: Connection) -> None:
