@@ -55,6 +55,7 @@ class CatchingUpService:
         self._clock = clock
         self._until: dict[int, datetime] = {}
         self._noted: dict[int, datetime] = {}
+        self._earliest: datetime | None = None
         self._gaps: defaultdict[int, list[datetime]] = defaultdict(list)
         self._latest: deque[int] = deque(maxlen=REMEMBERED)
 
@@ -62,6 +63,7 @@ class CatchingUpService:
         """Learn how far earlier processes heard. Raises StorageError."""
         self._until = await self._heard.until()
         self._noted = dict(self._until)
+        self._earliest = min(self._until.values(), default=None)
 
     def hears(self, shard_id: int, message_id: int, at: datetime) -> None:
         """A message was heard that was sent `at` this moment."""
@@ -69,8 +71,12 @@ class CatchingUpService:
         self._until[shard_id] = max(at, self._until.get(shard_id, at))
 
     def interrupted(self, shard_id: int) -> None:
-        """A session begins that knows nothing of what was before."""
-        self._gaps[shard_id].append(self._until.setdefault(shard_id, self._clock()))
+        """A session begins that knows nothing of what was before.
+
+        A shard that is new has servers of others, where there were any: their number changed.
+        """
+        begins = self._earliest or self._clock()
+        self._gaps[shard_id].append(self._until.setdefault(shard_id, begins))
 
     def gap(self, shard_id: int) -> Gap | None:
         """What the shard may have missed."""

@@ -67,6 +67,17 @@ async def test_another_process_begins_where_the_gap_of_the_last_one_began(tmp_pa
         assert since(service) == NOON
 
 
+async def test_a_shard_that_is_new_begins_where_the_others_of_before_ended(tmp_path: Path) -> None:
+    async with services(tmp_path) as opened:
+        service = await process(opened)
+        service.hears(0, 1, NOON)
+        await service.keep()
+        service = await process(opened, LATER)  # with two shards now, and servers on both
+        service.interrupted(0)
+        service.interrupted(1)
+        assert since(service, 0) == since(service, 1) == NOON
+
+
 async def test_what_is_caught_up_is_not_looked_for_again(tmp_path: Path) -> None:
     async with services(tmp_path) as opened:
         service = await process(opened)
