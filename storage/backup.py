@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 PAGES = 256
 """So many are copied at a time, a megabyte."""
-PAUSE = 0.001
-"""Seconds between two of them: whoever votes meanwhile comes first at the disk."""
 
 
 def back_up(
@@ -49,10 +47,7 @@ def back_up(
         original.execute("SELECT count(*) FROM sqlite_master").fetchone()
         with told_plainly(str(to)), closing(cipher.connect(part, key=key)) as copy:
             original.backup(
-                copy,
-                pages=PAGES,
-                progress=lambda _, left, total: advance(total - left, total),
-                sleep=PAUSE,
+                copy, pages=PAGES, progress=lambda _, left, total: advance(total - left, total)
             )
             copy.execute("PRAGMA journal_mode = DELETE")
         require_sound(part, key)
