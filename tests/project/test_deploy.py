@@ -162,17 +162,57 @@ def test_composes_roster_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
         assert f"--model {contender.model.removeprefix('openai:')} " in command
 
 
-def test_the_unit_gives_the_bot_time_and_no_rights() -> None:
+def test_what_the_example_leaves_to_the_unit_and_the_image_it_does_not_set() -> None:
+    """What is in a file wins over them, also where it is empty."""
+    lines = (ROOT / ".env.example").read_text("utf-8").splitlines()
+    example = {line.partition("=")[0] for line in lines if line and not line.startswith("#")}
+    assert example == {"DISCORD_TOKEN"}
+
+
+def test_the_unit_never_gives_the_bot_up() -> None:
+    unit = read_unit(UNIT.read_text("utf-8"))
+    assert unit["Unit"]["StartLimitIntervalSec"] == "0"
+    assert unit["Service"]["Restart"] == "on-failure"
+    assert int(unit["Service"]["TimeoutStopSec"]) > 10
+
+
+def test_instances_of_the_unit_share_nothing_but_its_settings() -> None:
+    first, last = (read_unit(instance(name)) for name in ("0-7", "8-15"))
+    assert first["Service"]["ExecStart"].endswith("/twofold run --shards 0-7/16")
+    assert "TWOFOLD_HOME=/var/lib/twofold-0-7 " in instance("0-7")
+    assert "EnvironmentFile=/etc/twofold/env\nEnvironmentFile=-/etc/twofold/env-0-7\n" in (
+        instance("0-7")
+    )
+    for own in ("StateDirectory", "WorkingDirectory", "EnvironmentFile"):
+        assert first["Service"][own] != last["Service"][own]
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
+@pytest.mark.parametrize("name", ["twofold", "twofold@8-15"])
+def test_systemd_reads_the_unit(name: str, tmp_path: Path) -> None:
+    file = tmp_path / f"{name}.service"
+    text = instance("8-15") if "@" in name else UNIT.read_text("utf-8")
+    file.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", text, flags=re.MULTILINE))
+    command = ["systemd-analyze", "verify", "--man=no", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    newer = re.compile("Unknown key( name)? 'Restart(Steps|MaxDelaySec)'")  # than systemd 254
+    wrong = [line for line in done.stderr.splitlines() if file.name in line]
+    assert not [line for line in wrong if not newer.search(line)]
+
+
+def read_unit(text: str) -> configparser.ConfigParser:
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str
-    unit.read(UNIT)
-    service = unit["Service"]
-    assert service["ExecStart"].endswith("/twofold run")
-    assert service["DynamicUser"] == service["NoNewPrivileges"] == "yes"
-    assert service["ProtectSystem"] == "strict"
-    assert service["Restart"] == "on-failure"
-    assert int(service["TimeoutStopSec"]) > 10
-    assert service["StateDirectory"] == "twofold"
+    unit.read_string(text)
+    return unit
+
+
+def instance(name: str) -> str:
+    """The unit as the documentation makes a template of it, for one instance."""
+    guide = (ROOT / "docs" / "systemd.md").read_text("utf-8")
+    (command,) = re.findall(r"^sed .*?(?= \|\n)", guide, re.MULTILINE | re.DOTALL)
+    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.replace("%i", name)
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
