@@ -53,7 +53,7 @@ from bot.telemetry.gateway import Gateway
 from bot.telemetry.instruments import Instruments
 from bot.telemetry.lag import LoopLag
 from bot.voting import VotingService
-from storage.database import Database, database_url
+from storage.database import Database, database_url, was_cut_off
 from storage.shards import EVERY
 from storage.turns import turn
 
@@ -167,11 +167,13 @@ async def open_services(  # noqa: PLR0913 - what those who need their own may gi
         require_shared(shards, url=url)
         await stack.enter_async_context(alone(url, shards=shards))
         instruments = instruments or Instruments()
+        cut_off = was_cut_off(url)
         opening = Database.open(
             url, key=config.database_key, durable=durable, timed=instruments.transacted
         )
         store = await stack.enter_async_context(opening)
-        await store.require_sound()
+        if cut_off:
+            await store.require_sound()
         if await store.imports.all():
             raise ConfigError(
                 "TWOFOLD_DATABASE names a collection of imported votes, which no bot may add to. "

@@ -192,6 +192,16 @@ def file_of(url: str) -> Path | None:
     return Path(_file(address)) if address.drivername == _SQLITE else None
 
 
+def was_cut_off(url: str) -> bool:
+    """Whether a file is open elsewhere, or whoever had it open did not come to close it.
+
+    SQLite empties its log of writes into the file at a good end. As `file_of` raises.
+    """
+    file = file_of(url)
+    log = file and file.with_name(f"{file.name}-wal")
+    return bool(log and log.exists() and log.stat().st_size)
+
+
 def _parsed(url: str) -> URL:
     try:
         return make_url(url)

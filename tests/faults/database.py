@@ -221,11 +221,13 @@ def damage(file: Path) -> None:
 
 @fault(
     AREA,
-    "the file is damaged in its middle",
+    "the machine goes down, and the file is damaged in its middle",
     "the program does not start, leaves the file as it is, and says to restore a backup",
 )
 async def damaged(folder: Path) -> None:
     async with left_behind(folder) as at:
+        await at.program.start()
+        await at.program.kill9()
         damage(at.program.database)
         before = at.program.database.read_bytes()
         await refused(at.program, says="is damaged; restore a backup, or move the file away")
@@ -235,20 +237,24 @@ async def damaged(folder: Path) -> None:
 @fault(
     AREA,
     "the file is damaged while the program runs",
-    "what can be read and written goes on; the rest is told, with what to do in the log; the "
-    "next start says it again",
+    "what can be read and written goes on; the rest is told, with what to do in the log; "
+    "`twofold check` says it again",
     long=True,
 )
 async def damaged_meanwhile(folder: Path) -> None:
     async with left_behind(folder) as at:
         await at.program.start()
         damage(at.program.database)
-        for _ in range(3):
-            said = (await at.ask("a fold? " * 200)).text
-            assert BROKEN in said or "could not be stored" in said or "Vote" in said, said
+        replies = [(await at.ask("a fold? " * 200)).text for _ in range(3)]
+        told = [said for said in replies if BROKEN in said or "could not be stored" in said]
+        assert all("Vote" in said for said in replies if said not in told), replies
+        log = " ".join(at.program.stderr.split())
+        assert ("is damaged; restore a backup" in log) >= bool(told), log
         at.program.terminate()
         assert await at.program.wait_exit() == 0
-        await refused(at.program, says="is damaged; restore a backup")
+        await at.program.launch("check")
+        assert await at.program.wait_exit() == 1
+        assert "is damaged; restore a backup" in " ".join(at.program.stdout.split())
 
 
 @fault(

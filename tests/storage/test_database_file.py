@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import event, text
 
 from storage import transactions
-from storage.database import Database, database_url
+from storage.database import Database, database_url, was_cut_off
 from storage.errors import DatabaseBusy, DatabaseTooNew, StorageError
 from storage.faults import told_plainly
 
@@ -150,6 +150,18 @@ async def test_a_file_that_is_no_database_is_left_alone(
     before = contents(tmp_path)
     assert "is not a database" in (await refusal(path)).user_message
     assert contents(tmp_path) == before
+
+
+async def test_a_file_tells_whether_it_was_closed(path: Path) -> None:
+    url = database_url(path)
+    assert not was_cut_off(url)
+    cut_off = path.with_name("cut_off.db")
+    async with Database.open(url) as store:
+        await store.guilds.update(7, "channels", [1], by=1, at=datetime.now(UTC))
+        for end in ("", "-wal"):
+            shutil.copy(f"{path}{end}", f"{cut_off}{end}")
+    assert not was_cut_off(url)
+    assert was_cut_off(database_url(cut_off))
 
 
 async def test_a_damaged_file_is_told(path: Path) -> None:

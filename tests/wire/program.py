@@ -91,8 +91,8 @@ class Program:
         tails = {"stdout": self.stdout[-LOG_TAIL:], "stderr": self.stderr[-LOG_TAIL:]}
         return "\n".join(f"--- the program's {name} ---\n{text}" for name, text in tails.items())
 
-    async def launch(self) -> None:
-        """Start the process and wait for nothing."""
+    async def launch(self, command: str = "run") -> None:
+        """Start the process, or another one of its commands, and wait for nothing."""
         self._starts += 1
         kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
         env = self.wire.env(
@@ -101,7 +101,7 @@ class Program:
         with self._output("stdout").open("wb") as out, self._output("stderr").open("wb") as err:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-m", "bot.cli", "run"),
+                *("-m", "bot.cli", command),
                 cwd=ROOT,
                 env=kept | env,
                 stdin=asyncio.subprocess.DEVNULL,
