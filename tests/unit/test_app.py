@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import pytest
 
 from bot.alone import alone
 from bot.errors import StorageError
-from storage.database import database_url
+from storage.database import Database, database_url
 from tests.unit.test_battles import services
 
 if TYPE_CHECKING:
@@ -25,6 +26,24 @@ async def test_two_bots_do_not_share_a_database(tmp_path: Path) -> None:
                 pass
     async with services(tmp_path):
         pass
+
+
+async def test_a_file_is_read_through_only_where_it_was_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def read(_: Database) -> None:
+        raise StorageError("read through")
+
+    monkeypatch.setattr(Database, "require_sound", read)
+    file, copy = tmp_path / "twofold.db", tmp_path / "cut_off"
+    for _ in range(2):
+        async with services(tmp_path):
+            shutil.copytree(tmp_path, copy, dirs_exist_ok=True)
+    for left in copy.glob(f"{file.name}*"):
+        shutil.copy(left, tmp_path)
+    with pytest.raises(StorageError, match="read through"):
+        async with services(tmp_path):
+            pass
 
 
 @pytest.mark.parametrize(
