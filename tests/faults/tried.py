@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from storage.database import file_of
 from tests.wire.driver import WireServer
+from tests.wire.ledger import CAST, Press
 from tests.wire.limits import RateLimits
 from tests.wire.program import Program
 from tests.wire.table import Table, roster
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from tests.wire.ledger import Ballot
     from tests.wire.world import Message
 
 UNDERWAY = 'showing = "lockstep"\n' + roster("delay=0.2", "delay=0.2")
@@ -32,8 +36,8 @@ async def tried(
 ) -> AsyncIterator[Table]:
     """Run the program at a set table, and look for what must never happen.
 
-    That is a message posted twice, somebody pinged, or a traceback in the log. On Discord all
-    this happens so many seconds `ago`.
+    That is a message posted twice, somebody pinged, a traceback in the log, or a vote that was
+    confirmed and is lost. On Discord all this happens so many seconds `ago`.
     """
     async with WireServer(limits=RateLimits.off(), heartbeat_ms=heartbeat_ms) as wire:
         if ago:
@@ -54,6 +58,24 @@ def require_sound(table: Table) -> None:
     assert logs
     for log in logs:
         assert "Traceback" not in log.read_text("utf-8", "replace"), "a traceback in the log"
+    assert not (lost := _lost(table)), f"confirmed and not stored: {lost}"
+
+
+def _lost(table: Table) -> set[Ballot]:
+    if _damaged(table.program):
+        return set()  # nobody can tell
+    interactions = table.wire.callbacks.interactions.values()
+    pressed = [Press(i) for i in interactions if CAST.fullmatch(str(i.data.get("custom_id")))]
+    stored = table.program.rows("SELECT battle_id, voter_id FROM votes")
+    return {press.ballot for press in pressed if press.confirmed} - set(stored)
+
+
+def _damaged(program: Program) -> bool:
+    """Whether it has a file that cannot be read through."""
+    try:
+        return file_of(program.url) is not None and program.rows("PRAGMA quick_check") != [("ok",)]
+    except sqlite3.DatabaseError:
+        return True
 
 
 def said_in(table: Table, channel_id: int) -> list[Message]:
