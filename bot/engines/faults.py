@@ -62,14 +62,18 @@ class Faults:
 
     def broken_off(self) -> EngineUnavailable:
         """The stream broke after text had come: another sample may come through."""
-        return EngineUnavailable(f"{self._where} broke off in the middle of an answer.")
+        return EngineUnavailable(
+            f"{self._where} broke off in the middle of an answer. Look at its log."
+        )
 
     def status(self, status: int, words: str, *, retry_after: str = "") -> EngineError:
         """It answered with an HTTP status and `words`, which are read and never repeated."""
         if status in _MAY_PASS or status >= _SERVER_ERROR:
             after = float(retry_after) if _SECONDS.fullmatch(retry_after) else None
             kind = LaterAstray if status == _SERVER_ERROR else Later
-            return kind(f"{self._where} is busy or down (status {status}).", after=after)
+            return kind(
+                f"{self._where} is busy or down (status {status}). Look at its log.", after=after
+            )
         if status == _NO_KEY and not self.has_key:
             return EngineRefused(f"{self._where} wants a key. Put it into {self.key_name}.")
         if status in _WRONG_KEY:

@@ -130,7 +130,10 @@ class RemoteEngine:
             if error.status_code in _AWAY:
                 raise self._explain(error) from None
             return {}
-        except (openai.APIError, httpx2.HTTPError, ValueError, AttributeError):
+        except (
+            *(openai.APIError, httpx2.HTTPError),
+            *(ValueError, AttributeError, TypeError, RecursionError),
+        ):
             return {}  # the client takes apart unchecked what a server says
         listed = getattr(page, "data", None)
         named = [
@@ -265,8 +268,11 @@ def connected(base_url: str, api_key: str | None) -> AsyncOpenAI:
         # Servers on one's own machine want no key, the client wants some text.
         api_key=api_key or "none",
         base_url=base_url,
-        # The client would send these two, from the environment, to any server.
-        default_headers=cast("Any", dict.fromkeys(_FOREIGN, openai.Omit())),
+        default_headers=cast(
+            "Any",
+            # The client would send these two, from the environment, to any server.
+            dict.fromkeys(_FOREIGN, openai.Omit()) | {"Accept-Encoding": "identity"},
+        ),
         max_retries=0,  # retries are ours: bounded by the deadline, never after text came
         http_client=openai.DefaultAsyncHttpxClient(
             event_hooks={"response": [bound]},

@@ -2,8 +2,8 @@
 
 Faults on demand: `fail` answers the next requests with those statuses, `cut` ends
 the connection after that many pieces, `hang` never answers. What `refuses` names is
-refused as an argument, with what `says` makes of it. `unfit` has the categories in which
-the moderation endpoint flags texts that have a word in them.
+refused as an argument, with what `says` makes of it. Where it `packs`, failures are gzipped.
+`unfit` has the categories in which the moderation endpoint flags texts that have a word in them.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class FakeServer:
     fail: list[int] = field(default_factory=list)
     body: str = '{"error": {"message": "server says: sk-secret is wrong"}}'
     headers: dict[str, str] = field(default_factory=dict)
+    packs: bool = False
     cut: int | None = None
     stop_reason: str | None = None
     hang: bool = False
@@ -70,12 +71,15 @@ class FakeServer:
         self.told.append(dict(request.headers))
         if self.fail:
             status = self.fail.pop(0)
-            return web.Response(
+            response = web.Response(
                 status=status,
                 text=self.body,
                 content_type="application/json" if self.body.startswith("{") else "text/plain",
                 headers=self.headers,
             )
+            if self.packs:
+                response.enable_compression(web.ContentCoding.gzip)
+            return response
         if refused := [name for name in self.refuses if name in body]:
             error = {"message": self.says.format(refused[0]), "param": None}
             return web.json_response({"error": error}, status=400)

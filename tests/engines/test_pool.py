@@ -12,7 +12,13 @@ from bot.contenders import ContenderConfig
 from bot.engines import CompletionRequest
 from bot.engines.pool import Pool
 from bot.engines.remote import RemoteEngine
-from bot.errors import EngineRefused, EngineUnavailable, EngineUnreachable, PromptTooLong
+from bot.errors import (
+    EngineRefused,
+    EngineTimeout,
+    EngineUnavailable,
+    EngineUnreachable,
+    PromptTooLong,
+)
 from bot.roster import Roster
 from storage.records import Kind, Sampling
 
@@ -35,6 +41,17 @@ async def pool(*urls, probe_seconds=0.05, model="far-model"):
 async def complete(engine, deadline=5.0, **changes):
     request = CompletionRequest(prompt="Ann:", deadline=deadline, **changes)
     return "".join([chunk.text async for chunk in engine.stream(request)])
+
+
+async def looked_at(*servers, times=1):
+    """Wait until each was asked for its models so many times more, and all was made of it."""
+    begun = [len(far.told) - len(far.requests) for far in servers]
+    for far, before in zip(servers, begun, strict=True):
+        await until(lambda: len(far.told) - len(far.requests) > before + times)  # noqa: B023
+
+
+async def broken(_):
+    raise KeyError("data")
 
 
 async def until(condition, seconds=5.0):
@@ -115,6 +132,55 @@ async def test_a_server_with_another_revision_is_told_of(server, twin):
         await until(lambda: engine.resting == (twin.url,))
         with pytest.raises(EngineRefused, match="has far@2 as far-model, and other servers have"):
             await engine.models()
+
+
+async def test_a_server_with_another_revision_never_stands_in(server, twin):
+    server.roots, twin.roots = {"far-model": "far@1"}, {"far-model": "far@2"}
+    async with pool(server.url, twin.url) as engine:
+        await until(lambda: engine.resting == (twin.url,))
+        server.fail = [500] * 1000
+        with pytest.raises(EngineUnreachable):
+            await complete(engine)
+        await looked_at(twin, times=3)
+        with pytest.raises(EngineUnreachable):
+            await complete(engine)
+        assert twin.requests == []
+        server.fail, twin.roots = [], {"far-model": "far@1"}
+        await until(lambda: engine.resting == ())
+
+
+async def test_none_has_the_model_that_was_there_at_the_start(server, twin):
+    async with pool(server.url, twin.url) as engine:
+        await looked_at(server, twin)
+        server.models = twin.models = ("near-model",)
+        await until(lambda: engine.resting == (server.url, twin.url))
+        with pytest.raises(EngineRefused, match="None of the servers has far-model as it was"):
+            await complete(engine)
+
+
+async def test_a_server_that_hangs_rests_until_it_answers(server, twin):
+    server.hang = True
+    async with pool(server.url, twin.url) as engine:
+        with pytest.raises(EngineTimeout):
+            await complete(engine, deadline=0.2)
+        await looked_at(server, twin, times=3)
+        assert engine.resting == (server.url,)
+        for _ in range(2):
+            assert await complete(engine) == twin.text
+        server.hang = False
+        await until(lambda: engine.resting == ())
+    asked = [body["prompt"] for _, body in server.requests]
+    assert asked[0] == "Ann:"
+    assert set(asked[1:]) == {"1"}
+
+
+async def test_whatever_a_look_at_a_server_brings_there_is_another(server, twin, monkeypatch):
+    async with pool(server.url, twin.url) as engine:
+        with monkeypatch.context() as patched:
+            patched.setattr(RemoteEngine, "models", broken)
+            await asyncio.sleep(0.1)
+        twin.models = ("near-model",)
+        await until(lambda: engine.resting == (twin.url,))
 
 
 async def test_what_one_server_does_not_take_is_asked_of_none(server, twin):

@@ -218,7 +218,9 @@ async def test_an_error_that_cannot_be_read_is_one_all_the_same(engine, server):
         await complete(engine, deadline=0.5)
 
 
-@pytest.mark.parametrize("listed", ["null", '{"data": [null, 3, {"id": [1]}]}', "[]"])
+@pytest.mark.parametrize(
+    "listed", ["null", '{"data": [null, 3, {"id": [1]}]}', "[]", "[" * 100_000]
+)
 async def test_a_list_of_models_that_is_none_names_none(engine, server, listed):
     server.listed = listed
     assert await engine.models() == {}
@@ -286,6 +288,13 @@ async def test_a_response_of_any_length_does_not_fill_the_memory(engine, server)
     server.fail, server.body = [400] * 9, "x" * (MOST_BYTES + 1)
     with pytest.raises(EngineAstray):
         await complete(engine, deadline=60)
+
+
+async def test_what_comes_packed_is_not_unpacked(engine, server):
+    server.fail, server.body, server.packs = [400] * 9, "x" * (MOST_BYTES + 1), True
+    with pytest.raises(EngineAstray):
+        await complete(engine, deadline=60)
+    assert {told["Accept-Encoding"] for told in server.told} == {"identity"}
 
 
 async def test_a_server_that_is_not_there_is_unreachable():
