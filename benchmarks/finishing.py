@@ -47,6 +47,7 @@ from bot.leaks import mask
 from bot.prompting import Chat, library
 from bot.roster import Roster, template_of
 from bot.speakers import own_words
+from bot.telemetry.instruments import Instruments
 from storage.records import Conversation, FinishReason, Side, Turn
 
 if TYPE_CHECKING:
@@ -180,7 +181,12 @@ async def main(at_once: int) -> None:
     templates = {**library(config.templates), chat.name: chat}
     roster = Roster(config.contenders, engines=engines, clock=lambda: datetime.now(UTC), rng=rng)
     answering = Answering(
-        roster=roster, templates=templates, languages=languages, rng=rng, deadline=DEADLINE
+        roster=roster,
+        templates=templates,
+        languages=languages,
+        rng=rng,
+        deadline=DEADLINE,
+        instruments=Instruments(),
     )
     bench = Bench(
         roster=roster,

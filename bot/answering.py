@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot import answers
-from bot.engines import CompletionRequest
+from bot.engines import CompletionRequest, estimated_tokens
 from bot.engines.completion import complete
 from bot.errors import (
     BattleError,
     EngineBusy,
     EngineError,
+    EngineRefused,
     EngineTimeout,
     EngineUnavailable,
     EngineUnreachable,
@@ -22,7 +23,6 @@ from bot.errors import (
 from bot.guilds import Moderation
 from bot.moderation import HIDDEN, concealed, judged, moderated, spoiler
 from bot.roster import template_of
-from bot.telemetry.instruments import Instruments
 from storage.records import Answer
 
 if TYPE_CHECKING:
@@ -36,11 +36,14 @@ if TYPE_CHECKING:
     from bot.moderation import Moderator
     from bot.prompting import PromptTemplate
     from bot.roster import Roster
+    from bot.telemetry.instruments import Instruments
     from storage.records import Battle, Contender, Conversation, Side
 
 ATTEMPTS = 3
 """Samples per side: one that failed, is empty or loops is drawn again at most twice."""
 
+_NOT_BEGUN = (EngineBusy, EngineRefused, EngineUnreachable, PromptTooLong)
+"""What nobody charges for."""
 
 WHOLE = 10**6
 """No answer is longer, in UTF-16 units."""
@@ -66,8 +69,7 @@ class Answering:
     """Prompts contenders and finishes what they say.
 
     `deadline` is in seconds, for each side, all its attempts together; `budgets` count what
-    answers cost; `timer` is what they
-    are timed by.
+    answers cost; `timer` is what they are timed by.
     """
 
     def __init__(  # noqa: PLR0913 - collaborators, all by keyword
@@ -78,10 +80,10 @@ class Answering:
         languages: Languages,
         rng: Random,
         deadline: float,
+        instruments: Instruments,
         moderator: Moderator | None = None,
         budgets: BudgetService | None = None,
         timer: Callable[[], float] = time.perf_counter,
-        instruments: Instruments | None = None,
     ) -> None:
         self._roster = roster
         self._templates = templates
@@ -91,7 +93,7 @@ class Answering:
         self._deadline = deadline
         self._moderator = moderator
         self._timer = timer
-        self._instruments = instruments or Instruments()
+        self._instruments = instruments
 
     async def answer(
         self,
@@ -120,12 +122,15 @@ class Answering:
             )
             for side, contender in sides.items()
         ]
-        tasks = [asyncio.ensure_future(self._answer(part)) for part in parts]
+        # Traces tell who began first: that must not be A each time.
+        order = self._rng.sample(parts, len(parts))
+        tasks = {part.side: asyncio.ensure_future(self._answer(part)) for part in order}
         try:
-            answered = tuple(await asyncio.gather(*tasks))
+            answered = tuple(await asyncio.gather(*(tasks[side] for side in sides)))
         finally:
-            for task in tasks:
+            for task in tasks.values():
                 task.cancel()
+            await asyncio.wait(tasks.values())
         if moderation is Moderation.OFF:
             return answered
         return await self._moderated(conversation, answered, moderation)
@@ -257,15 +262,7 @@ class Answering:
         heard = part.growth.begin(
             part.side, template.parse, speakers=rendering.speakers, so_far=part.so_far
         )
-        with self._instruments.sampling(contender) as completed:
-            completion = await complete(engine, request, heard=heard, timer=self._timer)
-            completed(completion)
-        if self._budgets:
-            await self._budgets.count(
-                contender.slug,
-                prompt_tokens=completion.prompt_tokens,
-                completion_tokens=completion.completion_tokens,
-            )
+        completion = await self._complete(contender, request, heard)
         raw = part.so_far + completion.raw
         parsed = template.parse(raw)
         finished = answers.finish(
@@ -293,6 +290,44 @@ class Answering:
             seed=request.seed,
         )
         return _all_in_all(answer, part.earlier) if part.earlier else answer
+
+    async def _complete(
+        self, contender: Contender, request: CompletionRequest, heard: Callable[[str], None]
+    ) -> Completion:
+        """Run a request and count what it took, up to where it was given up if it was."""
+        said: list[str] = []
+
+        def hear(piece: str) -> None:
+            said.append(piece)
+            heard(piece)
+
+        engine = self._roster.engine(contender)
+        try:
+            with self._instruments.sampling(contender) as completed:
+                completion = await complete(engine, request, heard=hear, timer=self._timer)
+                completed(completion)
+        except _NOT_BEGUN:
+            raise
+        except BaseException:  # who is cancelled is paid too
+            await self._count(contender, request, completion=estimated_tokens("".join(said)))
+            raise
+        await self._count(
+            contender,
+            request,
+            prompt=completion.prompt_tokens,
+            completion=completion.completion_tokens,
+        )
+        return completion
+
+    async def _count(
+        self, contender: Contender, request: CompletionRequest, *, prompt: int = 0, completion: int
+    ) -> None:
+        """Have the budgets count; a server tells the `prompt`'s tokens at the end, or never."""
+        if self._budgets:
+            read = estimated_tokens(request.prompt) + estimated_tokens(request.so_far)
+            await self._budgets.count(
+                contender.slug, prompt_tokens=prompt or read, completion_tokens=completion
+            )
 
 
 def heard_in(conversation: Conversation) -> str:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot.telemetry.instruments import Instruments
+from bot.errors import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import date, datetime
 
+    from bot.telemetry.instruments import Instruments
     from storage.spending import SpendingStore, Spent
 
 log = structlog.get_logger(__name__)
@@ -56,13 +57,13 @@ class BudgetService:
         prices: Mapping[str, Price],
         budget: Budget,
         clock: Callable[[], datetime],
-        instruments: Instruments | None = None,
+        instruments: Instruments,
     ) -> None:
         self._spending = spending
         self._prices = prices
         self._budget = budget
         self._clock = clock
-        self._instruments = instruments or Instruments()
+        self._instruments = instruments
         self._told: date | None = None
 
     async def used_up(self) -> frozenset[str]:
@@ -78,20 +79,26 @@ class BudgetService:
         return frozenset(self._prices)
 
     async def count(self, contender: str, *, prompt_tokens: int, completion_tokens: int) -> None:
-        """Count an answer, shown or not, where its contender has a price. Raises StorageError."""
+        """Count an answer, shown or not, where its contender has a price.
+
+        Where that cannot be stored the log says so: the answer is there all the same.
+        """
         price = self._prices.get(contender)
         if price is None:
             return
         # A price of a million tokens is one of millionths of the money for each.
         micros = round(prompt_tokens * price.prompt + completion_tokens * price.completion)
         self._instruments.spent(contender, micros / MILLION)
-        await self._spending.add(
-            self._today(),
-            contender,
-            prompt_tokens=prompt_tokens,
-            completion_tokens=completion_tokens,
-            micros=micros,
-        )
+        try:
+            await self._spending.add(
+                self._today(),
+                contender,
+                prompt_tokens=prompt_tokens,
+                completion_tokens=completion_tokens,
+                micros=micros,
+            )
+        except StorageError:
+            log.exception("what was spent could not be counted", contender=contender, micros=micros)
 
     def _today(self) -> date:
         return self._clock().date()

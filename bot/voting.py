@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from bot.eligibility import check_may_vote
 from bot.errors import VoteRefused
-from bot.telemetry.instruments import Instruments
 from storage.records import BattleState, Choice, Kind, Outcome, Purpose, Reason, Side
 from storage.votes import OwnWord
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from bot.governing import GuildService
     from bot.redaction import Redactor
+    from bot.telemetry.instruments import Instruments
     from storage.battles import BattleStore
     from storage.records import Answer, Battle, Remark, Vote
     from storage.sightings import SightingStore
@@ -39,7 +39,7 @@ _CHANGED = "You have changed your vote since. Choose again."
 _OVER = "This battle is over, and its votes stay as they are."
 _WIPED = "The texts of this battle are not kept any more, and its votes stay as they are."
 _EMPTY = "There was no text in it, so nothing was stored."
-_LONG = f"A reason has {COMMENT_LIMIT} characters at the most."
+_LONG = f"A reason has {COMMENT_LIMIT} characters at the most. Shorten it and send it again."
 _UNCHANGED = "That is the answer as it was, so nothing was stored."
 
 
@@ -158,7 +158,7 @@ class VotingService:
         guilds: GuildService,
         redactor: Redactor,
         clock: Callable[[], datetime],
-        instruments: Instruments | None = None,
+        instruments: Instruments,
     ) -> None:
         self._battles = battles
         self._votes = votes
@@ -166,7 +166,7 @@ class VotingService:
         self._guilds = guilds
         self._redactor = redactor
         self._clock = clock
-        self._instruments = instruments or Instruments()
+        self._instruments = instruments
 
     async def cast(self, press: Press) -> Cast:
         """Store a press; when this returns, the vote is on disk.

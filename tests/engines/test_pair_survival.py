@@ -21,6 +21,7 @@ from bot.prompting import Chat, library
 from bot.redaction import Redactor
 from bot.roster import Roster
 from bot.speakers import own_words
+from bot.telemetry.instruments import Instruments
 from storage.records import Conversation, Turn
 
 NAMES = (".*(", "[alice]", "שלום", "🙂", "Twofold", "\u202etwofold", "User", "a|b", '"quoted"')
@@ -63,7 +64,14 @@ async def house(cache, pair):
     roster = Roster(config.contenders, engines=engines, clock=lambda: datetime.now(UTC), rng=rng)
     yield (
         roster,
-        Answering(roster=roster, templates=templates, languages=Languages(), rng=rng, deadline=500),
+        Answering(
+            roster=roster,
+            templates=templates,
+            languages=Languages(),
+            rng=rng,
+            deadline=500,
+            instruments=Instruments(),
+        ),
         ContextService(
             roster=roster,
             templates=templates,

@@ -18,6 +18,7 @@ from bot.config import Config
 from bot.errors import VoteRefused
 from bot.governing import GuildService
 from bot.redaction import Redactor
+from bot.telemetry.instruments import Instruments
 from bot.voting import Press, VotingService, as_seen, turned
 from storage.database import Database
 from storage.records import Choice, Outcome, Reason, Side, VoteEventKind
@@ -69,6 +70,7 @@ class House:
             guilds=guilds,
             redactor=Redactor(),
             clock=self.clock,
+            instruments=Instruments(),
         )
 
     async def close(self) -> None:

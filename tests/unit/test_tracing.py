@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,13 +22,22 @@ from bot.config import Config, ContenderConfig
 from bot.errors import BattleError, ConfigError
 from bot.telemetry.instruments import Instruments
 from bot.telemetry.tracing import Traced, Untraced, tracing
-from storage.records import Conversation, Kind, Turn
+from storage.records import Conversation, Kind, Side, Turn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
 SECRET = "aardvarks"
+ASK = Ask(
+    source_message_id=1,
+    guild_id=2,
+    channel_id=3,
+    author_id=7,
+    conversation=Conversation(
+        turns=(Turn(author_id=7, name="alice", text=f"what do {SECRET} do?"),), bot_name="Twofold"
+    ),
+)
 
 
 def config(home: Path, instruct: str) -> Config:
@@ -40,18 +50,10 @@ def config(home: Path, instruct: str) -> Config:
 
 async def battle(home: Path, instruments: Instruments, *, instruct: str = "") -> None:
     """Have one prompt answered, as the cogs do it."""
-    turn = Turn(author_id=7, name="alice", text=f"what do {SECRET} do?")
-    ask = Ask(
-        source_message_id=1,
-        guild_id=2,
-        channel_id=3,
-        author_id=7,
-        conversation=Conversation(turns=(turn,), bot_name="Twofold"),
-    )
     opening = open_services(config(home, instruct), rng=random.Random(1), instruments=instruments)
     async with opening as services:
         with instruments.work("battle", guild=2, channel=3) as work:
-            opened = await services.battles.open(ask)
+            opened = await services.battles.open(ASK)
             assert opened is not None
             work.about(battle=opened.id)
             await services.battles.answer(opened)
@@ -73,6 +75,25 @@ async def test_a_battle_is_a_trace_of_its_stages(tmp_path: Path) -> None:
     told = "".join(span.to_json() for span in kept.get_finished_spans())
     assert SECRET not in told
     assert "side" not in told
+
+
+async def test_who_began_first_does_not_tell_the_side(tmp_path: Path) -> None:
+    kept, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    instruments = Instruments(tracing=Traced(provider))
+    first_is_a = set()
+    async with open_services(
+        config(tmp_path, ""), rng=random.Random(1), instruments=instruments
+    ) as services:
+        for number in range(1, 21):
+            kept.clear()
+            opened = await services.battles.open(replace(ASK, source_message_id=number))
+            answered = await services.battles.answer(opened)
+            spans = [span for span in kept.get_finished_spans() if span.name == "completion"]
+            first = min(spans, key=lambda span: span.start_time)
+            side_a = next(answer for answer in answered.answers if answer.side is Side.A)
+            first_is_a.add(first.attributes["twofold.contender"] == side_a.contender)
+    assert first_is_a == {True, False}
 
 
 async def test_a_failure_is_told_by_its_type_alone(tmp_path: Path) -> None:
