@@ -78,4 +78,7 @@ def why_not(error: OSError, host: str, port: int) -> str:
         return f"Port {port} for metrics is in use. Set TWOFOLD_METRICS_PORT to another, or to 0."
     if isinstance(error, PermissionError):
         return f"Port {port} needs more rights. Set TWOFOLD_METRICS_PORT to one above 1023."
-    return f"Metrics cannot be served at {host}, port {port} ({error.strerror})."
+    return (
+        f"Metrics cannot be served at {host}, port {port} ({error.strerror}). Set "
+        "TWOFOLD_METRICS_HOST or TWOFOLD_METRICS_PORT to another."
+    )

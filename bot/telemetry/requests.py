@@ -34,7 +34,7 @@ def route_of(url: yarl.URL) -> str:
 
 
 def dated(heard: Callable[[str], object]) -> aiohttp.TraceConfig:
-    """The same for a session of which only the times of answers are wanted, as they are sent."""
+    """What an aiohttp session tells of nothing but when its answers were sent, as Discord says."""
 
     async def ends(_: object, __: object, told: aiohttp.TraceRequestEndParams) -> None:
         if date := told.response.headers.get("Date"):
