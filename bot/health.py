@@ -157,6 +157,7 @@ class HealthService:
         """Have the metrics tell what is looked at only when somebody asks."""
         metrics, resting = self._instruments.metrics, self._roster.resting
         self._gateway.measure()
+        metrics.tasks.set(len(asyncio.all_tasks()))
         metrics.disk_free_bytes.set(self._free())
         for contender in self._roster.contenders:
             metrics.contender_up.labels(contender.slug).set(contender.slug not in resting)

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 from contextlib import asynccontextmanager
@@ -45,7 +46,7 @@ def application(
 
     async def metrics(_: web.Request) -> web.Response:
         await measure()
-        body = generate_latest(registry)
+        body = await asyncio.to_thread(generate_latest, registry)  # it took the loop 40 ms
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     served = web.Application()

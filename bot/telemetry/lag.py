@@ -26,7 +26,6 @@ class LoopLag:
         self._began = clock()
         self._in_this_window = self._in_the_last = 0.0
         metrics.loop_lag_longest_seconds.set_function(lambda: self.longest)
-        metrics.tasks.set_function(lambda: len(asyncio.all_tasks()))
 
     @property
     def longest(self) -> float:
