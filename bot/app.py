@@ -54,8 +54,8 @@ from bot.telemetry.instruments import Instruments
 from bot.telemetry.lag import LoopLag
 from bot.voting import VotingService
 from storage.database import Database, database_url, was_cut_off
+from storage.identifying import identify_turn
 from storage.shards import EVERY
-from storage.turns import turn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -280,7 +280,7 @@ async def open_services(  # noqa: PLR0913 - what those who need their own may gi
         insight = InsightService(store=store.arena, clock=clock)
         stack.push_async_callback(insight.close)
         insight.begin()
-        identifying = Identifying(partial(turn, url))
+        identifying = Identifying(partial(identify_turn, url))
         stack.push_async_callback(identifying.close)
         gateway = Gateway(instruments.metrics)
         health = HealthService(

@@ -15,6 +15,7 @@ from sqlalchemy import make_url
 
 from storage import server
 from storage.errors import DatabaseTaken, StorageError
+from storage.locks import Lock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     import asyncpg
 
     from storage.shards import Shards
-
-_WHOLE, _SHARD, _COUNT = 0x7F03, 0x7F04, 0x7F05
-"""The first of the two numbers of each lock, so that no other use has the same."""
 
 _LOOK = 0.2
 """Seconds between two tries."""
@@ -86,7 +84,7 @@ class _Claim:
         if self._backend is not None:
             # The server may not know yet that it is gone; until it does, nobody else can have
             # what it holds.
-            while await connection.fetchrow(_END, *self._backend):  # noqa: ASYNC110 - as in `turns`
+            while await connection.fetchrow(_END, *self._backend):  # noqa: ASYNC110 - it is the server's
                 await asyncio.sleep(_LOOK)
         self._backend = tuple(await connection.fetchrow(_ME))
         while (taken := await self._try(connection)) is not None:
@@ -147,26 +145,26 @@ class _Claim:
     async def _try(self, connection: asyncpg.Connection) -> str | None:
         """Take all locks; what is in the way, if anything is."""
         if self._shards.whole:
-            if await _locked(connection, _WHOLE, 0):
+            if await _locked(connection, Lock.WHOLE, 0):
                 return None
             return (
                 f"Another Twofold works on the database {self._place}. Stop it first, or set "
                 "TWOFOLD_DATABASE to another one."
             )
-        if not await _locked(connection, _WHOLE, 0, shared=True):
+        if not await _locked(connection, Lock.WHOLE, 0, shared=True):
             return (
                 f"Another Twofold has the database {self._place} whole. Stop it, or start it with "
                 "--shards as well."
             )
         count = self._shards.count
-        await _locked(connection, _COUNT, count, shared=True)
-        if other := await connection.fetchval(_OTHER_COUNTS, _COUNT, count):
+        await _locked(connection, Lock.COUNT, count, shared=True)
+        if other := await connection.fetchval(_OTHER_COUNTS, Lock.COUNT, count):
             return (
                 f"Another Twofold on the database {self._place} counts {other} shards, and this "
                 f"one {count}. Start all of them with the same number."
             )
         for shard in sorted(self._shards.ids):
-            if not await _locked(connection, _SHARD, shard):
+            if not await _locked(connection, Lock.SHARD, shard):
                 return (
                     f"Another Twofold has shard {shard} on the database {self._place}. Stop it, "
                     "or give this one other --shards."
@@ -175,7 +173,7 @@ class _Claim:
 
 
 async def _locked(
-    connection: asyncpg.Connection, kind: int, number: int, *, shared: bool = False
+    connection: asyncpg.Connection, kind: Lock, number: int, *, shared: bool = False
 ) -> bool:
     how = "pg_try_advisory_lock_shared" if shared else "pg_try_advisory_lock"
     return bool(await connection.fetchval(f"SELECT {how}($1, $2)", kind, number))

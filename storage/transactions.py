@@ -29,6 +29,7 @@ from storage.driver import Connection as Driver
 from storage.driver import connect, dbapi
 from storage.errors import DatabaseBusy
 from storage.faults import told_plainly
+from storage.locks import Lock
 from storage.presence import Presence
 from storage.schema import battles, clean
 from storage.timing import Timing, unheard
@@ -69,9 +70,6 @@ _CONNECTIONS = 15
 _ENDS_WITHIN = 2.0
 """Seconds that a closed connection's thread is waited for."""
 
-_TURNS = 0x7F02
-"""The first of the two numbers of an advisory lock that ends with its transaction."""
-
 
 class Transactions:
     """The transactions of one database; `place` is how error sentences name it.
@@ -100,9 +98,9 @@ class Transactions:
         self._reader = engine.execution_options(begin=_BEGIN["read"])
         self._writer = engine.execution_options(begin=_BEGIN["write"])
         # SQLite's own waiting is a lottery; within this process writers take turns.
-        self._turn: AbstractAsyncContextManager[object] = asyncio.Lock()
+        self._one_writer: AbstractAsyncContextManager[object] = asyncio.Lock()
         if engine.dialect.name != "sqlite":
-            self._turn = nullcontext()
+            self._one_writer = nullcontext()
             self._reader = engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
@@ -135,7 +133,7 @@ class Transactions:
         try:
             with told_plainly(self.place), Timing(self._timed, "write") as timing:
                 self._presence.require()
-                async with self._turn, self._writing(brief=brief, asked=asked) as connection:
+                async with self._one_writer, self._writing(brief=brief, asked=asked) as connection:
                     if alone and connection.dialect.name != "sqlite":
                         await connection.exec_driver_sql(f"LOCK TABLE {battles} IN EXCLUSIVE MODE")
                     _when_begun(connection, timing.begins)
@@ -205,7 +203,7 @@ class Transactions:
         outside = self._engine.execution_options(begin=_BEGIN["none"])
         with told_plainly(self.place):
             self._presence.require()
-            async with self._turn, outside.connect() as connection:
+            async with self._one_writer, outside.connect() as connection:
                 yield connection
 
 
@@ -309,7 +307,7 @@ async def lock_battle(connection: AsyncConnection, battle_id: int) -> None:
 async def take_turn(connection: AsyncConnection, turn: int) -> None:
     """Go on, on a server too, as the only transaction that took this turn and has not ended."""
     if connection.dialect.name != "sqlite":
-        await connection.execute(select(func.pg_advisory_xact_lock(_TURNS, turn)))
+        await connection.execute(select(func.pg_advisory_xact_lock(Lock.TURN, turn)))
 
 
 def insert_if_new(

@@ -15,6 +15,7 @@ from sqlalchemy import func, inspect, select, text
 
 from storage import cipher
 from storage.errors import DatabaseTooNew, StorageError
+from storage.locks import Lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,9 +30,6 @@ _OURS = {"alembic_version", "battles"}
 _MARKED = "0005"
 """The step that marks what is simulated."""
 
-_UPGRADE = 0x7F01
-"""The number of an advisory lock."""
-
 
 def upgrade(connection: Connection, place: str) -> None:
     """Run the steps that are missing, inside the connection's transaction.
@@ -41,7 +39,7 @@ def upgrade(connection: Connection, place: str) -> None:
     if connection.dialect.name != "sqlite":
         # Others that start now wait here, however long it takes, and then find it done.
         connection.execute(text("SET LOCAL lock_timeout = 0"))
-        connection.execute(select(func.pg_advisory_xact_lock(_UPGRADE)))
+        connection.execute(select(func.pg_advisory_xact_lock(Lock.UPGRADE)))
         _refuse_foreign_tables(connection, place)
     heads = MigrationContext.configure(connection).get_current_heads()
     _refuse_newer(heads, place)

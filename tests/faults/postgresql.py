@@ -7,7 +7,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from storage.claims import _WHOLE
+from storage.locks import Lock
 from tests.postgres import server
 from tests.wire.clock import until
 from tests.wire.driver import WireServer
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.postgres import Server
 
 AREA = "PostgreSQL"
-HOLDER = f"SELECT pid FROM pg_locks WHERE granted AND classid = {_WHOLE}"
+HOLDER = f"SELECT pid FROM pg_locks WHERE granted AND classid = {Lock.WHOLE}"
 UNHEARD = 45
 """Seconds after which a silent connection has been asked, and has not answered."""
 

@@ -12,8 +12,9 @@ import pytest
 
 from bot.alone import alone
 from storage import claims, server
-from storage.claims import _WHOLE, claimed
+from storage.claims import claimed
 from storage.errors import DatabaseTaken, DatabaseUnreachable
+from storage.locks import Lock
 from storage.shards import EVERY, Shards
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ async def test_who_lost_it_to_another_ends(url: str, postgres: Server) -> None:
     async def owner(other: Connection) -> None:
         async with claimed(url, EVERY, wait_seconds=0):
             # It waits in the server, which gives it the lock before anybody can ask again.
-            taking = asyncio.to_thread(other.execute, f"SELECT pg_advisory_lock({_WHOLE}, 0)")
+            taking = asyncio.to_thread(other.execute, f"SELECT pg_advisory_lock({Lock.WHOLE}, 0)")
             waiting = asyncio.create_task(taking)
             await _until(postgres, "NOT granted")
             await asyncio.to_thread(_cut, postgres)

@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.shards import Identifying
+from storage.identifying import identify_turn
 from storage.records import Closing
 from storage.shards import Shards
-from storage.turns import turn
 
 if TYPE_CHECKING:
     from conftest import Arena
@@ -57,7 +57,7 @@ async def test_processes_on_one_server_take_turns(postgres: Server) -> None:
             await identifying.wait(shard, concurrency=16)
             begun.append(time.monotonic())
 
-    both = [Identifying(partial(turn, url), seconds=0.3) for _ in range(2)]
+    both = [Identifying(partial(identify_turn, url), seconds=0.3) for _ in range(2)]
     await asyncio.gather(*map(begin, both))
     for identifying in both:
         await identifying.close()

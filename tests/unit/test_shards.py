@@ -15,8 +15,8 @@ from bot.config import load
 from bot.errors import ConfigError
 from bot.shards import Identifying, read_shards, require_shared
 from storage.database import database_url
+from storage.identifying import identify_turn
 from storage.shards import Shards
-from storage.turns import turn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,7 +77,9 @@ def test_processes_do_not_share_an_sqlite_file() -> None:
 
 
 async def test_sessions_begin_one_after_another_in_each_turn(tmp_path: Path) -> None:
-    identifying = Identifying(partial(turn, database_url(tmp_path / "twofold.db")), seconds=0.2)
+    identifying = Identifying(
+        partial(identify_turn, database_url(tmp_path / "twofold.db")), seconds=0.2
+    )
     begun: list[tuple[int, float]] = []
 
     async def begin(shard: int) -> None:
@@ -93,7 +95,9 @@ async def test_sessions_begin_one_after_another_in_each_turn(tmp_path: Path) -> 
 
 
 async def test_a_turn_that_nobody_waits_for_any_more_is_passed_on(tmp_path: Path) -> None:
-    identifying = Identifying(partial(turn, database_url(tmp_path / "twofold.db")), seconds=0.05)
+    identifying = Identifying(
+        partial(identify_turn, database_url(tmp_path / "twofold.db")), seconds=0.05
+    )
     await identifying.wait(0, concurrency=1)
     gone = asyncio.create_task(identifying.wait(1, concurrency=1))
     await asyncio.sleep(0)
@@ -120,7 +124,7 @@ async def test_a_shard_whose_connection_would_not_last_passes_its_turn_on(
 
 async def test_a_server_that_is_away_keeps_no_session_from_beginning() -> None:
     away = "postgresql+asyncpg://nobody@127.0.0.1:9/twofold"
-    identifying = Identifying(partial(turn, away), seconds=0.05)
+    identifying = Identifying(partial(identify_turn, away), seconds=0.05)
     async with asyncio.timeout(5):
         await identifying.wait(0, concurrency=1)
         await identifying.wait(1, concurrency=1)
