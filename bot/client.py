@@ -159,6 +159,9 @@ class TwofoldClient(commands.AutoShardedBot):
     async def on_error(self, event_method: str, /, *_args: object, **_kwargs: object) -> None:
         """A listener failed: log it whole, under its name."""
         error = sys.exception()
+        if self.is_closed() and isinstance(error, RuntimeError):
+            log.info("a listener ended with the program", listener=event_method)
+            return
         log.error("a listener failed", listener=event_method, exc_info=error)
         if error is not None:
             self.services.instruments.failed("listener", error)
