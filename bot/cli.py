@@ -253,7 +253,7 @@ def erase(
         typer.Option(
             "--again",
             help="Instead: everybody who was erased since the backup that a server's database "
-            "was just brought back from. Before the bot is started again.",
+            "was just brought back from. On every host, before the bot is started again.",
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
@@ -450,6 +450,7 @@ async def _erase(config: Config, member_id: int) -> tuple[Erasure, bool]:
     from bot.alone import alone
     from bot.errors import DatabaseTaken
     from bot.keeping.erased import Erased
+    from bot.mydata import MyDataService
     from storage.database import Database, database_url, file_of
 
     url = database_url(config.database_location)
@@ -461,9 +462,13 @@ async def _erase(config: Config, member_id: int) -> tuple[Erasure, bool]:
             except DatabaseTaken:
                 rewrites = False
         store = await stack.enter_async_context(Database.open(url, key=config.database_key))
-        at = datetime.now(UTC)
-        Erased(config.home).note(member_id, at=at)
-        erasure = await store.erasure.erase(member_id, at=at)
+        mine = MyDataService(
+            people=store.people,
+            erasure=store.erasure,
+            erased=Erased(config.home),
+            clock=lambda: datetime.now(UTC),
+        )
+        erasure = await mine.erase(member_id)
         if rewrites:
             overwritten = await store.erasure.rewrite_file()
             erasure = replace(erasure, overwritten=overwritten)

@@ -53,25 +53,22 @@ def back_up(
         require_sound(part, key)
 
 
-def restore(
-    source: Path,
-    to: Path,
-    *,
-    key: SecretStr | None = None,
-    advance: Callable[[int, int], object],
-) -> Path | None:
-    """Put a copy in a database's place; returns where the one that was there is now.
+def put_in_place(copy: Path, to: Path) -> Path | None:
+    """Put a database in another's place; returns where the one that was there is now.
 
-    Nobody may use that one. Raises StorageError, with all as it was, where the copy is damaged,
-    is no database of Twofold's or a newer one's, or cannot be read with this `key`.
+    Nobody may use either. Raises StorageError.
     """
-    part = to.with_name(f"{to.name}.restoring")
-    back_up(source, part, key=key, advance=advance)
     with told_plainly(str(to)):
         before = _set_aside(to)
-        part.replace(to)
+        _move(copy, to)
         _sync_folder(to)
     return before
+
+
+def remove(database: Path) -> None:
+    """Delete a database that nobody uses, where there is one. Raises StorageError."""
+    with told_plainly(str(database)):
+        _discard(database)
 
 
 def require_sound(file: Path, key: SecretStr | None) -> None:
@@ -125,21 +122,29 @@ def name_aside(database: Path, before: str) -> Path:
 
 
 def _set_aside(database: Path) -> Path | None:
-    """The file and its log, under another name."""
+    """Give the database another name."""
     if not database.exists():
         return None
     aside = name_aside(database, "restore")
-    for suffix in ("-wal", "-shm", ""):
-        file = database.with_name(f"{database.name}{suffix}")
-        if file.exists():
-            file.replace(aside.with_name(f"{aside.name}{suffix}"))
+    _move(database, aside)
     return aside
 
 
-def _discard(part: Path) -> None:
+def _move(database: Path, to: Path) -> None:
+    for file, name in zip(_files(database), _files(to), strict=True):
+        if file.exists():
+            file.replace(name)
+
+
+def _discard(database: Path) -> None:
     """With the log that a killed program may have left: another file would take it for its own."""
-    for suffix in ("-wal", "-shm", ""):
-        part.with_name(f"{part.name}{suffix}").unlink(missing_ok=True)
+    for file in _files(database):
+        file.unlink(missing_ok=True)
+
+
+def _files(database: Path) -> list[Path]:
+    """Its log, the log's index, and the file."""
+    return [database.with_name(f"{database.name}{suffix}") for suffix in ("-wal", "-shm", "")]
 
 
 def _sync_folder(file: Path) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import and_, exists, func, select, union, union_all
 
 from storage.members import ASKED, EVERYWHERE
 from storage.records import Consent
-from storage.schema import UtcDateTime, battles, members, metadata, turns, votes
+from storage.schema import battles, members, turns, votes
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -57,15 +57,15 @@ class CensusStore:
             )
 
     async def newest(self) -> datetime | None:
-        """When something was written last, of all that has a time; None where nothing is there."""
-        times = (
-            select(func.max(column).label("at"))
-            for table in metadata.sorted_tables
-            for column in table.columns
-            if isinstance(column.type, UtcDateTime)
+        """When the newest battle or vote came in; None where none is there."""
+        times = union_all(
+            select(func.max(battles.c.created_at)).where(~battles.c.simulated),
+            select(func.max(votes.c.created_at))
+            .join(battles, battles.c.id == votes.c.battle_id)
+            .where(~battles.c.simulated),
         )
         async with self._transactions.read() as connection:
-            found = await connection.scalars(union_all(*times))
+            found = await connection.scalars(times)
             return max((at for at in found if at is not None), default=None)
 
     async def people(self, guild_id: int) -> Counter[Said]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, func, select, union
+from sqlalchemy import BigInteger, func, null, select, union_all
 
 from storage.members import EVERYWHERE
 from storage.records import NOBODY, BattleState, Purpose
 from storage.rows import conversation_from_json
-from storage.schema import RowId, battles, metadata, turns
+from storage.schema import RowId, UtcDateTime, battles, metadata, turns
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from datetime import datetime
 
-    from sqlalchemy import Column, ColumnElement, RowMapping
+    from sqlalchemy import Column, ColumnElement, RowMapping, Select
 
     from storage.transactions import Transactions
 
@@ -40,11 +41,13 @@ class PeopleStore:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
-    async def ids(self) -> frozenset[int]:
-        """Everybody who has a row anywhere."""
-        everybody = union(*(select(column) for column in personal_columns()))
+    async def since(self) -> dict[int, datetime]:
+        """Everybody who has a row anywhere, with the time of the oldest one."""
+        rows = union_all(*map(_told_when, personal_columns())).subquery()
+        person, at = rows.columns
+        statement = select(person, func.min(at)).where(person != NOBODY).group_by(person)
         async with self._transactions.read() as connection:
-            return frozenset(await connection.scalars(everybody)) - {NOBODY, None}
+            return dict((await connection.execute(statement)).tuples().all())
 
     async def counts(self, member_id: int, guild_id: int = ANYWHERE) -> dict[str, int]:
         """How many rows each table has of a person, in one guild; 0 is direct messages.
@@ -91,6 +94,15 @@ class PeopleStore:
                 if turn.author_id == member_id and not turn.is_bot
             ]
         return found
+
+
+def _told_when(column: Column[int]) -> Select[int, datetime]:
+    """Whose each row is, and the first of its times, which a battle has for its turns."""
+    table = column.table
+    told_by = battles if table is turns else table
+    times = [c for c in told_by.columns if isinstance(c.type, UtcDateTime)]
+    found = select(column, func.coalesce(*times, null()))
+    return found.join(battles, battles.c.id == turns.c.battle_id) if table is turns else found
 
 
 def _number(column: Column[int]) -> ColumnElement[int]:

@@ -55,8 +55,9 @@ class Pseudonyms:
             ) from None
         if len(key) < KEY_BYTES:
             raise ConfigError(
-                f"The key for ids in exports, {path}, is too short. Restore it from a backup, or "
-                "delete it to begin anew: later exports cannot be joined with earlier ones then."
+                f"The key for ids in exports, {path}, is too short. Restore it from a backup. To "
+                "begin anew, delete it, and erased.jsonl with all backups of the database, which "
+                "would bring back who is in it; later exports cannot be joined with earlier ones."
             )
         return cls(key, linkable=True)
 

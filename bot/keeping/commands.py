@@ -99,18 +99,24 @@ def rollback(
 async def _restore(config: Config, source: Path) -> list[str]:
     from bot.alone import alone
     from bot.keeping.erased import erase_again
-    from storage.backup import restore as put_back
+    from storage.backup import back_up, put_in_place, remove
     from storage.database import Database, database_url
 
     to, key = _file(config, there=False), config.database_key
     url = database_url(config.database_location)
+    copy = to.with_name(f"{to.name}.restoring")
     async with alone(url, wait_seconds=0):
-        with _bar("Copying") as advance:
-            before = await asyncio.to_thread(put_back, source, to, key=key, advance=advance)
-        async with Database.open(url, key=key) as store:
-            newest = await store.census.newest()
-            again = await erase_again(store, config.home, at=datetime.now(UTC))
-            battles, votes = await store.census.since(datetime.min.replace(tzinfo=UTC))
+        try:
+            with _bar("Copying") as advance:
+                await asyncio.to_thread(back_up, source, copy, key=key, advance=advance)
+            # Whoever was erased is out of it before it counts as the database.
+            async with Database.open(database_url(copy), key=key) as store:
+                again = await erase_again(store, config.home, at=datetime.now(UTC))
+                newest = await store.census.newest()
+                battles, votes = await store.census.since(datetime.min.replace(tzinfo=UTC))
+            before = put_in_place(copy, to)
+        finally:
+            remove(copy)
     lines = [f"{count(battles, 'battle')} and {count(votes, 'vote')} are there"]
     if newest is not None:
         lines.append(f"The newest of them is of {newest:%Y-%m-%d %H:%M} UTC")
@@ -156,7 +162,8 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
-            f"The folder {folder} cannot be made ({error.strerror}). Choose another with --out."
+            f"The folder {folder} cannot be made ({error.strerror}). Make the one that it is to be "
+            "in writable."
         ) from None
 
 

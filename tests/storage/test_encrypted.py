@@ -19,7 +19,7 @@ from sqlalchemy import event, select, text
 from test_moving import fill
 
 from storage import cipher
-from storage.backup import back_up, require_sound, restore
+from storage.backup import back_up, put_in_place, require_sound
 from storage.database import Database, database_url
 from storage.encrypting import opens, rewrite
 from storage.errors import DatabaseBusy, StorageError
@@ -184,14 +184,13 @@ async def test_a_backup_made_while_others_write_is_put_back(path: Path, tmp_path
             during += 1
             await arena.open("meanwhile")
         await copying
-    before = restore(copy, path, key=KEY, advance=lambda _, __: None)
+    with pytest.raises(StorageError, match="not open with this key"):
+        back_up(copy, path, key=OTHER, advance=lambda _, __: None)
+    before = put_in_place(copy, path)
     battles = len(held(path, KEY)["battles"])
     assert 100 <= battles <= 100 + during
     assert len(held(before, KEY)["battles"]) == 100 + during > 100
     assert len(held(path, KEY)["turns"]) == battles, "both are of one transaction"
-    with pytest.raises(StorageError, match="not open with this key"):
-        restore(copy, path, key=OTHER, advance=lambda _, __: None)
-    assert len(held(path, KEY)["battles"]) == battles
 
 
 async def test_there_and_back_it_holds_the_same(path: Path) -> None:

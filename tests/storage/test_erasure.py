@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger
 
 from storage.people import personal_columns
 from storage.records import NOBODY, BattleState, Consent, Outcome, Purpose, Turn, Wiped
-from storage.schema import RowId, metadata
+from storage.schema import RowId, UtcDateTime, metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -222,6 +222,24 @@ async def test_all_that_is_stored_of_a_person_comes_out_and_nothing_of_others(
     assert str(STAYS) not in text
     assert (await arena.database.people.counts(GONE, 8))["votes"] == 0
     assert (await arena.database.people.counts(GONE, 7))["votes"] == 1
+
+
+async def test_of_everybody_there_is_when_their_oldest_row_is_of(arena: Arena) -> None:
+    await fill(arena)
+    since = await arena.database.people.since()
+    assert since == {GONE: arena.at(), STAYS: arena.at()}
+    await arena.database.erasure.erase(GONE, at=arena.at(9))
+    assert GONE not in await arena.database.people.since()
+    later = await battle(arena, (STAYS, OTHERS))
+    await arena.database.sightings.full_text(later.id, GONE, at=arena.at(9))
+    assert (await arena.database.people.since())[GONE] == arena.at(9)
+
+
+@pytest.mark.parametrize("where", sorted({c.table.name for c in personal_columns()}))
+def test_each_row_of_a_person_has_a_time(where: str) -> None:
+    """Of its own or of its battle: by it whoever was erased is told from who came back."""
+    columns = metadata.tables[where].columns
+    assert any(isinstance(c.type, UtcDateTime) for c in columns) or where == "turns"
 
 
 async def test_erasing_somebody_unknown_changes_nothing(

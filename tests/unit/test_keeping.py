@@ -7,13 +7,16 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import orjson
 import pytest
 
 from bot.alone import alone
-from bot.errors import StorageError
-from storage.backup import back_up, restore
+from bot.errors import ConfigError
+from bot.keeping.erased import Erased, erase_again
+from storage.backup import back_up
 from storage.database import Database, database_url
 from storage.records import Outcome
 from tests.unit.records import NOON
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 
     from storage.records import Battle
     from tests.unit.town import Town
+
+GONE = 2**60 + 2
+HOUR, YEAR = timedelta(hours=1), timedelta(days=365)
 
 
 def twofold(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -103,7 +109,7 @@ async def test_the_command_backs_up_and_puts_back(tmp_path: Path) -> None:
 
 
 async def test_who_had_themselves_erased_stays_erased(tmp_path: Path) -> None:
-    gone, there = 2**60 + 2, 2**60 + 3
+    gone, there = GONE, 2**60 + 3
     async with town(tmp_path) as here:
         battle = await here.battle()
         for voter in (gone, there):
@@ -116,6 +122,76 @@ async def test_who_had_themselves_erased_stays_erased(tmp_path: Path) -> None:
     assert "1 member erased since then: erased again" in told
     async with Database.open(database_url(tmp_path / "twofold.db")) as store:
         assert {vote.voter_id for vote in await store.votes.for_battle(battle.id)} == {there}
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("a line that is none", "cannot be read"),
+        ("another key", "was written under another export.key"),
+    ],
+)
+async def test_without_the_list_of_the_erased_nothing_is_put_back(
+    tmp_path: Path, what: str, says: str
+) -> None:
+    async with town(tmp_path) as here:
+        await vote(here, await here.battle(), GONE)
+        made = twofold(tmp_path, "backup")
+        await here.store.erasure.erase(GONE, at=NOON)
+    erased = Erased(tmp_path)
+    erased.note(GONE, at=NOON)
+    if what == "another key":
+        (tmp_path / "export.key").unlink()
+    else:
+        with (tmp_path / "erased.jsonl").open("a") as file:
+            file.write('{"member": "ab')
+    refused = twofold(tmp_path, "restore", made.stdout.strip(), "--yes")
+    assert refused.returncode == 1
+    assert says in refused.stderr
+    assert votes(tmp_path / "twofold.db") == 0
+    assert not beside(tmp_path, "*.before-restore-*") + beside(tmp_path, "*.restoring*")
+
+
+async def test_what_a_full_disk_leaves_does_not_spoil_the_next_line(tmp_path: Path) -> None:
+    torn = '{"member": "ab'
+    (tmp_path / "erased.jsonl").write_text(torn)
+    erased = Erased(tmp_path)
+    erased.note(GONE, at=NOON)
+    with pytest.raises(ConfigError):
+        erased.among({GONE: NOON})
+    lines = (tmp_path / "erased.jsonl").read_text().replace(torn, "")
+    (tmp_path / "erased.jsonl").write_text(lines)
+    assert erased.among({GONE: NOON}) == (GONE,)
+
+
+def test_lists_from_before_keys_were_marked_are_read(tmp_path: Path) -> None:
+    erased = Erased(tmp_path)
+    erased.note(GONE, at=NOON)
+    line = orjson.loads((tmp_path / "erased.jsonl").read_bytes())
+    del line["key"]
+    (tmp_path / "erased.jsonl").write_bytes(orjson.dumps(line) + b"\n")
+    assert erased.among({GONE: NOON}) == (GONE,)
+
+
+async def test_it_is_by_what_is_theirs_that_people_are_erased_again(tmp_path: Path) -> None:
+    later, back, there = GONE + 1, GONE + 2, GONE + 3
+    async with town(tmp_path) as here:
+        battle = await here.battle()
+        for voter in (GONE, later, there):
+            await vote(here, battle, voter)
+        await here.store.heard.note({0: NOON + YEAR})
+        erased = Erased(tmp_path)
+        for member in (GONE, later):
+            erased.note(member, at=NOON + HOUR)
+        # Who came back after an erasure, and has nothing from before it.
+        erased.note(back, at=NOON - HOUR)
+        await vote(here, battle, back)
+        # A run that broke off after the first of them.
+        await here.store.erasure.erase(GONE, at=NOON + YEAR)
+        assert await erase_again(here.store, tmp_path, at=NOON + YEAR) == (later,)
+        assert await erase_again(here.store, tmp_path, at=NOON + YEAR) == ()
+        left = {vote.voter_id for vote in await here.store.votes.for_battle(battle.id)}
+        assert left == {back, there}
 
 
 async def test_the_oldest_backups_go(tmp_path: Path) -> None:
@@ -168,11 +244,13 @@ async def test_what_is_no_sound_backup_is_refused_and_changes_nothing(
             else:
                 opened.execute("UPDATE alembic_version SET version_num = '9999'")
             opened.commit()
-    with pytest.raises(StorageError):
-        restore(copy, database, advance=unheard)
+    refused = twofold(tmp_path, "restore", str(copy), "--yes")
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr
     assert database.read_bytes() == before
     assert not beside(tmp_path, "*.before-restore-*")
     assert not beside(tmp_path, ".*.part")
+    assert not beside(tmp_path, "*.restoring*")
 
 
 async def test_the_way_back_to_an_older_version_leaves_a_backup(tmp_path: Path) -> None:

@@ -111,7 +111,9 @@ async def test_a_shard_whose_connection_would_not_last_passes_its_turn_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.shards.PATIENCE_SECONDS", 0.1)
-    identifying = Identifying(partial(identify_turn, database_url(tmp_path / "twofold.db")), seconds=0.2)
+    identifying = Identifying(
+        partial(identify_turn, database_url(tmp_path / "twofold.db")), seconds=0.2
+    )
     await identifying.wait(0, concurrency=1)
     with pytest.raises(TimeoutError):
         await identifying.wait(1, concurrency=1)
