@@ -10,7 +10,7 @@ from bot.app import engines_for, moderator_for
 from bot.dataset.gate import TRAINING_NEEDS
 from bot.engines import ChatMessage, CompletionRequest
 from bot.engines.completion import complete
-from bot.engines.pool import Pool
+from bot.engines.pool import SHOWN, Pool
 from bot.engines.remote import RemoteEngine
 from bot.engines.weights import is_ready, parse_source, pull
 from bot.errors import EngineRefused, TwofoldError
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 PROBE = Sampling(temperature=0.0, max_tokens=16)
 PROBE_SECONDS = 20.0
-SHOWN = 5
-"""Of the models that a server has: a provider may have hundreds."""
 
 
 async def check_all(config: Config) -> list[Finding]:
