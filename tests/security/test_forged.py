@@ -81,7 +81,8 @@ async def test_a_battle_of_another_server_tells_nothing_and_takes_nothing(town: 
     battle = await asked(town)
     mallory, ballot = await far_ballot(town)
     for custom_id in forged(battle.id):
-        told = await pressed(town, mallory, ballot, custom_id)
+        # Her own ballot may stay as it is, and scripted models may say the same to both.
+        told = (await pressed(town, mallory, ballot, custom_id)).replace(texts(ballot), "")
         assert not any(answer.shown in told for answer in battle.answers), custom_id
         assert not any(secret in told for secret in (*SECRETS, "a private question")), custom_id
     assert await unchanged(town, battle)
