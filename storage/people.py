@@ -47,7 +47,8 @@ class PeopleStore:
         person, at = rows.columns
         statement = select(person, func.min(at)).where(person != NOBODY).group_by(person)
         async with self._transactions.read() as connection:
-            return dict((await connection.execute(statement)).tuples().all())
+            found = await connection.execute(statement)
+        return {row[0]: row[1] for row in found}
 
     async def counts(self, member_id: int, guild_id: int = ANYWHERE) -> dict[str, int]:
         """How many rows each table has of a person, in one guild; 0 is direct messages.
