@@ -105,6 +105,8 @@ class Identifying:
     async def _hold(self, number: int, begun: asyncio.Future[None]) -> None:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._here[number])
+            if begun.cancelled():
+                return
             try:
                 await stack.enter_async_context(self._turn(number))
             except StorageError as error:  # a session that begins too early is refused, no more
