@@ -80,13 +80,17 @@ async def unchanged(town: Town, battle: Battle) -> bool:
 async def test_a_battle_of_another_server_tells_nothing_and_takes_nothing(town: Town) -> None:
     battle = await asked(town)
     mallory, ballot = await far_ballot(town)
+    while any(answer.shown in texts(ballot) for answer in battle.answers):
+        # Scripted models may say the same to both, and then it could not be told whose it is.
+        battle = await asked(town)
+    shown = town.mine()
     for custom_id in forged(battle.id):
         # Her own ballot may stay as it is, and scripted models may say the same to both.
         told = (await pressed(town, mallory, ballot, custom_id)).replace(texts(ballot), "")
         assert not any(answer.shown in told for answer in battle.answers), custom_id
         assert not any(secret in told for secret in (*SECRETS, "a private question")), custom_id
     assert await unchanged(town, battle)
-    assert len(town.mine()) == 1, "nothing was answered again there"
+    assert len(town.mine()) == len(shown), "nothing was answered again there"
 
 
 async def test_who_has_not_voted_gets_no_page_of_somebody_else(town: Town) -> None:
