@@ -282,7 +282,10 @@ async def foreign(folder: Path) -> None:
     async with WireServer() as wire:
         program = Program(wire, folder, roster())
         program.database.write_text("my diary\n" * 1000, "utf-8")
-        await refused(program, says="or is not a database; set TWOFOLD_DATABASE_KEY to its key, move the file away")
+        await refused(
+            program,
+            says="or is not a database; set TWOFOLD_DATABASE_KEY to its key, move the file away",
+        )
         assert program.database.read_text("utf-8").startswith("my diary")
 
 
