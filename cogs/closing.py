@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bot.closing import ClosingService, Result
     from bot.retention import RetentionService
     from cogs._edits import Edits, Stream
+    from storage.records import Battle
     from storage.retention import Withdrawn
 
 log = structlog.get_logger(__name__)
@@ -70,6 +71,7 @@ class ClosingCog(commands.Cog):
         self._edits = edits
         self._mended = mended
         self._revealing: dict[int, asyncio.Task[None]] = {}
+        self._one_by_one = asyncio.Lock()
 
     async def cog_load(self) -> None:
         """Look at once, then every minute."""
@@ -160,22 +162,24 @@ class ClosingCog(commands.Cog):
         return self._revealing[battle_id]
 
     async def _tell(self, battle_id: int) -> None:
-        result = await self._closing.result(battle_id)
-        if result is None:
-            return
-        if self._closing.is_unseen(result.battle) or await self._edit(result):
+        async with self._one_by_one:
+            await asyncio.sleep(0)  # where hundreds close, others have their turns in between
+            result = await self._closing.result(battle_id)
+            if result is None:
+                return
+            view = _view(result)
+        if self._closing.is_unseen(result.battle) or await self._edit(result.battle, view):
             await self._closing.revealed(battle_id)
 
-    async def _edit(self, result: Result) -> bool:
+    async def _edit(self, battle: Battle, view: LayoutView) -> bool:
         """Edit in turn with the others of the channel; False where it is to be tried again."""
-        battle = result.battle
         if battle.shown_message_id is None:
             return False
         channel = self._client.get_partial_messageable(battle.channel_id, guild_id=battle.guild_id)
         lane = self._edits.lane(battle.channel_id)
         stream = lane.add(channel.get_partial_message(battle.shown_message_id), just_sent=False)
         try:
-            await self._finish(stream, _view(result), battle.channel_id)
+            await self._finish(stream, view, battle.channel_id)
         except discord.HTTPException as error:
             log.warning("could not reveal", battle=battle.id, status=error.status, code=error.code)
             return _will_never_do(error)
