@@ -83,9 +83,9 @@ WARM_UP = 0.2
 """The share of all battles, at first, in which memory may grow: caches fill."""
 
 AIM = 2.0
-FLAT = 250.0
-"""KiB in a thousand battles that are taken for no growth, a hundredth of all in 10,000. The texts
-of a thousand battles alone are 3,000."""
+FLAT = 500.0
+"""KiB in a thousand battles that are taken for no growth: two hundredths of all in 10,000. The
+texts of a thousand battles alone are 3,000."""
 
 LOOK_SECONDS = 0.5
 

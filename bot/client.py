@@ -7,6 +7,7 @@ import gc
 import math
 import signal
 import sys
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypedDict
 
 import aiohttp
@@ -21,7 +22,7 @@ from bot.pacing import pace
 from bot.telemetry.requests import traced
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from bot.app import Services
     from bot.config import Config
@@ -64,6 +65,10 @@ CONNECT_SECONDS = 600.0
 """A shard may wait so long for its turn to begin a session."""
 
 CLOSING_SECONDS = 1.0
+LAST_SECONDS = 0.4
+
+LISTENERS = ("discord.py: ", "discord-ui-", "CommandTree-")
+"""How the tasks are named in which discord.py has things heard."""
 
 WRONG_TOKEN = 4004
 WRONG_SHARDS = {4010, 4011}
@@ -193,7 +198,7 @@ async def serve(services: Services, *, stop: asyncio.Event) -> None:
     """
     use_discord(services.config)
     token = required_token(services.config)
-    async with TwofoldClient(services) as client:
+    async with _listened_to_the_end(), TwofoldClient(services) as client:
         running = asyncio.ensure_future(client.begin(token))
         stopping = asyncio.ensure_future(stop.wait())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -208,6 +213,23 @@ async def serve(services: Services, *, stop: asyncio.Event) -> None:
         except asyncio.CancelledError:
             if not stop.is_set():
                 raise
+
+
+@asynccontextmanager
+async def _listened_to_the_end() -> AsyncIterator[None]:
+    """Afterwards, let end what was still being heard when the client closed.
+
+    Whoever came to the database after it was closed would open it anew, and leave it open.
+    """
+    try:
+        yield
+    finally:
+        for _ in range(2):  # the second time for what was cancelled
+            heard = {t for t in asyncio.all_tasks() if t.get_name().startswith(LISTENERS)}
+            if heard:
+                _, left = await asyncio.wait(heard, timeout=LAST_SECONDS)
+                for task in left:
+                    task.cancel()
 
 
 async def inspect(config: Config, trace: aiohttp.TraceConfig) -> str:

@@ -72,6 +72,7 @@ async def left_behind(folder: Path) -> AsyncIterator[Table]:
             await vote(at, await at.ask("a fold? " * 200), says="You chose **A**")
         at.program.terminate()
         assert await at.program.wait_exit() == 0
+        assert not list(at.program.home.glob("*-wal")), "all is in the file after a good end"
         yield at
 
 
