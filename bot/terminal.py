@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -11,9 +12,13 @@ from bot.errors import ConfigError
 from bot.telemetry.logs import configure
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from rich.progress import Progress, ProgressColumn
 
     from bot.config import Config
+
+    Advance = Callable[[int, int], None]
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -31,6 +36,16 @@ def progress_of(*columns: str | ProgressColumn) -> Progress:
     from rich.progress import Progress  # noqa: PLC0415 - most commands show none
 
     return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+
+
+@contextmanager
+def advancing(doing: str, *more: ProgressColumn) -> Iterator[Advance]:
+    """A bar for what is counted as it goes; it is told how much is done, of how much."""
+    from rich.progress import BarColumn, TimeRemainingColumn  # noqa: PLC0415 - as above
+
+    with progress_of(doing, BarColumn(), *more, TimeRemainingColumn()) as bars:
+        bar = bars.add_task("", total=None)
+        yield lambda done, total: bars.update(bar, completed=done, total=total)
 
 
 def database_of(config: Config, collection: str | None) -> str:

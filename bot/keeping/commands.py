@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.errors import ConfigError
-from bot.terminal import configured, database_of, err, out, progress_of
+from bot.terminal import advancing, configured, database_of, err, out
 from bot.wording import count
 
 if TYPE_CHECKING:
     from bot.config import Config
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask first.")]
-Advance = Callable[[int, int], object]
 
 
 def backup(
@@ -49,7 +46,7 @@ def backup(
     if file.exists():
         raise ConfigError(f"{file} is there already. Name another file with --out.")
     _make_folder(file.parent)
-    with _bar("Copying") as advance:
+    with advancing("Copying") as advance:
         back_up(source, file, key=config.database_key, advance=advance)
     out.print(str(file), markup=False, soft_wrap=True)
     for old in sorted(folder.glob("twofold-*.db"))[:-keep] if keep else ():
@@ -107,7 +104,7 @@ async def _restore(config: Config, source: Path) -> list[str]:
     copy = to.with_name(f"{to.name}.restoring")
     async with alone(url, wait_seconds=0):
         try:
-            with _bar("Copying") as advance:
+            with advancing("Copying") as advance:
                 await asyncio.to_thread(back_up, source, copy, key=key, advance=advance)
             # Whoever was erased is out of it before it counts as the database.
             async with Database.open(database_url(copy), key=key) as store:
@@ -138,7 +135,7 @@ async def _go_back(config: Config, revision: str) -> Path:
         kept = config.home / "backups" / f"before-rollback-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db"
         _make_folder(kept.parent)
         async with Database.open(url, key=key) as store:
-            with _bar("Copying") as advance:
+            with advancing("Copying") as advance:
                 await asyncio.to_thread(back_up, source, kept, key=key, advance=advance)
             await store.go_back(revision)
     return kept
@@ -165,13 +162,3 @@ def _make_folder(folder: Path) -> None:
             f"The folder {folder} cannot be made ({error.strerror}). Make the one that it is to be "
             "in writable."
         ) from None
-
-
-@contextmanager
-def _bar(doing: str) -> Iterator[Advance]:
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(doing), BarColumn(), TimeRemainingColumn())
-    with progress_of(*columns) as bars:
-        task = bars.add_task("", total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)

@@ -11,7 +11,7 @@ import typer
 from pydantic import SecretStr
 
 from bot.errors import ConfigError
-from bot.terminal import configured, out, progress_of
+from bot.terminal import advancing, configured, out
 
 if TYPE_CHECKING:
     from bot.config import Config
@@ -82,8 +82,6 @@ def _files(config: Config) -> list[Path]:
 
 async def _rewritten(file: Path, was: SecretStr | None, key: SecretStr | None) -> str:
     """Do it where it is not done; a sentence about it. Raises StorageError."""
-    from rich.progress import BarColumn, TimeRemainingColumn
-
     from bot.alone import alone
     from storage.database import database_url
     from storage.encrypting import opens, rewrite
@@ -91,13 +89,7 @@ async def _rewritten(file: Path, was: SecretStr | None, key: SecretStr | None) -
     if opens(file, key):
         return f"{file} is so already"
     async with alone(database_url(file), wait_seconds=0):
-        with progress_of("Writing and comparing rows", BarColumn(), TimeRemainingColumn()) as bars:
-            bar = bars.add_task("", total=None)
-            before = await rewrite(
-                file,
-                key=key,
-                was=was,
-                advance=lambda done, total: bars.update(bar, completed=done, total=total),
-            )
+        with advancing("Writing and comparing rows") as advance:
+            before = await rewrite(file, key=key, was=was, advance=advance)
     how = "is not encrypted any more" if key is None else "is encrypted with the key that is set"
     return f"{file} {how}. What was there before is now {before}: delete it when all is well"

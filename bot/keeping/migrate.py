@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from bot.errors import ConfigError
-from bot.terminal import configured, out, progress_of
+from bot.terminal import advancing, configured, out
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -64,20 +64,13 @@ def migrate(
 
 
 async def _move(old: str, new: str, key: SecretStr | None) -> tuple[Moved, ...]:
-    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
+    from rich.progress import MofNCompleteColumn
 
     from bot.alone import alone
     from storage.moving import move
 
-    columns = ("Copying and comparing rows", BarColumn(), MofNCompleteColumn())
     async with AsyncExitStack() as stack:
         for url in dict.fromkeys((old, new)):
             await stack.enter_async_context(alone(url, wait_seconds=0))
-        bars = stack.enter_context(progress_of(*columns, TimeRemainingColumn()))
-        bar = bars.add_task("", total=None)
-        return await move(
-            old,
-            new,
-            keys=(key, key),
-            advance=lambda done, total: bars.update(bar, completed=done, total=total),
-        )
+        bar = advancing("Copying and comparing rows", MofNCompleteColumn())
+        return await move(old, new, keys=(key, key), advance=stack.enter_context(bar))
