@@ -61,11 +61,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from bot.config import Config
+    from bot.contenders import EngineKey
     from bot.engines import Engine
     from bot.moderation import Moderator
     from bot.patience import Patiently
     from bot.prompting import PromptTemplate
-    from bot.roster import EngineKey
     from storage.shards import Shards
 
 log = structlog.get_logger(__name__)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from string import Formatter
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _DRAW = Sampling()
+
+
+class EngineKey(NamedTuple):
+    """Who agrees in all of it shares an engine."""
+
+    model: str
+    servers: tuple[str, ...] = ()
+    api_key_env: str | None = None
+    adapter: str | None = None
 
 
 OPENAI = "https://api.openai.com/v1"
@@ -57,7 +66,9 @@ class ContenderConfig(BaseModel):
     """One `[[contenders]]` table: a model, how it is prompted, how tokens are drawn.
 
     `price_prompt` and `price_completion` are what a million tokens cost that are read and
-    written. `base_url` says which server has an `openai:` model, and `api_key_env` which
+    written. `adapter` is what a tuned contender adds to the model: the folder of a LoRA adapter,
+    or for an `openai:` model the name that the server gives it; `parent` is the slug of what it
+    was trained from. `base_url` says which server has an `openai:` model, and `api_key_env` which
     variable of the environment holds the key for it. It may be a list: the others,
     `replicas`, have the same model, and the first is the one that is stored.
     """
@@ -67,6 +78,8 @@ class ContenderConfig(BaseModel):
     slug: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     kind: Kind
     model: Annotated[str, Field(min_length=1)]
+    adapter: Annotated[str, Field(min_length=1)] | None = None
+    parent: str | None = None
     template: str | None = None
     base_url: BaseUrl | None = None
     replicas: tuple[BaseUrl, ...] = ()
@@ -132,10 +145,16 @@ class ContenderConfig(BaseModel):
             max_tokens=self.max_tokens,
         )
 
+    @model_validator(mode="after")
+    def _tuned_from_something(self) -> Self:
+        if self.adapter is not None and self.kind is not Kind.TUNED:
+            raise ValueError("only a contender of kind tuned has an adapter")
+        return self
+
     @property
-    def engine(self) -> tuple[str, tuple[str, ...], str | None]:
-        """Contenders that agree in model, servers and key share an engine."""
-        return self.model, self.servers, self.api_key_env
+    def engine(self) -> EngineKey:
+        """Contenders that agree in model, servers, key and adapter share an engine."""
+        return EngineKey(self.model, self.servers, self.api_key_env, self.adapter)
 
 
 def require_a_pair(roster: Sequence[ContenderConfig]) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from random import Random
 
-    from bot.contenders import ContenderConfig
+    from bot.contenders import ContenderConfig, EngineKey
     from bot.engines import Engine
     from bot.errors import EngineError
 
@@ -31,9 +31,6 @@ FAILURES = 3
 
 FIRST_REST, REST = timedelta(seconds=30), timedelta(minutes=5)
 """Each rest that no answer follows is twice as long as the one before, up to the longest."""
-
-EngineKey = tuple[str, tuple[str, ...], str | None]
-"""A model, its base URLs and the variable with its key: who agrees in all shares an engine."""
 
 
 class Roster:
@@ -180,6 +177,8 @@ def _contender(config: ContenderConfig, *, revision: str) -> Contender:
         template=config.template,
         sampling=config.sampling,
         base_url=config.base_url,
+        adapter=config.adapter,
+        parent=config.parent,
         revision=revision,
     )
     return replace(contender, fingerprint=fingerprint(contender, template=config.template or ""))

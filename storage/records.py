@@ -6,7 +6,7 @@ Discord's ids (snowflakes) are integers here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -197,7 +197,9 @@ class Contender:
     """A model × prompt template × sampling, by its slug.
 
     `model` is a source such as `wheel:NAME==VERSION`; `template` is None when the
-    guild's setting decides; `fingerprint` identifies exactly this combination.
+    guild's setting decides; `fingerprint` identifies exactly this combination. `adapter` is
+    what a tuned one adds to its model: a folder, or a name that its server knows; `parent` is
+    the slug of the contender that it was trained from.
     """
 
     slug: str
@@ -206,8 +208,40 @@ class Contender:
     template: str | None = None
     sampling: Sampling = Sampling()
     base_url: str | None = None
+    adapter: str | None = None
+    parent: str | None = None
     revision: str = ""
     fingerprint: str = ""
+
+
+class Standing(StrEnum):
+    """Where a tuned contender that was trained here stands: it waits, answers, or rests."""
+
+    TRAINED = "trained"
+    ENTERED = "entered"
+    RESTING = "resting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """How a tuned contender came to be, and where it stands.
+
+    `dataset` is the identity of the dataset that it was trained on, as exports have it; None
+    for one that the database does not know. `adapter_sha256` is that of its weights. `generation`
+    is 1 for a child of a base model. `evaluation` is what was found on prompts that it was not
+    trained on. `stale_since` is when somebody was first erased whose words or votes it was
+    trained on.
+    """
+
+    contender: Contender
+    method: str
+    dataset: str | None
+    adapter_sha256: str
+    generation: int
+    trained_at: datetime
+    standing: Standing = Standing.TRAINED
+    evaluation: Mapping[str, object] = field(default_factory=dict)
+    stale_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

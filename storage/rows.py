@@ -190,6 +190,8 @@ def contender_of(row: RowMapping) -> Contender:
         template=row["template"],
         sampling=Sampling(**row["sampling"]),
         base_url=row["base_url"],
+        adapter=row["adapter"],
+        parent=row["parent"],
         revision=row["revision"],
         fingerprint=row["fingerprint"],
     )

@@ -40,6 +40,7 @@ from storage.records import (
     Purpose,
     Reason,
     Side,
+    Standing,
     VoteEventKind,
     Wiped,
 )
@@ -139,10 +140,38 @@ contenders = Table(
     Column("template", CleanText),
     Column("sampling", JSON, nullable=False),
     Column("base_url", CleanText),
+    # What a tuned one adds to its model, and the slug of what it was trained from.
+    Column("adapter", CleanText),
+    Column("parent", CleanText),
     Column("fingerprint", CleanText, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     _one_of("kind", Kind),
     sqlite_autoincrement=True,
+)
+
+# How the tuned contenders came to be that were trained here, and where they stand.
+tunings = Table(
+    "tunings",
+    metadata,
+    Column("contender_id", RowId, ForeignKey("contenders.id"), primary_key=True),
+    Column("method", CleanText, nullable=False),
+    Column("dataset", CleanText),
+    Column("adapter_sha256", CleanText, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("trained_at", UtcDateTime, nullable=False),
+    Column("standing", CleanText, nullable=False),
+    Column("evaluation", JSON, nullable=False),
+    # When somebody was first erased whose words or votes it was trained on.
+    Column("stale_since", UtcDateTime),
+    _one_of("standing", Standing),
+)
+
+# Which battles a tuned contender learnt from, its ancestors' included: they never rank it.
+trained_on = Table(
+    "trained_on",
+    metadata,
+    Column("contender_id", RowId, ForeignKey("contenders.id"), primary_key=True),
+    Column("battle_id", RowId, ForeignKey("battles.id"), primary_key=True, index=True),
 )
 
 guilds = Table(

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bot.config import Config
+    from bot.contenders import EngineKey
     from bot.engines import Engine
-    from bot.roster import EngineKey
     from bot.simulation.playing import Happened
     from bot.simulation.population import Community
     from bot.simulation.truth import Truth

@@ -74,7 +74,7 @@ async def fill(url: str) -> None:
 def test_a_community_is_made_ranked_exported_reported_and_taken_away(
     url: str, tmp_path: Path, twofold: Callable[..., str]
 ) -> None:
-    assert "schema 0006 at another_" in twofold("check")
+    assert "schema 0007 at another_" in twofold("check")
     twofold("simulate", "--battles", "12", "--members", "5", "--votes", "3")
     assert "Counted:" in twofold("leaderboard", "--simulated")
     assert "What moves votes" in twofold("stats", "--simulated")

@@ -114,7 +114,7 @@ async def test_two_processes_and_this_one_write_at_once(url: str, arena: Arena) 
 async def test_processes_that_start_at_once_make_one_database(fresh: str) -> None:
     children = [await start(OPENS, fresh) for _ in range(4)]
     results = [await child.communicate() for child in children]
-    assert [out for out, _ in results] == [b"0006\n"] * 4
+    assert [out for out, _ in results] == [b"0007\n"] * 4
 
 
 async def test_a_connection_that_is_stopped_and_closed_at_once_ends(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ async def test_what_was_migrated_has_the_very_constraints_of_what_is_made_at_onc
 async def test_a_second_opening_migrates_nothing(fresh: str) -> None:
     for _ in range(2):
         async with Database.open(fresh) as database:
-            assert await database.revision() == "0006"
+            assert await database.revision() == "0007"
             await database.ping()
 
 
