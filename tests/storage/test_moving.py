@@ -29,6 +29,8 @@ INSERT INTO imports (file, sha256, licence, battles, votes, skipped, at)
     VALUES ('a', 'b', 'c', 1, 2, 3, '2026-01-01');
 INSERT INTO spending VALUES ('2026-01-02', 'b', 1, 2, 9000000000), ('2026-01-01', 'Z', 1, 2, 3);
 INSERT INTO heard VALUES (0, '2026-01-01'), (1, '2026-02-03 04:05:06.789');
+INSERT INTO tunings VALUES (1, 'dpo', NULL, 'ef', 1, '2026-01-01', 'entered', '{"a": 0.1}', NULL);
+INSERT INTO trained_on VALUES (1, 1), (1, 2);
 """
 
 
