@@ -94,6 +94,7 @@ def arena_of(
         seconds=same(1, np.float32, 2),
         mirrors=same(UNKNOWN, np.int32),
         goes_on=same(0, np.bool_),
+        unranked=same(0, np.bool_),
         of=np.arange(battles, dtype=np.int32),
         voter=voter,
         outcome=outcome.astype(np.int8),

@@ -99,6 +99,11 @@ def report(erasure: Erasure) -> Iterator[str]:
             f"The export {export.id} of {export.created_at:%Y-%m-%d} ({export.format}) has rows of "
             "this member: write it again and delete the old files."
         )
+    for slug in erasure.tuned:
+        yield (
+            f"The tuned contender {slug} learnt from this member, and cannot forget: train a new "
+            f"one, and take it away with `twofold models rm {slug}`."
+        )
     if not erasure.overwritten:
         yield IN_THE_LOG
     yield ELSEWHERE

@@ -6,11 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
-from sqlalchemy import bindparam, case, func, select
+from sqlalchemy import bindparam, case, exists, func, select
 
 from storage.lists import all_of, day, number, text
 from storage.records import BattleState, Kind, Outcome
-from storage.schema import answers, battles, contenders, recounts, votes
+from storage.schema import answers, battles, contenders, recounts, unranked, votes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Sequence
@@ -45,12 +45,13 @@ BATTLE = (
     "seconds_b",
     "mirror_of_id",
     "goes_on",
+    "unranked",
 )
 """The columns of battles.
 
 `day` is that of the closing, as `2026-11-01`. `characters` and `markup` are -1 where the text
 was gone before they were counted. `goes_on` is 1 where the answers went on from a battle's, on
-the same sides.
+the same sides, `unranked` 1 where a tuned contender had learnt from the prompt.
 """
 
 VOTE = (
@@ -84,13 +85,22 @@ class Page(NamedTuple):
 class Extent(NamedTuple):
     """How much there is to read, which tells whether what was read before is still all.
 
-    `recounts` is how often somebody was erased whose votes or words may have been read already,
-    `closed` how many battles are closed, `newest` when the last one was.
+    `recounts` is how often what may have been read already changed: somebody was erased, or a
+    tuned contender turned out to have learnt from it. `closed` is how many battles are
+    closed, `newest` when the last one was.
     """
 
     recounts: int
     closed: int
     newest: datetime | None
+
+
+class Named(NamedTuple):
+    """What a contender is called, and what it was trained from, if it was."""
+
+    slug: str
+    kind: Kind
+    parent: str | None
 
 
 class ArenaStore:
@@ -109,12 +119,14 @@ class ArenaStore:
         async with self._transactions.read() as connection:
             return Extent(*(await connection.execute(statement)).one())
 
-    async def contenders(self) -> dict[int, tuple[str, Kind]]:
-        """Every contender's slug and kind, by id."""
-        statement = select(contenders.c.id, contenders.c.slug, contenders.c.kind)
+    async def contenders(self) -> dict[int, Named]:
+        """Every contender's slug, kind and parent, by id."""
+        statement = select(
+            contenders.c.id, contenders.c.slug, contenders.c.kind, contenders.c.parent
+        )
         async with self._transactions.read() as connection:
             rows = await connection.execute(statement)
-            return {row.id: (row.slug, Kind(row.kind)) for row in rows}
+            return {row.id: Named(row.slug, Kind(row.kind), row.parent) for row in rows}
 
     async def pages(
         self, *, simulated: bool = False, since: datetime | None = None
@@ -171,6 +183,7 @@ def _battles(dialect: str, conditions: Iterable[ColumnElement[bool]]) -> Select[
         b.c.seconds,
         func.coalesce(battles.c.mirror_of_id, 0),
         number(battles.c.parent_id.is_not(None)),
+        number(exists().where(unranked.c.battle_id == battles.c.id)),
     )
     rows = (
         select(*_named(BATTLE, columns))

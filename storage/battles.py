@@ -8,12 +8,14 @@ from sqlalchemy import bindparam, insert, select, update
 
 from storage.buckets import bucket_for
 from storage.errors import StorageError
+from storage.learning import leave_unranked
 from storage.records import (
     Answer,
     Battle,
     BattleState,
     Closing,
     Conversation,
+    Kind,
     Purpose,
 )
 from storage.rows import (
@@ -157,7 +159,8 @@ class BattleStore:
 
         Where there is a reason for `closing`, the battle is closed at once. None, and nothing
         stored, when it is no longer answering. The answers come back with their ids. No message
-        shows it until one is `shown`, also where one was `placed`. Raises StorageError when a
+        shows it until one is `shown`, also where one was `placed`. It ranks nobody where a tuned
+        contender learnt from its prompt. Raises StorageError when a
         contender is not registered.
         """
         values = {"opened_at": at, "shown_message_id": None}
@@ -174,6 +177,8 @@ class BattleStore:
                 for answer in answers
             ]
             await connection.execute(insert(answer_rows), rows)
+            if any(answer.kind is Kind.TUNED for answer in answers):
+                await leave_unranked(connection, list(ids.values()), battles.c.id == battle_id)
             return await _one(connection, battles.c.id == battle_id)
 
     async def placed(self, battle_id: int, message_id: int) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
     from storage.records import Contender
     from storage.transactions import Transactions
 
@@ -32,7 +34,7 @@ class ContenderStore:
     async def register(self, contenders: Sequence[Contender], *, at: datetime) -> None:
         """Store the roster, all or nothing; a known slug gets its new description."""
         async with self._transactions.write() as connection:
-            await take_turn(connection, _REGISTERING)
+            await take_turn_to_register(connection)
             for contender in contenders:
                 values = asdict(contender) | {"updated_at": at}
                 await connection.execute(
@@ -44,3 +46,8 @@ class ContenderStore:
         statement = select(contender_rows).order_by(contender_rows.c.slug)
         async with self._transactions.read() as connection:
             return tuple(map(contender_of, (await connection.execute(statement)).mappings()))
+
+
+async def take_turn_to_register(connection: AsyncConnection) -> None:
+    """Go on as the only transaction that registers contenders."""
+    await take_turn(connection, _REGISTERING)

@@ -35,6 +35,7 @@ from storage.simulations import SimulationStore
 from storage.spending import SpendingStore
 from storage.timing import unheard
 from storage.transactions import Transactions, create_brief, create_engine
+from storage.tunings import TuningStore
 from storage.upgrade import downgrade, refuse_foreign_file, require_current, upgrade
 from storage.voted import VotedStore
 from storage.votes import VoteStore
@@ -80,6 +81,7 @@ class Database:
         self.simulations = SimulationStore(transactions)
         self.digests = DigestStore(transactions)
         self.spending = SpendingStore(transactions)
+        self.tunings = TuningStore(transactions)
         self._transactions = transactions
 
     @classmethod

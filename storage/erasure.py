@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import JSON, Text, cast, delete, func, insert, or_, select, update
 
+from storage.learning import mark_stale
 from storage.people import personal_columns
 from storage.records import NOBODY, BattleState, Wiped
 from storage.retention import cancel
@@ -25,7 +26,8 @@ from storage.schema import (
     turns,
     votes,
 )
-from storage.wiping import in_parts, wipe
+from storage.transactions import in_parts
+from storage.wiping import wipe
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -52,15 +54,16 @@ class Erasure:
 
     `rows` counts by table the rows that were taken away or freed of the person's id,
     `wiped` the battles whose texts were wiped. `withdrawn` are battles that were still at
-    work, `exports` the datasets to be written again. `overwritten` is whether nothing is
-    left in the file: where somebody was reading, it is in SQLite's log until the next round
-    of retention.
+    work, `exports` the datasets to be written again, `tuned` the slugs of the contenders that
+    learnt from what was erased. `overwritten` is whether nothing is left in the file: where
+    somebody was reading, it is in SQLite's log until the next round of retention.
     """
 
     rows: dict[str, int]
     wiped: int
     withdrawn: tuple[Withdrawn, ...]
     exports: tuple[StaleExport, ...]
+    tuned: tuple[str, ...] = ()
     overwritten: bool = True
 
 
@@ -89,6 +92,7 @@ class ErasureStore:
             ending = own & await _in_state(connection, BattleState.OPEN)
             ending |= wiped & await _in_state(connection, BattleState.ANSWERING)
             stale = await _stale(connection, wiped | voted)
+            tuned = await mark_stale(connection, wiped | voted, at=at)
             rows = await _rows(connection, member_id)
             withdrawn = await cancel(connection, ending, at=at)
             await wipe(connection, wiped, Wiped.ERASED, at=at)
@@ -99,6 +103,7 @@ class ErasureStore:
             wiped=len(wiped),
             withdrawn=withdrawn,
             exports=stale,
+            tuned=tuned,
             overwritten=await self._transactions.checkpoint(),
         )
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, update
 
+from storage.learning import learnt_of, mark_stale
 from storage.records import Consent
-from storage.schema import members
+from storage.schema import battles, members
 from storage.transactions import insert_if_new, upsert
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class MemberStore:
 
         A word for everywhere also answers for the guilds where they had only been asked, and
         takes the place of those for guilds that allow more; returns whether there were any.
+        Where it does not allow training, what was trained on the member is stale.
         """
         values = {
             "member_id": member_id,
@@ -145,4 +147,8 @@ class MemberStore:
             await connection.execute(
                 upsert(connection, members, values, key=["member_id", "guild_id"]), values
             )
+            if not consent.includes(Consent.TRAIN):
+                there = () if guild_id == EVERYWHERE else (battles.c.guild_id == guild_id,)
+                learnt = await learnt_of(connection, member_id, *there)
+                await mark_stale(connection, learnt, at=at)
         return lowered > 0

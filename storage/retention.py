@@ -20,7 +20,8 @@ from storage.schema import (
     vote_events,
     votes,
 )
-from storage.wiping import in_parts, wipe
+from storage.transactions import in_parts
+from storage.wiping import wipe
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

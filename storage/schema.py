@@ -174,6 +174,13 @@ trained_on = Table(
     Column("battle_id", RowId, ForeignKey("battles.id"), primary_key=True, index=True),
 )
 
+# Which battles rank nobody: a contender in them had learnt from their prompt.
+unranked = Table(
+    "unranked",
+    metadata,
+    Column("battle_id", RowId, ForeignKey("battles.id"), primary_key=True),
+)
+
 guilds = Table(
     "guilds",
     metadata,
@@ -404,7 +411,8 @@ setting_changes = Table(
     sqlite_autoincrement=True,
 )
 
-# Counts up whenever somebody is erased whose votes or words rankings had counted.
+# Counts up whenever rankings must not count what they had: somebody was erased, or a tuned
+# contender that had answered learnt from the same prompts.
 recounts = Table(
     "recounts",
     metadata,

@@ -18,7 +18,9 @@ from storage.schema import (
     remarks,
     sightings,
     simulations,
+    trained_on,
     turns,
+    unranked,
     vote_events,
     votes,
 )
@@ -34,7 +36,10 @@ LAST_ID = 2**22 - 1
 MODEL = "simulated:"
 """What the model of a contender begins with that only writes for simulated battles."""
 
-_OF_BATTLES = (exported, remarks, sightings, vote_events, votes, answers, turns)
+_OF_BATTLES = (
+    *(exported, trained_on, unranked),
+    *(remarks, sightings, vote_events, votes, answers, turns),
+)
 """What refers to battles, so that nothing is taken away before what refers to it."""
 
 

@@ -35,7 +35,7 @@ from storage.schema import battles, clean
 from storage.timing import Timing, unheard
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
     from contextlib import AbstractAsyncContextManager
     from threading import Thread
 
@@ -66,6 +66,9 @@ _ONLY_READ = "query_only = ON"
 _BEGIN = {"read": "BEGIN", "write": "BEGIN IMMEDIATE", "none": ""}
 
 _CONNECTIONS = 15
+
+_AT_ONCE = 10_000
+"""Databases limit how many values a statement may name."""
 
 _ENDS_WITHIN = 2.0
 """Seconds that a closed connection's thread is waited for."""
@@ -308,6 +311,13 @@ async def take_turn(connection: AsyncConnection, turn: int) -> None:
     """Go on, on a server too, as the only transaction that took this turn and has not ended."""
     if connection.dialect.name != "sqlite":
         await connection.execute(select(func.pg_advisory_xact_lock(Lock.TURN, turn)))
+
+
+def in_parts(ids: Iterable[int]) -> Iterator[list[int]]:
+    """As many of the ids at a time as a statement may name."""
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), _AT_ONCE):
+        yield ordered[start : start + _AT_ONCE]
 
 
 def insert_if_new(

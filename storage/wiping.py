@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, update
 
+from storage.learning import mark_stale
 from storage.records import NOBODY, BattleState, Closing, Conversation, Turn, Wiped
 from storage.rows import conversation_to_json
 from storage.schema import answers, battles, remarks, turns
+from storage.transactions import in_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection
     from datetime import datetime
 
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,17 +23,13 @@ _SILENCE = conversation_to_json(
 )
 
 
-_AT_ONCE = 10_000
-"""Databases limit how many values a statement may name."""
-
-
 async def wipe(
-    connection: AsyncConnection, battle_ids: Iterable[int], because: Wiped, *, at: datetime
+    connection: AsyncConnection, battle_ids: Collection[int], because: Wiped, *, at: datetime
 ) -> None:
     """Wipe every text of these battles, and whose they were.
 
     Open ones are closed by that, as nobody can vote on texts that are gone. Those that were
-    wiped before keep the reason of then.
+    wiped before keep the reason of then. What was trained on them is stale.
     """
     closed = {
         "state": BattleState.CLOSED,
@@ -46,6 +44,7 @@ async def wipe(
         "conversation": _SILENCE,
         "author_id": NOBODY,
     }
+    await mark_stale(connection, battle_ids, at=at)
     for ids in in_parts(battle_ids):
         mine = battles.c.id.in_(ids)
         kept = battles.c.wiped_because.is_(None)
@@ -62,10 +61,3 @@ async def wipe(
             delete(turns).where(turns.c.battle_id.in_(ids)),
         ):
             await connection.execute(statement)
-
-
-def in_parts(ids: Iterable[int]) -> Iterator[list[int]]:
-    """As many of the ids at a time as a statement may name."""
-    ordered = sorted(ids)
-    for start in range(0, len(ordered), _AT_ONCE):
-        yield ordered[start : start + _AT_ONCE]

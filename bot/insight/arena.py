@@ -45,9 +45,10 @@ class Arena:
     Columns of battles have a value for each battle, in the order of their ids; those of votes
     one for each vote, by battle. Columns of two are for sides A and B. `of` is a vote's
     battle, `voter` a number for each voter or NOBODY. `mirrors` is the battle that one shows
-    again, or UNKNOWN where that is not here. `day` counts from 1970. `template` is the base
-    model's. `took` is how many seconds a vote took, NaN where nobody knows. `ids` are the voters'
-    own, by their number.
+    again, or UNKNOWN where that is not here. `unranked` are those in which a tuned contender
+    had learnt from the prompt. `day` counts from 1970. `template` is that of the base model,
+    else of the tuned one. `took` is how many seconds a vote took, NaN where nobody knows. `ids`
+    are the voters' own, by their number.
     """
 
     entrants: tuple[Entrant, ...]
@@ -70,6 +71,7 @@ class Arena:
     seconds: NDArray[np.float32]
     mirrors: NDArray[np.int32]
     goes_on: NDArray[np.bool_]
+    unranked: NDArray[np.bool_]
     # of votes
     of: NDArray[np.int32]
     voter: NDArray[np.int32]
@@ -144,9 +146,7 @@ class Gathering:
         new = np.array([number not in self._seen for number in at["id"]], bool)
         self._seen.update(at["id"])
         kinds = zip(at["kind_a"], at["kind_b"], at["template_a"], at["template_b"], strict=True)
-        raw = [
-            second if b == Kind.BASE and a != Kind.BASE else first for a, b, first, second in kinds
-        ]
+        raw = [second if _RAW[b] < _RAW[a] else first for a, b, first, second in kinds]
         battles: _Columns = {
             "battle": np.array(at["id"], np.int64),
             "guild": np.array(at["guild_id"], np.int64),
@@ -158,6 +158,7 @@ class Gathering:
             "language": self._indexes("language", at["language"]),
             "mirrors": np.array(at["mirror_of_id"], np.int64),
             "goes_on": np.array(at["goes_on"], bool),
+            "unranked": np.array(at["unranked"], bool),
         }
         for name, type_ in (
             ("contender", np.int64),
@@ -219,6 +220,8 @@ class Gathering:
 
 
 _Columns = dict[str, "NDArray[Any]"]
+_RAW = {Kind.BASE: 0, Kind.TUNED: 1, Kind.INSTRUCT: 2}
+"""Whose prompt template matters more than the other's."""
 _PURPOSE = {purpose.value: index for index, purpose in enumerate(PURPOSES)}
 
 

@@ -38,13 +38,17 @@ def chosen(arena: Arena, counting: Counting) -> Arena:
 
 
 def counted(arena: Arena, counting: Counting) -> Arena:
-    """What rankings count of `chosen`: the blind votes on live battles."""
+    """What rankings count of `chosen`: the blind votes on live battles.
+
+    Never on those whose prompt one of the two had learnt from.
+    """
     votes = arena.blind
     if not counting.author_votes:
         votes = votes & ~arena.by_author
     if counting.both_bad is BothBad.LEAVE_OUT:
         votes = votes & (arena.outcome != BOTH_BAD)
-    return arena.keep(battles=arena.purpose == PURPOSES.index(Purpose.LIVE), votes=votes)
+    live = arena.purpose == PURPOSES.index(Purpose.LIVE)
+    return arena.keep(battles=live & ~arena.unranked, votes=votes)
 
 
 def _days(day: date) -> int:

@@ -43,7 +43,10 @@ async def read(
     """
     contenders = await store.contenders()
     into.name(
-        {number: Entrant(slug=slug, kind=kind) for number, (slug, kind) in contenders.items()}
+        {
+            number: Entrant(slug=one.slug, kind=one.kind, parent=one.parent)
+            for number, one in contenders.items()
+        }
     )
     async with aclosing(store.pages(simulated=simulated, since=since)) as pages:
         async for page in pages:

@@ -136,11 +136,14 @@ def _not_counted(there: Arena, counting: Counting) -> dict[str, int]:
     """Votes that are left out, by the first reason that there is."""
     purpose = there.purpose[there.of]
     live = purpose == PURPOSES.index(Purpose.LIVE)
+    learnt = live & there.unranked[there.of]
+    live = live & ~learnt
     author = there.by_author & (not counting.author_votes)
     bad = (there.outcome == BOTH_BAD) & (counting.both_bad is BothBad.LEAVE_OUT)
     reasons = {
         "mirror battles": purpose == PURPOSES.index(Purpose.MIRROR),
         "control battles": purpose == PURPOSES.index(Purpose.CONTROL),
+        "on prompts that a tuned model learnt from": learnt,
         "given after the reveal": live & ~there.blind,
         "by the prompt's author": live & there.blind & author,
         "both answers bad": live & there.blind & ~author & bad,

@@ -138,6 +138,12 @@ def erased(erasure: Erasure) -> ui.LayoutView:
             "-# Datasets that were written before have rows of yours. Ask the operator to write "
             "them again."
         )
+    if erasure.tuned:
+        names = ", ".join(map(discord.utils.escape_markdown, erasure.tuned))
+        lines.append(
+            f"-# Tuned models learnt from you before and cannot forget: {names}. Ask the operator "
+            "to take them away."
+        )
     if not erasure.overwritten:
         lines.append(
             "-# The file is being read, so traces in it are overwritten some minutes later."

@@ -73,6 +73,7 @@ fights = st.builds(
     language=st.none() | st.sampled_from(["en", "xx"]),
     mirror_of_id=st.integers(0, 12),
     goes_on=st.integers(0, 1),
+    unranked=st.integers(0, 1),
     template=st.sampled_from(["transcript", "raw", "one-that-is-gone"]),
     characters_a=st.integers(-1, 10**6),
     characters_b=st.sampled_from([0, 1, 100]),

@@ -100,7 +100,7 @@ async def test_a_battle_says_where_and_what_it_was(arena: Arena, raw: Raw) -> No
     await close(arena, battle)
     (found,), _ = await read(arena)
     wild, tame = await arena.database.arena.contenders(), {"wild": 1, "tame": 2}
-    assert wild == {1: ("wild", Kind.BASE), 2: ("tame", Kind.INSTRUCT)}
+    assert wild == {1: ("wild", Kind.BASE, None), 2: ("tame", Kind.INSTRUCT, None)}
     styles = list(map(style_of, shown))
     assert found == {
         "id": battle.id,
@@ -124,6 +124,7 @@ async def test_a_battle_says_where_and_what_it_was(arena: Arena, raw: Raw) -> No
         "seconds_b": 4.0,
         "mirror_of_id": 0,
         "goes_on": 0,
+        "unranked": 0,
     }
 
 

@@ -31,6 +31,7 @@ INSERT INTO spending VALUES ('2026-01-02', 'b', 1, 2, 9000000000), ('2026-01-01'
 INSERT INTO heard VALUES (0, '2026-01-01'), (1, '2026-02-03 04:05:06.789');
 INSERT INTO tunings VALUES (1, 'dpo', NULL, 'ef', 1, '2026-01-01', 'entered', '{"a": 0.1}', NULL);
 INSERT INTO trained_on VALUES (1, 1), (1, 2);
+INSERT INTO unranked VALUES (3), (1);
 """
 
 

@@ -70,6 +70,7 @@ def battle(*votes: Vote, a: str = "base", b: str = "instruct", **columns: Any) -
         "language": None,
         "mirror_of_id": 0,
         "goes_on": 0,
+        "unranked": 0,
     }
     for name, value in both.items():
         row[f"{name}_a"] = row[f"{name}_b"] = columns.pop(name, value)
@@ -139,6 +140,7 @@ def drawn(
         seconds=rng.uniform(0.5, 9, (battles, 2)).astype(np.float32),
         mirrors=np.full(battles, UNKNOWN, np.int32),
         goes_on=np.zeros(battles, bool),
+        unranked=np.zeros(battles, bool),
         of=of,
         voter=_voters(rng, battles, each, voters),
         outcome=(rng.random(votes) >= ahead[of]).astype(np.int8),

@@ -82,6 +82,7 @@ def odd(seed: int) -> Arena:
         characters=rng.integers(-1, 3, (size, 2)).astype(np.int32),
         seconds=rng.choice([np.nan, 0, 1], (size, 2)).astype(np.float32),
         goes_on=rng.random(size) < 0.3,
+        unranked=rng.random(size) < 0.1,
         outcome=rng.integers(0, 4, given).astype(np.int8),
         blind=rng.random(given) < 0.9,
         guess=rng.integers(-1, 3, given).astype(np.int8),

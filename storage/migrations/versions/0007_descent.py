@@ -14,7 +14,7 @@ _ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Add two columns and two tables."""
+    """Add two columns and three tables."""
     op.add_column("contenders", sa.Column("adapter", sa.Text()))
     op.add_column("contenders", sa.Column("parent", sa.Text()))
     op.create_table(
@@ -49,10 +49,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("contender_id", "battle_id", name=op.f("pk_trained_on")),
     )
     op.create_index(op.f("ix_trained_on_battle_id"), "trained_on", ["battle_id"])
+    op.create_table(
+        "unranked",
+        sa.Column("battle_id", _ROW_ID, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["battle_id"], ["battles.id"], name=op.f("fk_unranked_battle_id_battles")
+        ),
+        sa.PrimaryKeyConstraint("battle_id", name=op.f("pk_unranked")),
+    )
 
 
 def downgrade() -> None:
     """Take them away again."""
+    op.drop_table("unranked")
     op.drop_table("trained_on")
     op.drop_table("tunings")
     op.drop_column("contenders", "parent")

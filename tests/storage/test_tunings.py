@@ -1,0 +1,290 @@
+"""Tuned contenders: what they learnt from, who had it erased, and what they are not ranked by."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from storage.errors import StorageError
+from storage.members import EVERYWHERE
+from storage.records import (
+    Closing,
+    Consent,
+    Contender,
+    Kind,
+    Outcome,
+    Purpose,
+    Sampling,
+    Standing,
+    Tuning,
+    Wiped,
+)
+from tests.storage.conftest import CONTENDERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from storage.records import Battle
+    from tests.storage.conftest import Arena, Raw
+
+SAMPLING = Sampling(temperature=0.7, top_p=0.9, top_k=40, max_tokens=64)
+
+
+def tuning(
+    arena: Arena, slug: str = "wild-dpo-1", *, parent: str = "wild", **changed: object
+) -> Tuning:
+    contender = Contender(
+        slug=slug,
+        kind=Kind.TUNED,
+        model="wheel:gemma==1",
+        template="raw",
+        sampling=SAMPLING,
+        adapter=f"/home/adapters/{slug}",
+        parent=parent,
+        revision="r",
+        fingerprint=f"f-{slug}",
+    )
+    made = Tuning(
+        contender=contender,
+        method="dpo",
+        dataset="cd",
+        adapter_sha256=f"sha-{slug}",
+        generation=1,
+        trained_at=arena.at(60),
+        evaluation={"accuracy": {"value": 0.7, "low": 0.6, "high": 0.8}},
+    )
+    return replace(made, **changed)
+
+
+async def asked(
+    arena: Arena, *, key: int, author: int = 9, guild_id: int = 7, tuned: str | None = None
+) -> Battle:
+    """An open battle on a prompt; of a tuned contender where one is named."""
+    store = arena.database.battles
+    conversation = arena.conversation(f"prompt {key}")
+    turns = tuple(replace(turn, author_id=author) for turn in conversation.turns)
+    battle = await store.create(
+        source_message_id=next(arena._numbers),
+        guild_id=guild_id,
+        channel_id=8,
+        author_id=author,
+        conversation=replace(conversation, turns=turns),
+        purpose=Purpose.LIVE,
+        prompt_key=key,
+        at=arena.at(),
+    )
+    first, second = arena.answers()
+    if tuned is not None:
+        first = replace(first, contender=tuned, kind=Kind.TUNED)
+    opened = await store.open(battle.id, (first, second), at=arena.at(1))
+    assert opened is not None
+    return opened
+
+
+async def vote(arena: Arena, on: Battle, voter: int) -> None:
+    await arena.database.votes.cast(
+        battle_id=on.id,
+        voter_id=voter,
+        outcome=Outcome.TIE,
+        winner_answer_id=None,
+        by_author=False,
+        at=arena.at(2),
+    )
+
+
+async def export(arena: Arena, *on: Battle, dataset: str = "cd") -> None:
+    await arena.database.exports.record(
+        format="dpo",
+        purpose=Consent.TRAIN,
+        manifest={},
+        sha256="ab",
+        dataset=dataset,
+        rows=[(battle.id, 1) for battle in on],
+        at=arena.at(3),
+    )
+
+
+async def stale(arena: Arena) -> list[str]:
+    found = await arena.database.tunings.all()
+    return [one.contender.slug for one in found if one.stale_since is not None]
+
+
+async def unranked(arena: Arena) -> set[int]:
+    """Which of the closed battles rankings leave out."""
+    found = set()
+    async with aclosing(arena.database.arena.pages()) as pages:
+        async for page in pages:
+            columns = zip(page.battles["id"], page.battles["unranked"], strict=True)
+            found |= {number for number, out in columns if out}
+    return found
+
+
+async def close(arena: Arena, *those: Battle) -> None:
+    for battle in those:
+        await arena.database.battles.close(battle.id, because=Closing.TIME, at=arena.at(70))
+
+
+async def test_a_tuning_comes_back_with_its_contender_and_learnt_from_its_exports(
+    arena: Arena, rows: Callable[[str], list[tuple[object, ...]]]
+) -> None:
+    first, second, other = [await asked(arena, key=key) for key in (1, 2, 3)]
+    await export(arena, first)
+    await export(arena, first, second)
+    await export(arena, other, dataset="another")
+    store = arena.database.tunings
+    assert await store.all() == ()
+    assert await store.record(tuning(arena)) == 2
+    assert await store.all() == (tuning(arena),)
+    assert tuning(arena).contender in await arena.database.contenders.all()
+    assert rows("SELECT battle_id FROM trained_on ORDER BY battle_id") == [(1,), (2,)]
+    child = tuning(
+        arena, "wild-dpo-2", parent="wild-dpo-1", dataset="another", trained_at=arena.at(90)
+    )
+    assert await store.record(child) == 3, "what its parent learnt from is in it"
+    assert await store.record(tuning(arena, "from-elsewhere", dataset=None)) == 0
+
+
+async def test_a_slug_is_never_given_to_other_weights(arena: Arena) -> None:
+    store = arena.database.tunings
+    await store.record(tuning(arena))
+    await store.set_standing("wild-dpo-1", Standing.ENTERED)
+    moved = replace(tuning(arena).contender, adapter="/elsewhere")
+    again = tuning(arena, contender=moved, evaluation={"accuracy": None}, trained_at=arena.at(99))
+    await store.record(again)
+    kept = {"trained_at": arena.at(60), "standing": Standing.ENTERED}
+    assert await store.all() == (replace(again, **kept),)
+    with pytest.raises(StorageError, match="another contender wild-dpo-1"):
+        await store.record(tuning(arena, adapter_sha256="others"))
+    with pytest.raises(StorageError, match="another contender wild"):
+        await store.record(tuning(arena, "wild"))
+    assert await arena.database.contenders.all() == (CONTENDERS[1], CONTENDERS[0], moved)
+
+
+async def test_a_standing_and_an_evaluation_last(arena: Arena) -> None:
+    store = arena.database.tunings
+    await store.record(tuning(arena))
+    await store.set_standing("wild-dpo-1", Standing.RESTING)
+    await store.evaluated("wild-dpo-1", {"kl": 0.5})
+    (found,) = await store.all()
+    assert (found.standing, found.evaluation) == (Standing.RESTING, {"kl": 0.5})
+    with pytest.raises(StorageError, match="No tuned contender is called wild"):
+        await store.set_standing("wild", Standing.ENTERED)
+
+
+async def test_erasing_marks_what_learnt_from_words_or_votes_and_its_descendants(
+    arena: Arena,
+) -> None:
+    own, voted, apart = [await asked(arena, key=key, author=key) for key in (11, 12, 13)]
+    await vote(arena, voted, 14)
+    store, erasure = arena.database.tunings, arena.database.erasure
+    for battle, dataset, slug in ((own, "a", "from-words"), (voted, "b", "from-votes")):
+        await export(arena, battle, dataset=dataset)
+        await store.record(tuning(arena, slug, dataset=dataset))
+    await export(arena, apart, dataset="c")
+    await store.record(tuning(arena, "other", dataset="c"))
+    later = {"parent": "from-words", "dataset": "c", "trained_at": arena.at(61)}
+    await store.record(tuning(arena, "child", **later))
+    assert (await erasure.erase(11, at=arena.at(100))).tuned == ("child", "from-words")
+    assert await stale(arena) == ["from-words", "child"]
+    assert (await erasure.erase(14, at=arena.at(200))).tuned == ("from-votes",)
+    assert (await erasure.erase(77, at=arena.at(300))).tuned == ()
+    since = {one.contender.slug: one.stale_since for one in await store.all()}
+    assert since == {
+        "child": arena.at(100),
+        "from-words": arena.at(100),
+        "from-votes": arena.at(200),
+        "other": None,
+    }
+    grandchild = tuning(arena, "grandchild", **later | {"parent": "child", "dataset": None})
+    await store.record(grandchild)
+    assert "grandchild" in await stale(arena), "it goes on from what cannot forget"
+    assert (await erasure.erase(13, at=arena.at(400))).tuned == ("child", "grandchild", "other")
+
+
+async def test_what_was_erased_while_it_was_trained_makes_it_stale_from_the_start(
+    arena: Arena,
+) -> None:
+    battle = await asked(arena, key=1, author=11)
+    await export(arena, battle)
+    await arena.database.erasure.erase(11, at=arena.at(10))
+    await arena.database.tunings.record(tuning(arena))
+    assert await stale(arena) == ["wild-dpo-1"]
+
+
+@pytest.mark.parametrize(
+    ("guild_id", "consent", "marked"),
+    [
+        (EVERYWHERE, Consent.EVALUATE, ["here", "there"]),
+        (7, Consent.NONE, ["here"]),
+        (EVERYWHERE, Consent.PUBLISH, []),
+        (9, Consent.NONE, []),
+    ],
+)
+async def test_consent_that_is_taken_back_marks_what_learnt_by_it(
+    arena: Arena, guild_id: int, consent: Consent, marked: list[str]
+) -> None:
+    for guild, slug, key in ((7, "here", 1), (8, "there", 2)):
+        battle = await asked(arena, key=key, guild_id=guild)
+        await vote(arena, battle, 14)
+        await export(arena, battle, dataset=slug)
+        await arena.database.tunings.record(tuning(arena, slug, dataset=slug))
+    said = {"version": 1, "guild_id": guild_id, "at": arena.at(80)}
+    await arena.database.members.set_consent(14, consent, **said)
+    assert await stale(arena) == marked
+
+
+async def test_a_prompt_that_is_deleted_marks_what_learnt_from_it(arena: Arena) -> None:
+    battle = await asked(arena, key=1)
+    await export(arena, battle)
+    await arena.database.tunings.record(tuning(arena))
+    await arena.database.retention.deleted([1], Wiped.DELETED, at=arena.at(80))
+    assert await stale(arena) == ["wild-dpo-1"]
+
+
+async def test_battles_on_prompts_that_one_learnt_from_rank_nobody(arena: Arena) -> None:
+    learnt, other = await asked(arena, key=1), await asked(arena, key=2)
+    await export(arena, learnt)
+    await arena.database.tunings.record(tuning(arena))
+    await arena.database.tunings.record(tuning(arena, "child", parent="wild-dpo-1", dataset=None))
+    same, fresh, childs, base = (
+        await asked(arena, key=1, tuned="wild-dpo-1"),
+        await asked(arena, key=2, tuned="wild-dpo-1"),
+        await asked(arena, key=1, tuned="child"),
+        await asked(arena, key=1),
+    )
+    await close(arena, learnt, other, same, fresh, childs, base)
+    assert await unranked(arena) == {same.id, childs.id}
+    await arena.database.erasure.erase(9, at=arena.at(80))
+    assert await unranked(arena) == {same.id, childs.id}, "also once the prompts are gone"
+
+
+async def test_battles_that_were_read_before_a_tuning_is_known_are_read_again(
+    arena: Arena,
+) -> None:
+    learnt = await asked(arena, key=1)
+    await export(arena, learnt)
+    await arena.database.contenders.register([tuning(arena).contender], at=arena.at())
+    same, fresh = [await asked(arena, key=key, tuned="wild-dpo-1") for key in (1, 2)]
+    await close(arena, learnt, same, fresh)
+    before = await arena.database.arena.extent()
+    assert await unranked(arena) == set()
+    await arena.database.tunings.record(tuning(arena))
+    assert await unranked(arena) == {same.id}
+    after = await arena.database.arena.extent()
+    assert after.recounts > before.recounts
+    await arena.database.tunings.record(tuning(arena))
+    assert await arena.database.arena.extent() == after, "nothing is new"
+
+
+async def test_made_up_battles_go_with_what_was_noted_of_them(arena: Arena, raw: Raw) -> None:
+    learnt = await asked(arena, key=1)
+    await export(arena, learnt)
+    await arena.database.tunings.record(tuning(arena))
+    await asked(arena, key=1, tuned="wild-dpo-1")
+    raw.execute("UPDATE battles SET simulated = true")
+    removed = await arena.database.simulations.remove(at=arena.at(90))
+    assert removed.battles == 2
+    assert len(await arena.database.tunings.all()) == 1
