@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from string import Formatter
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -155,6 +155,30 @@ class ContenderConfig(BaseModel):
     def engine(self) -> EngineKey:
         """Contenders that agree in model, servers, key and adapter share an engine."""
         return EngineKey(self.model, self.servers, self.api_key_env, self.adapter)
+
+
+class Kin(Protocol):
+    """What tells whether two contenders may meet."""
+
+    @property
+    def slug(self) -> str: ...
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def parent(self) -> str | None: ...
+
+
+def may_meet(first: Kin, second: Kin) -> bool:
+    """Whether a battle of these two says something.
+
+    A base model meets all that are not, and a tuned one instruct models and its parent and
+    children, too. Two base models, two instruct models and two tuned ones that do not descend
+    from each other do not meet.
+    """
+    if first.kind is not second.kind:
+        return True
+    tuned = first.kind is Kind.TUNED
+    return tuned and (first.parent == second.slug or second.parent == first.slug)
 
 
 def require_a_pair(roster: Sequence[ContenderConfig]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from pydantic import ValidationError
 
+from bot.contenders import may_meet
 from bot.errors import ConfigError
 from bot.guilds import SETTINGS, GuildSettings, Moderation
 from bot.roster import permitted
@@ -145,8 +147,9 @@ class GuildService:
             self._require_a_pair(cast("Sequence[str]", wanted))
 
     def _require_a_pair(self, slugs: Sequence[str]) -> None:
-        bases = {c.kind is Kind.BASE for c in self._contenders if c.slug in slugs}
-        if bases != {True, False}:
+        chosen = [c for c in self._contenders if c.slug in slugs]
+        if not any(may_meet(*two) for two in combinations(chosen, 2)):
+            bases = {c.kind is Kind.BASE for c in chosen}
             missing = "instruct or tuned model" if True in bases else "base model"
             raise ConfigError(
                 f"That would leave no {missing} here, and every battle needs one. "

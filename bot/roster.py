@@ -7,16 +7,18 @@ import json
 from collections import Counter
 from dataclasses import asdict, replace
 from datetime import timedelta
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import structlog
 
+from bot.contenders import may_meet
 from bot.errors import BattleError, BudgetUsedUp, EngineAstray, EngineUnreachable
 from bot.prompting import Chat
 from storage.records import Contender, Kind, Side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from random import Random
 
@@ -71,21 +73,20 @@ class Roster:
         without: Collection[str] = (),
         control_share: float = 0,
     ) -> dict[Side, Contender]:
-        """One base contender and one other by weight, on sides thrown by coin.
+        """Two contenders that may meet, on sides thrown by coin.
 
-        `allowed` are the slugs to which a guild keeps, as `permitted` reads them. Who
-        rests is not drawn, unless nobody else of the kind is there. In `control_share`
-        percent of the draws one of the two has both sides. Nobody `without` is drawn: raises
+        Of all such pairs, see `may_meet`, each is as likely as the product of its two weights
+        says; where no tuned contender is there, that is one base model by weight and one other
+        by weight. `allowed` are the slugs to which a guild keeps, as `permitted` reads them.
+        Who rests is not drawn, unless there is no pair without. In `control_share` percent
+        of the draws one of the two has both sides. Nobody `without` is drawn: raises
         BudgetUsedUp where that leaves no pair.
         """
         field = permitted(self.contenders, allowed)
-        pair = []
-        for base in (True, False):
-            able = [c for c in field if (c.kind is Kind.BASE) is base and c.slug not in without]
-            if not able:
-                raise BudgetUsedUp
-            awake = [c for c in able if not self._rests(c)] or able
-            pair += self._rng.choices(awake, [self._weights[c.slug] for c in awake])
+        pairs = list(_pairs([c for c in field if c.slug not in without]))
+        if not pairs:
+            raise BudgetUsedUp
+        pair = self._by_weight(self._least_resting(pairs))
         self._rng.shuffle(pair)
         if control_share and self._rng.random() * 100 < control_share:
             pair[1] = pair[0]
@@ -137,6 +138,25 @@ class Roster:
         self._failures.pop(contender.slug, None)
         self._rests_in_a_row.pop(contender.slug, None)
 
+    def _least_resting(self, pairs: Sequence[_Pair]) -> list[_Pair]:
+        """The pairs of which the fewest rest."""
+        asleep = [sum(map(self._rests, pair)) for pair in pairs]
+        return [pair for pair, number in zip(pairs, asleep, strict=True) if number == min(asleep)]
+
+    def _by_weight(self, pairs: Sequence[_Pair]) -> list[Contender]:
+        """First the one, by all pairs that it has, then whom it meets."""
+        whom: dict[Contender, list[Contender]] = {}
+        for first, second in pairs:
+            whom.setdefault(first, []).append(second)
+        weight = {c.slug: self._weights[c.slug] for pair in pairs for c in pair}
+        chances = [
+            weight[first.slug] * sum(weight[second.slug] for second in others)
+            for first, others in whom.items()
+        ]
+        [first] = self._rng.choices(list(whom), chances)
+        others = whom[first]
+        return [first, *self._rng.choices(others, [weight[second.slug] for second in others])]
+
     def _rests(self, contender: Contender) -> bool:
         until = self._rests_until.get(contender.slug)
         return until is not None and self._clock() < until
@@ -148,8 +168,17 @@ def permitted(contenders: Sequence[Contender], slugs: Collection[str]) -> tuple[
     So no slugs mean no restriction, and slugs that left the roster are passed over.
     """
     chosen = tuple(c for c in contenders if c.slug in slugs)
-    both = {c.kind is Kind.BASE for c in chosen} == {True, False}
-    return chosen if both else tuple(contenders)
+    return chosen if any(_pairs(chosen)) else tuple(contenders)
+
+
+_Pair = tuple[Contender, Contender]
+_RAWNESS = {Kind.BASE: 0, Kind.TUNED: 1, Kind.INSTRUCT: 2}
+
+
+def _pairs(contenders: Sequence[Contender]) -> Iterator[_Pair]:
+    """All who may meet, in the order of the contenders; the rawer one of two comes first."""
+    rawest_first = sorted(contenders, key=lambda c: _RAWNESS[c.kind])
+    return (two for two in combinations(rawest_first, 2) if may_meet(*two))
 
 
 def template_of(contender: Contender, *, default: str) -> str:

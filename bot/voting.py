@@ -174,7 +174,8 @@ class VotingService:
         Raises BattleClosed, and VoteRefused where the battle is unknown, elsewhere or
         given up, the voter may not vote, or the ballot's sides are not those that they were
         shown last. A vote counts as blind while its voter has not been told the sides, of
-        this battle or of one with the same answers.
+        this battle or of one with the same answers. Where there is no base model to guess, they
+        are told with their vote.
         """
         battle = await self._ballot(press)
         if battle.state is BattleState.CLOSED:
@@ -193,6 +194,7 @@ class VotingService:
                 winner_answer_id=winner,
                 by_author=press.voter_id == battle.author_id,
                 private=press.private,
+                telling=not is_guessable(battle),
                 at=self._clock(),
             )
         if cast is None:  # it ended meanwhile, and will not be open again
@@ -359,6 +361,16 @@ class VotingService:
         if await self._votes.remark(where, voter_id, at=self._clock(), of=own.vote, **said):
             return await self.own(where, voter_id, swapped=own.swapped)
         return await self.open_to_remarks(where, voter_id, swapped=own.swapped, choice=own.choice)
+
+
+def is_guessable(battle: Battle) -> bool:
+    """Whether voters are asked which answer is the base model's before they are told.
+
+    Not where neither is. One model on both sides is asked about as well: as a check, it looks
+    like any other battle.
+    """
+    first, second = battle.answers
+    return first.contender == second.contender or Kind.BASE in {first.kind, second.kind}
 
 
 def as_seen(battle: Battle, *, swapped: bool) -> Battle:

@@ -384,7 +384,7 @@ _READ_BEFORE = select(battles.c.conversation).where(
 # Made once, as every press reads a battle.
 _BY_ID = select(battles).where(battles.c.id == bindparam("battle_id"))
 _ITS_ANSWERS = (
-    select(answer_rows, contenders.c.slug)
+    select(answer_rows, contenders.c.slug, contenders.c.parent)
     .join(contenders, contenders.c.id == answer_rows.c.contender_id)
     .where(answer_rows.c.battle_id == bindparam("battle_id"))
     .order_by(answer_rows.c.side)
@@ -405,7 +405,7 @@ async def load(
     given: dict[int, list[Answer]] = {row["id"]: [] for row in rows}
     if rows:
         join = (
-            select(answer_rows, contenders.c.slug)
+            select(answer_rows, contenders.c.slug, contenders.c.parent)
             .join(contenders, contenders.c.id == answer_rows.c.contender_id)
             .where(answer_rows.c.battle_id.in_(given))
             .order_by(answer_rows.c.battle_id, answer_rows.c.side)

@@ -249,7 +249,8 @@ class Answer:
     """One contender's answer. `raw` is the completion as generated, `shown` what people see.
 
     `rendered` is the exact prompt text that the model saw. `retries` counts the
-    samples thrown away before this one. `id` is 0 until it is stored.
+    samples thrown away before this one. Once it is stored, `id` is not 0, and `parent` is what
+    its contender was trained from, if it was.
     """
 
     side: Side
@@ -268,6 +269,7 @@ class Answer:
     seconds: float = 0.0
     seed: int = 0
     retries: int = 0
+    parent: str | None = None
     id: int = 0
 
 

@@ -126,14 +126,14 @@ def battle_of(row: RowMapping, answers: Sequence[Answer]) -> Battle:
 def answer_values(answer: Answer, *, battle_id: int, contender_id: int) -> dict[str, Any]:
     """Make a new row of `answers`."""
     values = asdict(answer)
-    del values["id"], values["contender"]
+    del values["id"], values["contender"], values["parent"]
     values["tags"] = list(answer.tags)
     values |= style_of(answer.shown)._asdict()
     return values | {"battle_id": battle_id, "contender_id": contender_id}
 
 
 def answer_of(row: RowMapping) -> Answer:
-    """Make a record of a row of `answers` that has its contender's `slug`."""
+    """Make a record of a row of `answers` that has its contender's `slug` and `parent`."""
     return Answer(
         id=row["id"],
         side=Side(row["side"]),
@@ -152,6 +152,7 @@ def answer_of(row: RowMapping) -> Answer:
         seconds=row["seconds"],
         seed=row["seed"],
         retries=row["retries"],
+        parent=row["parent"],
     )
 
 

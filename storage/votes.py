@@ -117,6 +117,7 @@ class VoteStore:
         by_author: bool,
         at: datetime,
         private: bool = False,
+        telling: bool = False,
     ) -> CastVote | None:
         """Store a member's choice; None, and nothing stored, where the battle is not open.
 
@@ -124,8 +125,9 @@ class VoteStore:
         sides, of this battle or of one with the same answers. The same choice
         again changes nothing, not even `blind`, and leaves no event. Another choice takes
         the reason away that was given for the first. `private` is whether it was made on the
-        ballot that the member got alone. Raises StorageError for a winner of another
-        battle, and one that does not go with the outcome.
+        ballot that the member got alone, `telling` whether they are told the sides with it.
+        Raises StorageError for a winner of another battle, and one that does not go with the
+        outcome.
         """
         whose = {"battle_id": battle_id, "voter_id": voter_id}
         async with self._transactions.write(brief=True) as connection:
@@ -137,6 +139,8 @@ class VoteStore:
             others, told, earlier = before["others"], bool(before["told"]), _earlier(before)
             if earlier is not None and _choice(earlier) == (outcome, winner_answer_id):
                 return CastVote(earlier, changed=False, votes=others + 1, told=told)
+            if telling and not told:
+                await note(connection, known | {"told_at": at})
             since = (before["shown_at"] if private else None) or opened_at
             what = {"outcome": outcome, "winner_answer_id": winner_answer_id, "blind": not told}
             marks = {
@@ -159,7 +163,7 @@ class VoteStore:
                 vote_of(row),
                 changed=earlier is not None,
                 votes=others + 1,
-                told=told,
+                told=told or telling,
                 unsaid=earlier is not None and await _unsay(connection, battle_id, voter_id),
             )
 

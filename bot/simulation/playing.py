@@ -231,7 +231,7 @@ class Play:
         self.happened.votes[member.number] += live
         self.happened.others += not live
         self._said[battle.id, member.number] = press.choice
-        tells = battle.purpose is not Purpose.CONTROL and not member.spam
+        tells = battle.purpose is not Purpose.CONTROL and not cast.own.told and not member.spam
         if tells and rng.random() < self._community.nature.guessing:
             await self._guess(battle, member, press, rng)
         if cast.enough:

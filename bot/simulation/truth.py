@@ -74,9 +74,10 @@ def truth(community: Community, happened: Happened) -> Truth:
         tied[a, b] += said[2]
         tied[b, a] += said[2]
         first += said[:2] + weights @ turned[:, :2]
-        raw = [community.kinds[slug] is Kind.BASE for slug in sight.slugs].index(True)
-        base.setdefault(sight.topic, np.zeros(2))
-        base[sight.topic] += said[:2] if raw == 0 else said[1::-1]
+        raw = [community.kinds[slug] is Kind.BASE for slug in sight.slugs]
+        if True in raw:
+            base.setdefault(sight.topic, np.zeros(2))
+            base[sight.topic] += said[:2] if raw[0] else said[1::-1]
     strengths, nu = davidson(won, tied)
     guessing = _weights(community, happened.guesses)
     skill = np.array([member.guess for member in community.members])

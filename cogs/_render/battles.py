@@ -238,7 +238,10 @@ def _quote(turn: Turn) -> str:
 
 def _told(side: Side, answer: Answer) -> ui.Container[Any]:
     """One answer with the one who gave it."""
-    name = discord.utils.escape_markdown(answer.contender)
+    escape = discord.utils.escape_markdown
+    name = escape(answer.contender)
+    if answer.parent is not None:
+        name = f"{name}, tuned from {escape(answer.parent)}"
     template = shorten(answer.template, NAME_LIMIT)
     text = answer.shown or "-# The text is not kept any more."
     if utf16_length(text) > CLOSED_LIMIT:

@@ -172,7 +172,10 @@ def _who(battle: Battle) -> list[str]:
 
 
 def _model(answer: Answer) -> str:
-    name = discord.utils.escape_markdown(answer.contender)
+    escape = discord.utils.escape_markdown
+    name = escape(answer.contender)
+    if answer.parent is not None:
+        name = f"{name}, tuned from {escape(answer.parent)}"
     template = f", prompted as {answer.template}" if answer.kind is not Kind.INSTRUCT else ""
     return f"{KIND_NAMES[answer.kind]}: {name}{template}"
 

@@ -15,7 +15,7 @@ from bot.app import alone
 from bot.mydata import WORDS, in_words
 from storage.database import database_url
 from storage.people import personal_columns
-from storage.records import Consent
+from storage.records import Consent, Contender, Kind, Tuning
 from tests.unit.records import NOON
 from tests.unit.town import AUTHOR, town
 
@@ -51,6 +51,17 @@ async def home(tmp_path: Path) -> Path:
             rows=[(battle.id, 1)],
             at=NOON,
         )
+        tuned = Contender(slug="raw-dpo-1", kind=Kind.TUNED, model="scripted:", adapter="a")
+        await t.store.tunings.record(
+            Tuning(
+                contender=tuned,
+                method="dpo",
+                dataset="cd",
+                adapter_sha256="ef",
+                generation=1,
+                trained_at=NOON,
+            )
+        )
     return tmp_path
 
 
@@ -66,6 +77,7 @@ def test_the_operator_is_told_what_was_erased_and_what_is_left_elsewhere(home: P
     for line in ("battles: 1", "turns: 1", "votes: 0", "battles whose texts were wiped: 1"):
         assert line in lines
     assert f"The export 1 of {NOON:%Y-%m-%d} (dpo) has rows of this member" in done.stdout
+    assert "The tuned contender raw-dpo-1 learnt from this member" in done.stdout
     assert "backups" in done.stdout
     assert SECRET.encode() not in kept(home)
     assert AUTHOR.to_bytes(8, "big") not in kept(home)

@@ -87,10 +87,19 @@ def test_what_is_left_out_is_told_with_its_reason() -> None:
         battle(vote(1), vote(2, blind=False), vote(3, by_author=True), vote(4, "both bad")),
         battle(vote(1), vote(2), purpose="mirror", mirror_of_id=1),
         battle(vote(1), b="base", purpose="control"),
+        battle(vote(1), vote(2, blind=False), vote(5, "both bad"), b="tuned", unranked=1),
+        battle(vote(1), purpose="mirror", mirror_of_id=4, b="tuned", unranked=1),
     )
     fewer = Counting(author_votes=False, both_bad=BothBad.LEAVE_OUT)
-    revealed = {"mirror battles": 2, "control battles": 1, "given after the reveal": 1}
-    assert leaderboard(votes, Counting()).not_counted == revealed
+    revealed = {
+        "mirror battles": 3,
+        "control battles": 1,
+        "on prompts that a tuned model learnt from": 3,
+        "given after the reveal": 1,
+    }
+    board = leaderboard(votes, Counting())
+    assert board.not_counted == revealed
+    assert {line.entrant.slug for line in board.lines} == {"base", "instruct"}
     assert leaderboard(votes, fewer).not_counted == revealed | {
         "by the prompt's author": 1,
         "both answers bad": 1,

@@ -63,9 +63,54 @@ def drawn(of: Roster, times: int = 400, allowed: Collection[str] = ()) -> Counte
 
 
 def test_one_base_contender_meets_one_other(clock: Clock) -> None:
+    second = ContenderConfig(slug="second", kind=Kind.INSTRUCT, model="scripted:")
     for _ in range(50):
-        kinds = [c.kind for c in roster(clock, WILD, TUNED).draw().values()]
+        kinds = [c.kind for c in roster(clock, WILD, second).draw().values()]
         assert kinds.count(Kind.BASE) == 1
+
+
+def tuned(slug: str, parent: str, **options: float) -> ContenderConfig:
+    return ContenderConfig(
+        slug=slug, kind=Kind.TUNED, model="scripted:", adapter=slug, parent=parent, **options
+    )
+
+
+LINE = (tuned("child", "plain", weight=2), tuned("grandchild", "child"), tuned("other", "wild"))
+
+
+def test_tuned_ones_meet_base_and_instruct_models_and_their_own_line_by_weight(
+    clock: Clock,
+) -> None:
+    one = roster(clock, WILD, *LINE)
+    times = 6000
+    met = Counter(frozenset(c.slug for c in one.draw().values()) for _ in range(times))
+    weights = {
+        frozenset({first, second}): one_weight * other_weight
+        for first, one_weight in {"plain": 1, "wild": 3}.items()
+        for second, other_weight in {"polite": 1, "child": 2, "grandchild": 1, "other": 1}.items()
+    }
+    weights |= {frozenset({slug, "polite"}): 1 + (slug == "child") for slug in LINE_SLUGS}
+    weights[frozenset({"child", "grandchild"})] = 2
+    assert met.keys() == weights.keys()
+    for pair, weight in weights.items():
+        assert met[pair] / times == pytest.approx(weight / sum(weights.values()), abs=0.02)
+
+
+LINE_SLUGS = tuple(config.slug for config in LINE)
+
+
+def test_a_line_of_descent_may_be_all_that_a_guild_keeps_to(clock: Clock) -> None:
+    one = roster(clock, WILD, *LINE)
+    assert drawn(one, allowed={"child", "grandchild"}).keys() == {"child", "grandchild"}
+    assert len(drawn(one, allowed={"grandchild", "other"})) == 6, "these two do not meet"
+
+
+def test_a_tuned_one_meets_an_instruct_one_while_every_base_model_rests(clock: Clock) -> None:
+    one = roster(clock, TUNED)
+    fail(one, "plain")
+    assert drawn(one).keys() == {"polite", "tuned"}
+    fail(one, "tuned")
+    assert drawn(one)["polite"] == 400
 
 
 def test_both_sides_are_as_likely_for_the_base_contender(clock: Clock) -> None:
