@@ -23,16 +23,25 @@ SECONDS_PER_CHARACTER = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """What a member looks at: contenders and lengths by the sides as they see them."""
+    """What a member looks at: contenders and lengths by the sides as they see them.
+
+    `worths` are what the texts themselves are worth to those who read them.
+    """
 
     slugs: tuple[str, str]
     characters: tuple[int, int]
     topic: str
+    worths: tuple[float, float] = (0.0, 0.0)
 
     @property
     def turned(self) -> Sight:
         """The same with its sides exchanged."""
-        return Sight(slugs=self.slugs[::-1], characters=self.characters[::-1], topic=self.topic)
+        return Sight(
+            slugs=self.slugs[::-1],
+            characters=self.characters[::-1],
+            topic=self.topic,
+            worths=self.worths[::-1],
+        )
 
     @property
     def longer(self) -> float:
@@ -48,7 +57,7 @@ def odds(community: Community, member: Member, sight: Sight) -> float:
         gains = community.nature.topics.get(sight.topic, 0) * (community.kinds[slug] is Kind.BASE)
         return community.strengths[slug] + member.taste[slug] + gains
 
-    liked = worth(sight.slugs[0]) - worth(sight.slugs[1])
+    liked = worth(sight.slugs[0]) - worth(sight.slugs[1]) + sight.worths[0] - sight.worths[1]
     return member.skill * liked + member.side + member.length * sight.longer
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,6 +57,18 @@ def simulate(  # noqa: PLR0913 - every choice is an option
         bool,
         typer.Option("--roster", help="Have the configured contenders answer, not made-up ones."),
     ] = False,
+    readers: Annotated[
+        bool,
+        typer.Option(
+            "--readers",
+            help="Members who judge the texts alone: short, on topic, without repetition. They go "
+            "with --roster.",
+        ),
+    ] = False,
+    contender: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these meet; repeat it.", show_default=False),
+    ] = None,
     remove: Annotated[
         bool, typer.Option("--remove", help="Take all that was simulated away again, and no more.")
     ] = False,
@@ -79,6 +92,7 @@ def simulate(  # noqa: PLR0913 - every choice is an option
     `twofold leaderboard --simulated`; `twofold simulate --remove`
     """
     from bot.simulation.nature import Nature
+    from bot.simulation.readers import NATURE
     from bot.simulation.simulating import BEGIN, DEMO_GUILD, Wanted
 
     config = configured()
@@ -92,8 +106,10 @@ def simulate(  # noqa: PLR0913 - every choice is an option
         guild_id=guild or DEMO_GUILD,
         begin=begin.replace(tzinfo=UTC) if begin else BEGIN,
         days=7 * weeks,
-        nature=Nature(votes=votes, spam=spam, side=side),
+        nature=replace(NATURE if readers else Nature(spam=spam, side=side), votes=votes),
         real=roster,
+        readers=readers,
+        contenders=tuple(contender or ()),
     )
     simulated = simulate_with_bar(config, wanted)
     if as_json:

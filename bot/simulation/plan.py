@@ -13,13 +13,19 @@ CLOSING_HOURS = 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How much is to happen, where and when. `first_id` is that of the ids to be used."""
+    """How much is to happen, where and when. `first_id` is that of the ids to be used.
+
+    `readers` judge the texts that they see, and ask what goes with that. So many prompts are
+    written `at_once`.
+    """
 
     battles: int
     guild_id: int
     begin: datetime
     days: int
     first_id: int
+    readers: bool = False
+    at_once: int = 1
 
 
 def ids_for(battles: int, members: int) -> int:

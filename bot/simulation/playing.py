@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import math
 from collections import Counter
@@ -20,6 +21,7 @@ from bot.simulation.ballots import Sight
 from bot.simulation.chance import draws
 from bot.simulation.plan import CHANNELS, CLOSING_HOURS
 from bot.simulation.prompts import asked_in, prompts
+from bot.simulation.readers import question, worth
 from bot.voting import Press
 from storage.records import (
     BattleState,
@@ -90,8 +92,10 @@ class Play:
         """Let it all happen; `progress` gets how many prompts were asked. Raises StorageError."""
         await self._agree()
         rng = draws(self._community.seed, "times")
-        for number, moment in enumerate(self._moments(rng, self._plan.battles)):
-            self._at(moment, partial(self._ask, number))
+        moments = self._moments(rng, self._plan.battles)
+        for number in range(len(moments)):
+            first = number - number % self._plan.at_once
+            self._at(moments[first], partial(self._ask, number))
         deals = round(self._plan.battles * min(1.0, DEALT * self._community.nature.votes))
         for number, moment in enumerate(self._moments(rng, deals)):
             self._at(moment, partial(self._deal, number))
@@ -99,7 +103,10 @@ class Play:
         while self._coming:
             moment, _, happen = heapq.heappop(self._coming)
             self._clock.move_to(moment)
-            await happen()
+            together = [happen]
+            while self._plan.at_once > 1 and self._coming and self._coming[0][0] == moment:
+                together.append(heapq.heappop(self._coming)[2])
+            await asyncio.gather(*(happen() for happen in together))
             if asked != (asked := self.happened.battles + self.happened.failed):
                 progress(asked)
         return self.happened
@@ -145,7 +152,7 @@ class Play:
 
     async def _ask(self, number: int) -> None:
         rng = draws(self._community.seed, "battle", number)
-        prompt = rng.choice(prompts())
+        prompt = question(rng) if self._plan.readers else rng.choice(prompts())
         [author] = self._community.busy(rng, 1)
         source = next(self._messages)
         turn = Turn(
@@ -175,7 +182,7 @@ class Play:
             self._await_votes(answered, rng)
 
     def _await_votes(self, battle: Battle, rng: Random) -> None:
-        sight = sight_of(battle)
+        sight = self._sight(battle)
         if battle.purpose is Purpose.LIVE:
             self.happened.sights.append(sight)
         self._in(CLOSING_HOURS * 3600, partial(self._close, battle.id))
@@ -199,7 +206,7 @@ class Play:
             return
         if dealt.battle.purpose is Purpose.MIRROR:
             self._in(CLOSING_HOURS * 3600, partial(self._close, dealt.battle.id))
-        seconds = ballots.reading(member, sight_of(dealt.battle), rng)
+        seconds = ballots.reading(member, self._sight(dealt.battle), rng)
         vote = partial(self._vote, dealt.battle, member, swapped=dealt.swapped, alone=True)
         self._in(seconds, vote)
 
@@ -242,7 +249,7 @@ class Play:
         before = self._said.get((battle.mirror_of_id or 0, member.number))
         if before is not None and not member.spam and rng.random() < SAME_AGAIN:
             return {Choice.A: Choice.B, Choice.B: Choice.A}.get(before, before)
-        return ballots.choice(self._community, member, sight_of(battle), rng)
+        return ballots.choice(self._community, member, self._sight(battle), rng)
 
     async def _guess(self, battle: Battle, member: Member, press: Press, rng: Random) -> None:
         """Say which one is the base model's; who was told then may do something about the vote."""
@@ -268,19 +275,22 @@ class Play:
         """Close it if it is time to; a bot looks at all battles every minute instead."""
         await self._services.closing.close_due(battle_id)
 
+    def _sight(self, battle: Battle) -> Sight:
+        """What there is to see of a battle on its sides."""
+        a, b = (battle.answer(side) for side in Side)
+        asked = battle.conversation.prompt.text
+        sight = Sight(
+            slugs=(a.contender, b.contender),
+            characters=(len(a.shown), len(b.shown)),
+            topic=asked_in(asked).topic,
+        )
+        if not self._plan.readers:
+            return sight
+        return replace(sight, worths=(worth(asked, a.shown), worth(asked, b.shown)))
+
     def _number(self, battle: Battle) -> int:
         """The same for a battle whatever else there is in the database."""
         return battle.source_message_id - self._plan.first_id
-
-
-def sight_of(battle: Battle) -> Sight:
-    """What there is to see of a battle on its sides."""
-    a, b = (battle.answer(side) for side in Side)
-    return Sight(
-        slugs=(a.contender, b.contender),
-        characters=(len(a.shown), len(b.shown)),
-        topic=asked_in(battle.conversation.prompt.text).topic,
-    )
 
 
 def _poisson(rng: Random, mean: float) -> int:

@@ -37,10 +37,16 @@ DEMO_GUILD = 1456074443980800005
 BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
 DAYS = 28
 
+AT_ONCE = 16
+"""Prompts that real models answer together: four times as many in the same time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is to be simulated. With `real`, the configured contenders answer."""
+    """What is to be simulated. With `real`, the configured contenders answer.
+
+    `readers` judge the texts alone, and by the same taste; `contenders` are those that meet.
+    """
 
     battles: int
     members: int
@@ -50,6 +56,8 @@ class Wanted:
     days: int = DAYS
     nature: Nature = field(default_factory=Nature)
     real: bool = False
+    readers: bool = False
+    contenders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +131,7 @@ async def simulate(
         wanted.seed,
         members=wanted.members,
         kinds={contender.slug: contender.kind for contender in config.contenders},
-        strengths=None if wanted.real else {slug: hand.strength for slug, hand in HANDS.items()},
+        strengths=_strengths(config, wanted),
         nature=wanted.nature,
     )
     plan = Plan(
@@ -132,12 +140,14 @@ async def simulate(
         begin=wanted.begin,
         days=wanted.days,
         first_id=first_id,
+        readers=wanted.readers,
+        at_once=AT_ONCE if wanted.real else 1,
     )
     playing = open_services(
         config,
         clock=clock,
         rng=draws(wanted.seed, "services"),
-        settings=settings_for(wanted.nature.votes),
+        settings=settings_for(wanted.nature.votes) | {"contenders": wanted.contenders},
         durable=False,
         **apart,
     )
@@ -158,6 +168,13 @@ async def remove(config: Config) -> Removed:
     opening = Database.open(url, key=config.database_key)
     async with alone(url, wait_seconds=0), opening as store:
         return await store.simulations.remove(at=datetime.now(UTC))
+
+
+def _strengths(config: Config, wanted: Wanted) -> dict[str, float] | None:
+    """What contenders are worth as such: to readers, nothing."""
+    if wanted.readers:
+        return dict.fromkeys((contender.slug for contender in config.contenders), 0.0)
+    return None if wanted.real else {slug: hand.strength for slug, hand in HANDS.items()}
 
 
 def _engines(config: Config, stopwatch: Stopwatch) -> dict[EngineKey, Engine]:
