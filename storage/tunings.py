@@ -82,6 +82,13 @@ class TuningStore:
         async with self._transactions.read() as connection:
             return tuple(map(_tuning_of, (await connection.execute(statement)).mappings()))
 
+    async def learnt_from(self, slug: str | None) -> frozenset[int]:
+        """The battles that a tuned contender, or one that it comes from, was trained on."""
+        of = _id_of(slug).scalar_subquery()
+        statement = select(trained_on.c.battle_id).where(trained_on.c.contender_id == of)
+        async with self._transactions.read() as connection:
+            return frozenset(await connection.scalars(statement))
+
     async def set_standing(self, slug: str, standing: Standing) -> None:
         """Say where a tuned contender stands. Raises StorageError where none is so called."""
         await self._change(slug, {"standing": standing})

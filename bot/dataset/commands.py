@@ -190,6 +190,13 @@ def export(  # noqa: PLR0913 - every choice of an export is an option
             rich_help_panel=_ROWS,
         ),
     ] = None,
+    new_to: Annotated[
+        str | None,
+        typer.Option(
+            help="A tuned contender: leave out what it was trained on already.",
+            rich_help_panel=_BATTLES,
+        ),
+    ] = None,
     columns: Annotated[
         list[Columns] | None,
         typer.Option(
@@ -316,6 +323,7 @@ def export(  # noqa: PLR0913 - every choice of an export is an option
         "both_bad": both_bad,
         "edits": edits,
         "render_with": render_with,
+        "new_to": new_to,
         "validation": validation,
         "test": test,
         "seed": seed,
@@ -512,8 +520,11 @@ async def _export(
 def _known(policy: Policy, contenders: Collection[records.Contender], means: Means) -> None:
     """Raise ConfigError for a name that no battle can have."""
     templates = {contender.template for contender in contenders if contender.template}
+    slugs = {contender.slug for contender in contenders}
+    tuned = {c.slug for c in contenders if c.kind is records.Kind.TUNED}
     for what, chosen, known in (
-        ("contender", policy.contenders, {contender.slug for contender in contenders}),
+        ("contender", policy.contenders, slugs),
+        ("tuned contender", (policy.new_to,) if policy.new_to else (), tuned),
         ("template", policy.templates, templates | means.templates.keys()),
     ):
         for name in chosen:

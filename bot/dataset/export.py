@@ -58,8 +58,9 @@ async def export(
         seen = store.seen.all(simulated=request.policy.simulated)
         async with aclosing(seen) as votes:
             weights = {voter.voter_id: voter.weight async for voter in figures(votes)}
+    learnt = await store.tunings.learnt_from(request.policy.new_to)
     delta = await Delta.since(store, request, means) if request.since else None
-    form, work = begin(request, means, weights=weights, delta=delta)
+    form, work = begin(request, means, weights=weights, learnt=learnt, delta=delta)
     try:
         await asyncio.to_thread(out.mkdir, parents=True, exist_ok=True)
         stale = await asyncio.to_thread(_replaceable, out, request)
@@ -67,7 +68,9 @@ async def export(
             border = await _border(store, request, means)
             older = None
             if border and means.url:
-                half = older_half(out, means.url, request, means, weights=weights, before=border)
+                half = older_half(
+                    out, means.url, request, means, weights=weights, learnt=learnt, before=border
+                )
                 older = stack.enter_context(half)
             writer = stack.enter_context(Writer(out, form.tables, request.files))
             halves = 2 if older else 1

@@ -22,6 +22,7 @@ class LeftOut(StrEnum):
     NOT_SHOWN = "failed_or_cancelled"
     DATE = "outside_the_dates"
     CONTENDER = "contender_not_wanted"
+    LEARNT = "learnt_from_already"
     TEMPLATE = "template_not_wanted"
     TAG = "tag_not_wanted"
     HIDDEN = "answer_hidden"

@@ -49,6 +49,7 @@ class Half:
     templates: Mapping[str, Framed]
     collection: tuple[str, tuple[Import, ...]] | None
     weights: Mapping[int, float]
+    learnt: frozenset[int]
     before: int
     folder: Path
 
@@ -90,6 +91,7 @@ def older_half(
     means: Means,
     *,
     weights: Mapping[int, float],
+    learnt: frozenset[int],
     before: int,
 ) -> Iterator[Older]:
     """Begin to work on the battles below `before`; what is not done at the end is broken off."""
@@ -104,6 +106,7 @@ def older_half(
             templates=means.templates,
             collection=means.collection and (means.collection[0], tuple(means.collection[1])),
             weights=weights,
+            learnt=learnt,
             before=before,
             folder=Path(folder),
         )
@@ -133,7 +136,7 @@ async def _made(half: Half) -> tuple[Any, list[tuple[str, str]]]:
         templates=half.templates,
         collection=half.collection,
     )
-    form, work = begin(half.request, means, weights=half.weights)
+    form, work = begin(half.request, means, weights=half.weights, learnt=half.learnt)
     with Writer(half.folder, form.tables, Files()) as writer:
         async with Database.open(half.url, key=half.key) as store:
             await read(store, half.request, form, work, writer, before=half.before)

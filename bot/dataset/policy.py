@@ -80,7 +80,8 @@ class Policy(BaseModel):
     `cut` keeps rows whose chosen side ends because its length ran out. `continued` keeps
     answers that went on later, beside the longer ones. `render_with` is a prompt template for
     all rows of text, instead of the one that each battle was prompted with. `logprobs` is the
-    contender whose log-probabilities of both sides rows have. `simulated` takes what was
+    contender whose log-probabilities of both sides rows have. `new_to` is a tuned contender: what
+    it, or one that it comes from, was trained on already is left out. `simulated` takes what was
     simulated instead of what members did, never both.
     """
 
@@ -108,6 +109,7 @@ class Policy(BaseModel):
     edits: Edits = Edits.CHOSEN
     render_with: str | None = None
     logprobs: str | None = None
+    new_to: str | None = None
     columns: tuple[Columns, ...] = (
         Columns.VOTES,
         Columns.MARGIN,

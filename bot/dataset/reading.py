@@ -12,7 +12,7 @@ from bot.dataset.work import Work
 from storage.voted import AFTER_ALL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from bot.dataset.delta import Delta
     from bot.dataset.files import Writer
@@ -22,10 +22,17 @@ if TYPE_CHECKING:
 
 
 def begin(
-    request: Request, means: Means, *, weights: Mapping[int, float], delta: Delta | None = None
+    request: Request,
+    means: Means,
+    *,
+    weights: Mapping[int, float],
+    learnt: Collection[int] = frozenset(),
+    delta: Delta | None = None,
 ) -> tuple[Format, Work]:
-    """The format and the work of an export; `weights` are those of voters by id."""
-    selector = Selector(request.policy, weights=weights, redact=means.redactor.redact)
+    """The format and the work of an export; `weights` and `learnt` are as for `Selector`."""
+    selector = Selector(
+        request.policy, weights=weights, learnt=learnt, redact=means.redactor.redact
+    )
     making = Making(
         policy=request.policy,
         selector=selector,

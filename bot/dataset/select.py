@@ -15,7 +15,7 @@ from bot.moderation import plain
 from storage.records import BattleState, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from bot.dataset.anonymity import Anonymity
     from bot.dataset.policy import Policy
@@ -73,7 +73,8 @@ class Verdict(NamedTuple):
 class Selector:
     """Judges battles by a policy.
 
-    `weights` are those of voters by id; one that is not there weighs 1. Texts go through
+    `weights` are those of voters by id; one that is not there weighs 1. `learnt` are the battles
+    that the policy's tuned contender was trained on. Texts go through
     `redact` where the guild wants that now, whatever it wanted when they were stored.
     `votes_left_out` counts the votes that decided nothing.
     """
@@ -83,10 +84,12 @@ class Selector:
         policy: Policy,
         *,
         weights: Mapping[int, float],
+        learnt: Collection[int] = frozenset(),
         redact: Callable[[str], str] = str,
     ) -> None:
         self._policy = policy
         self._weights = weights
+        self._learnt = learnt
         self._redact = redact
         self._since = policy.since.isoformat() if policy.since else ""
         self._until = policy.until.isoformat() if policy.until else "~"
@@ -145,10 +148,16 @@ class Selector:
             return LeftOut.DATE
         if policy.contenders and not all(a.contender in policy.contenders for a in answers):
             return LeftOut.CONTENDER
+        if voted.id in self._learnt:
+            return LeftOut.LEARNT
         if policy.templates and not any(a.template in policy.templates for a in answers):
             return LeftOut.TEMPLATE
+        return self._unfit_by_tags(answers)
+
+    def _unfit_by_tags(self, answers: Sequence[VotedAnswer]) -> LeftOut | None:
         tags = answers[0].tags + answers[1].tags
-        if tags and policy.without_tags and any(_is_one_of(policy.without_tags, t) for t in tags):
+        unwanted = self._policy.without_tags
+        if tags and unwanted and any(_is_one_of(unwanted, tag) for tag in tags):
             return LeftOut.TAG
         if tags and any(plain(answer) is None for answer in answers):
             return LeftOut.HIDDEN

@@ -144,6 +144,9 @@ async def test_a_tuning_comes_back_with_its_contender_and_learnt_from_its_export
         arena, "wild-dpo-2", parent="wild-dpo-1", dataset="another", trained_at=arena.at(90)
     )
     assert await store.record(child) == 3, "what its parent learnt from is in it"
+    assert await store.learnt_from("wild-dpo-1") == {first.id, second.id}
+    assert await store.learnt_from("wild-dpo-2") == {first.id, second.id, other.id}
+    assert await store.learnt_from(None) == set()
     assert await store.record(tuning(arena, "from-elsewhere", dataset=None)) == 0
 
 

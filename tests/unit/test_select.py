@@ -241,3 +241,12 @@ def test_raw_text_is_what_the_model_wrote() -> None:
 def test_a_policy_that_cannot_be_is_refused(impossible: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Policy(**impossible)
+
+
+def test_what_a_tuned_contender_learnt_from_is_not_new_to_it() -> None:
+    def judge(learnt: set[int]) -> list[Verdict] | LeftOut:
+        return Selector(Policy(new_to="wild-dpo-1"), weights={}, learnt=learnt).judge(of)
+
+    of = voted(battle(), 1)
+    assert judge({of.id}) is LeftOut.LEARNT
+    assert isinstance(judge({of.id + 1}), list)

@@ -30,6 +30,7 @@ OPTIONS = {
     "both_bad": "--both-bad",
     "edits": "--edits",
     "render_with": "--render-with",
+    "new_to": "--new-to",
     "columns": "--columns",
     "logprobs": "--logprobs",
     "validation": "--validation",
