@@ -100,6 +100,10 @@ def _passwords(url: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, (password, unquote(password)))))
 
 
+def _judge(table: object) -> object:
+    return {"slug": "judge", "kind": "instruct", **table} if isinstance(table, dict) else table
+
+
 def _shards(value: object) -> object:
     return read_shards(value) if isinstance(value, str) else value
 
@@ -248,6 +252,11 @@ class Config(BaseSettings):
         description="How many hours texts and ids are kept of members who did not agree to more. A "
         "server may choose fewer.",
     )
+    judge: Annotated[ContenderConfig, BeforeValidator(_judge)] | None = Field(
+        None,
+        description="A chat model that compares answers for `twofold models try` and `twofold "
+        "round`, as a `[judge]` table with `model` and, if need be, `base_url` and `api_key_env`.",
+    )
     training_export: bool = Field(
         default=False,
         description="Allow exports for training. Discord's developer policy forbids training on "
@@ -381,11 +390,21 @@ class Config(BaseSettings):
             )
         return roster
 
+    @field_validator("judge")
+    @classmethod
+    def _find_judge(
+        cls, judge: ContenderConfig | None, info: ValidationInfo
+    ) -> ContenderConfig | None:
+        if judge is None:
+            return None
+        [found] = on_servers([judge], default=info.data.get("openai_base_url") or OPENAI)
+        return found
+
     @model_validator(mode="after")
     def _read_keys(self) -> Self:
         file = self.model_config.get("env_file")
         read = {**(_dotenv() if file else {}), **os.environ}
-        for contender in self.contenders:
+        for contender in (*self.contenders, *filter(None, (self.judge,))):
             name = contender.api_key_env
             if name and (value := read.get(name)):
                 self._keys[name] = SecretStr(value)

@@ -180,6 +180,10 @@ class Framed:
         end = next((at for at in turns if is_chat(text, at + 1)), None)
         return Parsed(text[:end], ran_on=bool(others) or end is not None)
 
+    def rendered(self, prompt: str) -> Rendering:
+        """A prompt that was rendered earlier, as datasets hold it: who spoke is not known then."""
+        return Rendering(prompt, () if self._frame.verbatim else tuple(self._stops(())))
+
     def complete(self, text: str) -> str:
         """What a model would have written for `parse` to find `text` in it.
 
