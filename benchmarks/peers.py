@@ -153,12 +153,11 @@ class Twofold:
     """The engine as the bot runs it."""
 
     def __init__(self, folder: Path, *, llama_cpp: bool = True) -> None:
-        from bot.engines.local import LocalEngine  # noqa: PLC0415
+        from bot.engines.local import LocalEngine, LocalModel  # noqa: PLC0415
 
         self.loop = asyncio.new_event_loop()
-        self.engine: LocalEngine = LocalEngine(
-            source=BASE, fetch=lambda: folder, llama_cpp=llama_cpp
-        )
+        model = LocalModel(source=BASE, fetch=lambda: folder, llama_cpp=llama_cpp)
+        self.engine: LocalEngine = LocalEngine(model)
         self.loop.run_until_complete(self.engine.start())
 
     def complete(self, prompts: list[str], tokens: int) -> list[Reply]:

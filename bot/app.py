@@ -28,7 +28,7 @@ from bot.dataset.gate import TRAINING_NEEDS
 from bot.dataset.serving import ServingService
 from bot.dataset.splits import prompt_key
 from bot.digest import DigestService
-from bot.engines.factory import make_engine
+from bot.engines.factory import EngineFactory
 from bot.engines.moderation import RemoteModerator
 from bot.errors import ConfigError
 from bot.governing import GuildService
@@ -106,21 +106,23 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def engines_for(config: Config) -> dict[EngineKey, Engine]:
-    """One engine for each model in the roster, not started. Raises ModelNameError."""
-    return {
-        c.engine: make_engine(
-            c.model,
-            cache=config.models_folder,
-            servers=c.servers,
-            api_key=config.key_of(c),
-            key_name=c.api_key_env,
-            # Both sides of a battle may ask the same engine.
-            max_waiting=max(64, 2 * config.battles_at_once),
-            llama_cpp=config.llama_cpp,
-        )
-        for c in config.contenders
-    }
+def factory_for(config: Config) -> EngineFactory:
+    """What makes the engines of a program, also of contenders that enter while it runs."""
+    return EngineFactory(
+        cache=config.models_folder,
+        # Both sides of a battle may ask the same engine.
+        max_waiting=max(64, 2 * config.battles_at_once),
+        llama_cpp=config.llama_cpp,
+    )
+
+
+def engines_for(config: Config, *, factory: EngineFactory | None = None) -> dict[EngineKey, Engine]:
+    """One engine for each model and adapter in the roster, not started. Raises ModelNameError.
+
+    All are made by `factory`, by one of their own where there is none.
+    """
+    factory = factory or factory_for(config)
+    return {c.engine: factory.make(c.engine, api_key=config.key_of(c)) for c in config.contenders}
 
 
 def moderator_for(config: Config) -> Moderator | None:

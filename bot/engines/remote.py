@@ -52,6 +52,7 @@ where that is less."""
 class RemoteEngine:
     """`model` at `base_url`. The key is kept out of all texts, `key_name` says where it is set.
 
+    Where `model` is the server's name for an adapter, `base` is the model that it is trained on.
     `max_waiting` bounds how many completions may be under way.
     """
 
@@ -60,11 +61,13 @@ class RemoteEngine:
         model: str,
         *,
         base_url: str,
+        base: str | None = None,
         api_key: str | None = None,
         key_name: str = "OPENAI_API_KEY",
         max_waiting: int = 64,
     ) -> None:
         self.model = model
+        self._named = f"{base}+{model}" if base else model
         self.base_url = base_url
         self._api_key = api_key
         self._faults = Faults(
@@ -80,9 +83,12 @@ class RemoteEngine:
 
     @property
     def revision(self) -> str:
-        """The model's id, as the provider knows it, and what the server does not let us set."""
+        """The model's id, as the provider knows it, and what the server does not let us set.
+
+        For an adapter, both ids.
+        """
         lost = dialect.lost(self.without)
-        return f"{self.model} without {', '.join(lost)}" if lost else self.model
+        return f"{self._named} without {', '.join(lost)}" if lost else self._named
 
     async def start(self) -> None:
         """Make the client. The server is not asked: it may come up later than the bot."""

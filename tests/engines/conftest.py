@@ -13,7 +13,7 @@ from fake_openai import FakeServer
 from tiny_model import save_tiny_model
 
 from bot.engines.factory import make_engine
-from bot.engines.local import LocalEngine
+from bot.engines.local import LocalEngine, LocalModel
 from bot.engines.scripted import ScriptedEngine
 from bot.engines.weights import parse_source, pull
 
@@ -51,9 +51,8 @@ def make(request, tiny, server, twin):
     @asynccontextmanager
     async def started(*, slow=False, max_waiting=64):
         if kind == "local":
-            engine = LocalEngine(
-                source="path:tiny", fetch=lambda: tiny, dtype="float32", max_waiting=max_waiting
-            )
+            model = LocalModel(source="path:tiny", fetch=lambda: tiny, dtype="float32")
+            engine = LocalEngine(model, max_waiting=max_waiting)
         elif kind in {"remote", "pool"}:
             for far in (server, twin):
                 far.pause = 0.05 if slow else 0.0

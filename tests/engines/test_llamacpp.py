@@ -97,7 +97,7 @@ async def test_who_is_alone_goes_to_it_and_all_others_to_the_batch(engine):
     assert await answer(0) == "llama.cpp"
     assert set(await asyncio.gather(*(answer(n) for n in range(5)))) == {"transformers"}
     alone = asyncio.create_task(answer(6, max_tokens=256))
-    while engine._llama.has_room(1):  # noqa: ASYNC110 - it is in another thread
+    while engine._running.llama.has_room(1):  # noqa: ASYNC110 - it is in another thread
         await asyncio.sleep(0.001)
     assert [await answer(7), await alone] == ["transformers", "llama.cpp"]
     assert engine.revision.endswith(("bfloat16+gguf", "float32+gguf"))

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from tiny_model import save_tiny_model
 
 from bot.engines import ChatMessage, CompletionRequest
-from bot.engines.local import LocalEngine, sampling
+from bot.engines.local import LocalEngine, LocalModel, sampling
 from bot.errors import (
     EngineError,
     EngineTimeout,
@@ -27,7 +27,8 @@ from storage.records import Sampling
 
 
 def engine_on(folder, **changes):
-    return LocalEngine(source="path:tiny", fetch=lambda: folder, dtype="float32", **changes)
+    model = LocalModel(source="path:tiny", fetch=lambda: folder, dtype="float32")
+    return LocalEngine(model, **changes)
 
 
 @pytest_asyncio.fixture
@@ -98,7 +99,7 @@ async def test_nothing_is_left_behind_by_callers_that_went_away(engine):
         stream = engine.stream(CompletionRequest(prompt="x", sampling=Sampling(max_tokens=300)))
         await anext(stream)
         await stream.aclose()
-    manager = engine._batching.manager
+    manager = engine._running.batching.manager
     assert manager.output_router.result_handlers == {}
     async with asyncio.timeout(5):
         scheduler = manager.batch_processor.scheduler
@@ -108,7 +109,7 @@ async def test_nothing_is_left_behind_by_callers_that_went_away(engine):
 
 
 async def test_a_crash_of_the_generation_thread_lets_all_callers_go(engine, monkeypatch):
-    manager = engine._batching.manager
+    manager = engine._running.batching.manager
     before = text(await complete(engine, "x"))
 
     def crash():
@@ -146,7 +147,7 @@ async def test_a_generation_that_hangs_is_left_behind(engine):
     with pytest.raises(EngineTimeout):
         _ = [chunk async for chunk in engine.stream(request)]
     hook.remove()
-    engine._batching.stuck_after = 0.2
+    engine._running.batching.stuck_after = 0.2
     assert text(await complete(engine, "x")) == before
     going_on.set()  # the one that hung ends by itself, and nobody hears of it
     assert text(await complete(engine, "x")) == before

@@ -1,8 +1,9 @@
 """Weights in this process: the engine, how it loads a model, how it draws tokens.
 
-Only `loading` and `sampling` import torch, and only a starting engine imports them.
+What imports torch is imported only by an engine that starts.
 """
 
 from bot.engines.local.engine import LocalEngine
+from bot.engines.local.model import LocalModel
 
-__all__ = ["LocalEngine"]
+__all__ = ["LocalEngine", "LocalModel"]

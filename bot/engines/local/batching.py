@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import queue
 import threading
 import time
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,10 @@ from transformers.generation.configuration_utils import ContinuousBatchingConfig
 
 from bot.engines.delivery import Piece
 from bot.engines.local import attention, linear
+from bot.engines.local.lora import Adapting, Lora
+from bot.engines.local.prefixes import keep_apart, request_name
 from bot.engines.local.sampling import Sampler
-from bot.errors import EngineUnavailable
+from bot.errors import EngineUnavailable, NoRoom
 from storage.records import FinishReason
 
 if TYPE_CHECKING:
@@ -56,12 +58,13 @@ class Batching:
         eos: list[int],
         decoder: Callable[[list[int]], Callable[[list[int]], str]],
     ) -> None:
-        self.manager = build_manager(model, eos=eos)
-        self.stuck_after = _STUCK
         self._model = model
         self._eos = eos
         self._decoder = decoder
-        self._ids = itertools.count()
+        self._adapting = Adapting(model)
+        self.manager = self._build()
+        self.stuck_after = _STUCK
+        self._running: dict[str, Lora | None] = {}
         self._name: str | None = None
         self._steps = _Steps()
 
@@ -95,19 +98,43 @@ class Batching:
             left = self.manager
             left.stop(block=False, hard_stop=True)
             self._model.set_attn_implementation("sdpa")
-            self.manager = build_manager(self._model, eos=self._eos)
+            self.manager = self._build()
             self._steps = _start_thread(self.manager, name=self._name)
 
+    def _build(self) -> Any:
+        manager = build_manager(self._model, eos=self._eos)
+        processor = manager.batch_processor
+        keep_apart(processor.cache)
+        step = processor._generation_step  # noqa: SLF001
+
+        def adapted(model: Any) -> None:
+            requests = processor.inputs_and_outputs.requests_in_batch
+            spans = (
+                (r.state.logit_processor_kwargs.get("adapter"), r.query_length) for r in requests
+            )
+            with self._adapting.step(spans):
+                step(model)
+
+        processor._generation_step = adapted  # noqa: SLF001
+        return manager
+
+    def drop(self, adapter: Lora) -> None:
+        """End what runs under an adapter, before the next step."""
+        for name, used in self._running.items():
+            if used is adapter:
+                self.manager.cancel_request(name)
+
     async def generate(
-        self, ids: list[int], sampling: Sampling, *, seed: int
+        self, ids: list[int], sampling: Sampling, *, seed: int, adapter: Lora | None = None
     ) -> AsyncGenerator[Piece, None]:
         """Continue `ids`; closing the iterator frees the slot. Raises EngineUnavailable."""
         self._revive()
-        manager, name = self.manager, f"r{next(self._ids)}"
+        manager, name = self.manager, request_name(adapter.fingerprint if adapter else "")
         outputs: asyncio.Queue[Any] = asyncio.Queue()
+        self._running[name] = adapter
         manager.register_result_handler(name, outputs.put_nowait)
         finished = False
-        draw = asdict(sampling)
+        draw: dict[str, Any] = asdict(sampling) | ({"adapter": adapter} if adapter else {})
         try:
             added = manager.add_request(
                 ids,
@@ -136,6 +163,7 @@ class Batching:
                     made_by="transformers",
                 )
         finally:
+            del self._running[name]
             _forget(manager, name, finished=finished)
 
     def _reason(self, tokens: list[int]) -> FinishReason:
@@ -152,7 +180,10 @@ def _forget(manager: Any, name: str, *, finished: bool) -> None:
 
 
 def build_manager(model: Any, *, eos: list[int]) -> Any:
-    """The library's manager with our draw and, on a processor, our attention and layers."""
+    """The library's manager with our draw and, on a processor, our attention and layers.
+
+    Raises NoRoom where its cache does not fit into the memory.
+    """
     settings = model.generation_config
     settings.do_sample = False  # our Sampler draws; the manager's arg max then picks its token
     settings.temperature = settings.top_p = settings.top_k = None
@@ -178,8 +209,15 @@ def build_manager(model: Any, *, eos: list[int]) -> Any:
         model.set_attn_implementation(attention.NAME)
         # The manager turns its block tables off where there are no flash kernels.
         manager.continuous_batching_config.max_blocks_per_request = BLOCKS
-        with attention.whole_past(model.config.get_text_config()):
+    past = attention.whole_past(model.config.get_text_config()) if on_processor else nullcontext()
+    try:
+        with past:
             manager.batch_processor = manager._create_batch_processor()  # noqa: SLF001
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise NoRoom(
+            "The memory has room for the model and not for its work. Choose a smaller model."
+        ) from error
+    if on_processor:
         step = manager.batch_processor._generation_step  # noqa: SLF001
         manager.batch_processor._generation_step = torch.inference_mode()(step)  # noqa: SLF001
     return manager

@@ -28,6 +28,7 @@ from transformers.generation.continuous_batching.cb_logits_processors import (
 from transformers.generation.logits_process import LogitsProcessorList
 
 from bot.engines.local.linear import CANDIDATES, ShortlistHead
+from bot.engines.local.lora import Lora
 
 if TYPE_CHECKING:
     from transformers.generation.continuous_batching.requests import FutureRequestState
@@ -50,7 +51,8 @@ class Sampler(ContinuousBatchingLogitsProcessorList):
         self._head = head
         self.tensors_required = 4
         self.do_processing = True
-        self.supported_keys = {"temperature": float, "top_k": int, "top_p": float, "seed": int}
+        drawn = {"temperature": float, "top_k": int, "top_p": float, "seed": int}
+        self.supported_keys = {**drawn, "adapter": Lora}  # which `Batching` reads
 
     def fill_defaults(self, int32_tensor: torch.Tensor) -> None:
         """Greedy where nothing is asked: padding rows are drawn like any other."""
