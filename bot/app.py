@@ -40,6 +40,7 @@ from bot.languages import Languages
 from bot.limits import BattleLimits
 from bot.moderation import WordModerator, read_words
 from bot.mydata import MyDataService
+from bot.newcomers import NewcomerService
 from bot.patience import simply
 from bot.prompting import Chat, library
 from bot.rating import RatingService
@@ -61,12 +62,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from bot.config import Config
-    from bot.contenders import EngineKey
+    from bot.contenders import ContenderConfig, EngineKey
     from bot.engines import Engine
     from bot.moderation import Moderator
     from bot.patience import Patiently
     from bot.prompting import PromptTemplate
     from storage.shards import Shards
+
+    MakeEngine = Callable[[ContenderConfig], Engine]
 
 log = structlog.get_logger(__name__)
 
@@ -78,6 +81,7 @@ class Services:
     config: Config
     store: Database
     roster: Roster
+    newcomers: NewcomerService
     templates: Mapping[str, PromptTemplate]
     guilds: GuildService
     battles: BattleService
@@ -106,23 +110,24 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def factory_for(config: Config) -> EngineFactory:
-    """What makes the engines of a program, also of contenders that enter while it runs."""
-    return EngineFactory(
+def engine_maker(config: Config) -> MakeEngine:
+    """What makes contenders' engines, not started: those on the same weights share one copy.
+
+    It makes them for contenders that enter later as well. It raises ModelNameError.
+    """
+    factory = EngineFactory(
         cache=config.models_folder,
         # Both sides of a battle may ask the same engine.
         max_waiting=max(64, 2 * config.battles_at_once),
         llama_cpp=config.llama_cpp,
     )
+    return lambda contender: factory.make(contender.engine, api_key=config.key_of(contender))
 
 
-def engines_for(config: Config, *, factory: EngineFactory | None = None) -> dict[EngineKey, Engine]:
-    """One engine for each model and adapter in the roster, not started. Raises ModelNameError.
-
-    All are made by `factory`, by one of their own where there is none.
-    """
-    factory = factory or factory_for(config)
-    return {c.engine: factory.make(c.engine, api_key=config.key_of(c)) for c in config.contenders}
+def engines_for(config: Config, *, make: MakeEngine | None = None) -> dict[EngineKey, Engine]:
+    """One engine for each model and adapter in the roster, not started. Raises ModelNameError."""
+    make = make or engine_maker(config)
+    return {key: make(c) for key, c in {c.engine: c for c in config.contenders}.items()}
 
 
 def moderator_for(config: Config) -> Moderator | None:
@@ -139,10 +144,34 @@ def moderator_for(config: Config) -> Moderator | None:
 
 
 @asynccontextmanager
+async def _open_store(
+    config: Config, url: str, *, shards: Shards, durable: bool, instruments: Instruments
+) -> AsyncIterator[Database]:
+    """The bot's own database, which no other bot works with. Raises TwofoldError."""
+    require_shared(shards, url=url)
+    async with alone(url, shards=shards):
+        cut_off = was_cut_off(url)
+        opening = Database.open(
+            url, key=config.database_key, durable=durable, timed=instruments.transacted
+        )
+        async with opening as store:
+            if cut_off:
+                await store.require_sound()
+            if await store.imports.all():
+                raise ConfigError(
+                    "TWOFOLD_DATABASE names a collection of imported votes, which no bot may add "
+                    "to. Set it to another path."
+                )
+            yield store
+
+
+@asynccontextmanager
 async def open_services(  # noqa: PLR0913 - what those who need their own may give
     config: Config,
     *,
     engines: dict[EngineKey, Engine] | None = None,
+    make: MakeEngine | None = None,
+    newcomers: bool = True,
     patiently: Patiently = simply,
     clock: Callable[[], datetime] = now,
     rng: random.Random | None = None,
@@ -153,34 +182,24 @@ async def open_services(  # noqa: PLR0913 - what those who need their own may gi
 ) -> AsyncIterator[Services]:
     """Open the database, start the engines, build the services; close all at the end.
 
-    `engines`, `patiently`, `clock`, `rng` and `timer` are given by those who need their own;
-    `settings` hold in every guild then, whatever was set there. `durable` is as for
-    `Database.open`; without `instruments` nobody sees what they count. The sides' coin is
-    cryptographic by default. Raises TwofoldError if anything cannot open.
+    `engines`, `make`, `patiently`, `clock`, `rng` and `timer` are given by those who need their
+    own; `make` makes engines, those of tuned contenders that come while it runs too, of which
+    none comes without `newcomers`. `settings` hold in every guild then, whatever was set there.
+    `durable` is as for `Database.open`; without `instruments` nobody sees what they count. The
+    sides' coin is cryptographic by default. Raises TwofoldError if anything cannot open.
     """
     if config.training_export:
         log.warning("training exports are on", needs=TRAINING_NEEDS)
     rng = rng or random.SystemRandom()
     shards = config.shards or EVERY
     moderator = moderator_for(config)
-    engines = engines if engines is not None else engines_for(config)
+    make = make or engine_maker(config)
+    engines = engines if engines is not None else engines_for(config, make=make)
     async with AsyncExitStack() as stack:
-        url = database_url(config.database_location)
-        require_shared(shards, url=url)
-        await stack.enter_async_context(alone(url, shards=shards))
         instruments = instruments or Instruments()
-        cut_off = was_cut_off(url)
-        opening = Database.open(
-            url, key=config.database_key, durable=durable, timed=instruments.transacted
-        )
+        url = database_url(config.database_location)
+        opening = _open_store(config, url, shards=shards, durable=durable, instruments=instruments)
         store = await stack.enter_async_context(opening)
-        if cut_off:
-            await store.require_sound()
-        if await store.imports.all():
-            raise ConfigError(
-                "TWOFOLD_DATABASE names a collection of imported votes, which no bot may add to. "
-                "Set it to another path."
-            )
         for engine in engines.values():
             stack.push_async_callback(engine.close)
         if moderator is not None:
@@ -188,8 +207,10 @@ async def open_services(  # noqa: PLR0913 - what those who need their own may gi
         await asyncio.gather(*(engine.start() for engine in engines.values()))
         roster = Roster(config.contenders, engines=engines, clock=clock, rng=rng)
         templates = library(config.templates)
-        chat = Chat(system=config.system_prompt)
-        prompting: dict[str, PromptTemplate] = {**templates, chat.name: chat}
+        prompting: dict[str, PromptTemplate] = {
+            **templates,
+            Chat.name: Chat(system=config.system_prompt),
+        }
         languages = Languages()
         budgets = BudgetService(
             spending=store.spending,
@@ -213,7 +234,7 @@ async def open_services(  # noqa: PLR0913 - what those who need their own may gi
         guilds = GuildService(
             store=store.guilds,
             templates=templates,
-            contenders=roster.contenders,
+            contenders=lambda: roster.contenders,
             config=config,
             clock=clock,
             instead=settings,
@@ -251,6 +272,20 @@ async def open_services(  # noqa: PLR0913 - what those who need their own may gi
             shards=shards,
             instruments=instruments,
         )
+        coming = NewcomerService(
+            tunings=store.tunings,
+            contenders=store.contenders,
+            configured=config.contenders,
+            templates=templates,
+            roster=roster,
+            budgets=budgets,
+            make=make,
+            is_busy=battles.is_at_work,
+            instruments=instruments,
+            clock=clock,
+        )
+        if newcomers:
+            await stack.enter_async_context(coming.watching())
         await battles.start()
         closing = ClosingService(
             battles=store.battles,
@@ -293,12 +328,14 @@ async def open_services(  # noqa: PLR0913 - what those who need their own may gi
             lag=LoopLag(instruments.metrics),
             instruments=instruments,
             folder=grows_in(config),
+            kept_out=coming.kept_out,
             clock=clock,
         )
         yield Services(
             config=config,
             store=store,
             roster=roster,
+            newcomers=coming,
             templates=templates,
             guilds=guilds,
             battles=battles,

@@ -167,6 +167,14 @@ class BattleService:
         if self.unfinished:
             log.warning("battles were left unfinished", battles=[b.id for b in self.unfinished])
 
+    def is_at_work(self, slug: str) -> bool:
+        """Whether a contender is in a battle that is being answered."""
+        return any(
+            contender.slug == slug
+            for afoot in self._afoot.values()
+            for contender in afoot.sides.values()
+        )
+
     def age(self, battle: Battle) -> timedelta:
         """For how long somebody waits for it."""
         return self._clock() - battle.created_at

@@ -60,11 +60,15 @@ class BudgetService:
         instruments: Instruments,
     ) -> None:
         self._spending = spending
-        self._prices = prices
+        self._prices = dict(prices)
         self._budget = budget
         self._clock = clock
         self._instruments = instruments
         self._told: date | None = None
+
+    def price(self, contender: str, price: Price) -> None:
+        """Count what one more contender takes from now on."""
+        self._prices[contender] = price
 
     async def used_up(self) -> frozenset[str]:
         """Name the contenders that nothing is left for today. Raises StorageError."""

@@ -387,7 +387,7 @@ async def _serve_discord(config: Config) -> None:
 
 
 async def _serve_demo(config: Config) -> None:
-    from bot.app import engines_for, open_services
+    from bot.app import engine_maker, open_services
     from bot.client import on_signals
     from bot.config import environment
     from bot.demo import Workshop, serve
@@ -396,11 +396,14 @@ async def _serve_demo(config: Config) -> None:
     stop = asyncio.Event()
     on_signals(stop.set)
     workshop = Workshop()
-    engines = {key: workshop.wrap(engine) for key, engine in engines_for(config).items()}
+    make = engine_maker(config)
     async with (
         observing(environment()) as instruments,
         open_services(
-            config, engines=engines, patiently=workshop.wait_for, instruments=instruments
+            config,
+            make=lambda contender: workshop.wrap(make(contender)),
+            patiently=workshop.wait_for,
+            instruments=instruments,
         ) as services,
         watched(services),
     ):

@@ -40,14 +40,17 @@ _TAKES = {
 
 
 class GuildService:
-    """Reads and changes the settings of a guild; `instead` hold in all of them, whatever is set."""
+    """Reads and changes the settings of a guild; `instead` hold in all of them, whatever is set.
+
+    `contenders` are those on the roster at that moment.
+    """
 
     def __init__(
         self,
         *,
         store: GuildStore,
         templates: Mapping[str, PromptTemplate],
-        contenders: Sequence[Contender],
+        contenders: Callable[[], Sequence[Contender]],
         config: Config,
         clock: Callable[[], datetime],
         instead: Mapping[str, object] = MappingProxyType({}),
@@ -86,7 +89,7 @@ class GuildService:
         if key not in settings.model_fields_set or value in (None, ()):
             return Effective(value, Source.DEFAULT)
         if key == "contenders":
-            field = tuple(c.slug for c in permitted(self._contenders, value))
+            field = tuple(c.slug for c in permitted(self._contenders(), value))
             gone = not set(field) <= set(value)
             return Effective((), Source.NO_PAIR) if gone else Effective(field, Source.HERE)
         return Effective(value, Source.HERE)
@@ -102,7 +105,7 @@ class GuildService:
         if key == "template":
             return {name: template.help for name, template in self._templates.items()}
         if key == "contenders":
-            return {c.slug: f"{c.kind.capitalize()} model, {c.model}" for c in self._contenders}
+            return {c.slug: f"{c.kind.capitalize()} model, {c.model}" for c in self._contenders()}
         return SETTINGS[key].options
 
     async def set(self, guild_id: int, key: str, value: object, *, by: int) -> GuildSettings:
@@ -130,7 +133,7 @@ class GuildService:
         if limits and wanted is not None and wanted > limits[1]:
             raise ConfigError(self._possible(key, value))
         self._require_possible(key, wanted)
-        everyone = key == "contenders" and {c.slug for c in self._contenders} <= set(wanted)
+        everyone = key == "contenders" and {c.slug for c in self._contenders()} <= set(wanted)
         # Who comes to the roster later meets here too, where everybody does now.
         return None if everyone or wanted == () else read.model_dump(mode="json")[key]
 
@@ -147,7 +150,7 @@ class GuildService:
             self._require_a_pair(cast("Sequence[str]", wanted))
 
     def _require_a_pair(self, slugs: Sequence[str]) -> None:
-        chosen = [c for c in self._contenders if c.slug in slugs]
+        chosen = [c for c in self._contenders() if c.slug in slugs]
         if not any(may_meet(*two) for two in combinations(chosen, 2)):
             bases = {c.kind is Kind.BASE for c in chosen}
             missing = "instruct or tuned model" if True in bases else "base model"

@@ -7,6 +7,7 @@ import shutil
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -70,7 +71,8 @@ class Verdict:
 class HealthReport:
     """How a bot is doing. Days are those of UTC, times are in seconds, sizes in bytes.
 
-    What the database does not tell is None.
+    What the database does not tell is None. `kept_out` says of tuned contenders that should
+    answer why they do not.
     """
 
     version: str
@@ -82,6 +84,7 @@ class HealthReport:
     battles_today: int | None
     votes_today: int | None
     resting: tuple[str, ...]
+    kept_out: Mapping[str, str]
     contenders: int
     failures: tuple[Failure, ...]
     memory: int
@@ -103,6 +106,7 @@ class HealthService:
         lag: LoopLag,
         instruments: Instruments,
         folder: Path,
+        kept_out: Mapping[str, str] = MappingProxyType({}),
         clock: Callable[[], datetime],
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -113,6 +117,7 @@ class HealthService:
         self._gateway = gateway
         self._instruments = instruments
         self._folder = folder
+        self._kept_out = kept_out
         self._clock = clock
         self._timer = timer
         self._began = timer()
@@ -145,6 +150,7 @@ class HealthService:
             battles_today=battles,
             votes_today=votes,
             resting=tuple(sorted(self._roster.resting)),
+            kept_out=dict(self._kept_out),
             contenders=len(self._roster.contenders),
             failures=self._instruments.failures,
             memory=psutil.Process().memory_info().rss,

@@ -36,7 +36,7 @@ FIRST_REST, REST = timedelta(seconds=30), timedelta(minutes=5)
 
 
 class Roster:
-    """The configured contenders with their engines."""
+    """The contenders that may be drawn, with their engines: those configured, and newcomers."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Roster:
     ) -> None:
         self._engines = {c.slug: engines[c.engine] for c in contenders}
         self.contenders = tuple(
-            _contender(c, revision=self._engines[c.slug].revision) for c in contenders
+            contender_of(c, revision=self._engines[c.slug].revision) for c in contenders
         )
         self._weights = {c.slug: c.weight for c in contenders}
         self._failures: Counter[str] = Counter()
@@ -56,6 +56,16 @@ class Roster:
         self._rests_in_a_row: Counter[str] = Counter()
         self._clock = clock
         self._rng = rng
+
+    def enter(self, config: ContenderConfig, engine: Engine) -> None:
+        """Have one more contender drawn from now on, by an engine that was started."""
+        self._engines[config.slug] = engine
+        self._weights[config.slug] = config.weight
+        self.contenders += (contender_of(config, revision=engine.revision),)
+
+    def leave(self, slug: str) -> None:
+        """Have a contender not drawn any more; battles under way still find its engine."""
+        self.contenders = tuple(c for c in self.contenders if c.slug != slug)
 
     def fingerprint(self, contender: Contender, *, template: str) -> str:
         """As `fingerprint`, with what the engine has learnt of its server since it started."""
@@ -198,7 +208,8 @@ def fingerprint(contender: Contender, *, template: str) -> str:
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _contender(config: ContenderConfig, *, revision: str) -> Contender:
+def contender_of(config: ContenderConfig, *, revision: str) -> Contender:
+    """What is stored of a contender whose engine tells `revision` of its weights."""
     contender = Contender(
         slug=config.slug,
         kind=config.kind,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bot.config import Config
     from bot.contenders import EngineKey
     from bot.engines import Engine
+    from bot.roster import Roster
     from bot.simulation.playing import Happened
     from bot.simulation.population import Community
     from bot.simulation.truth import Truth
@@ -127,13 +128,6 @@ async def simulate(
     if not wanted.real:
         config = config.model_copy(update={"contenders": roster()})
         apart = {"engines": _engines(config, stopwatch), "timer": stopwatch}
-    people = community(
-        wanted.seed,
-        members=wanted.members,
-        kinds={contender.slug: contender.kind for contender in config.contenders},
-        strengths=_strengths(config, wanted),
-        nature=wanted.nature,
-    )
     plan = Plan(
         battles=wanted.battles,
         guild_id=wanted.guild_id,
@@ -149,9 +143,17 @@ async def simulate(
         rng=draws(wanted.seed, "services"),
         settings=settings_for(wanted.nature.votes) | {"contenders": wanted.contenders},
         durable=False,
+        newcomers=wanted.real,
         **apart,
     )
     async with playing as services:
+        people = community(
+            wanted.seed,
+            members=wanted.members,
+            kinds={contender.slug: contender.kind for contender in services.roster.contenders},
+            strengths=_strengths(services.roster, wanted),
+            nature=wanted.nature,
+        )
         play = Play(services, people, plan, clock)
         happened = await play.run(progress)
     return Simulated(
@@ -170,10 +172,10 @@ async def remove(config: Config) -> Removed:
         return await store.simulations.remove(at=datetime.now(UTC))
 
 
-def _strengths(config: Config, wanted: Wanted) -> dict[str, float] | None:
+def _strengths(roster: Roster, wanted: Wanted) -> dict[str, float] | None:
     """What contenders are worth as such: to readers, nothing."""
     if wanted.readers:
-        return dict.fromkeys((contender.slug for contender in config.contenders), 0.0)
+        return dict.fromkeys((contender.slug for contender in roster.contenders), 0.0)
     return None if wanted.real else {slug: hand.strength for slug, hand in HANDS.items()}
 
 

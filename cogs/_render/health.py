@@ -58,9 +58,11 @@ def _shards(told: HealthReport) -> str:
 
 
 def _models(told: HealthReport) -> str:
-    if not told.resting:
-        return f"all {told.contenders} are up"
-    return f"resting: {', '.join(told.resting)}; {told.contenders - len(told.resting)} are up"
+    said = f"all {told.contenders} are up"
+    if told.resting:
+        up = told.contenders - len(told.resting)
+        said = f"resting: {', '.join(told.resting)}; {up} are up"
+    return "".join((said, *(f"\n- {slug} is not: {why}" for slug, why in told.kept_out.items())))
 
 
 def _faults(failures: tuple[Failure, ...]) -> str:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from bot.engines import Engine
+
 BASE, INSTRUCT = "plain-writer", "polite-helper"
 
 
@@ -99,8 +101,8 @@ OpenTown = "Callable[..., AbstractAsyncContextManager[Town]]"
 def open_town(tmp_path: Path) -> OpenTown:
     """Open a town; `base` and `instruct` name the models of two contenders, `more` come along.
 
-    `clock` is the services' own; Discord's goes on with `env.advance_time`. Other keywords
-    are settings.
+    `make` makes the engines of tuned ones, and `clock` is the services' own; Discord's goes on
+    with `env.advance_time`. Other keywords are settings.
     """
 
     @asynccontextmanager
@@ -111,6 +113,7 @@ def open_town(tmp_path: Path) -> OpenTown:
         max_tokens: int = 128,
         more: Iterable[ContenderConfig] = (),
         clock: Callable[[], datetime] = now,
+        make: Callable[[ContenderConfig], Engine] | None = None,
         **settings: object,
     ) -> AsyncIterator[Town]:
         config = Config(
@@ -128,7 +131,7 @@ def open_town(tmp_path: Path) -> OpenTown:
         patience = Patience()
         async with (
             open_services(
-                config, rng=random.Random(7), patiently=patience, clock=clock
+                config, rng=random.Random(7), patiently=patience, clock=clock, make=make
             ) as services,
             _simulation(TwofoldClient(services)) as env,
         ):

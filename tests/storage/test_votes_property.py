@@ -59,7 +59,7 @@ class House:
         guilds = GuildService(
             store=self.database.guilds,
             templates={},
-            contenders=CONTENDERS,
+            contenders=lambda: CONTENDERS,
             config=Config(home=self._home),
             clock=self.clock,
         )
