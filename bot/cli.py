@@ -27,6 +27,7 @@ from bot.keeping.encrypting import encrypt
 from bot.keeping.migrate import migrate
 from bot.simulation.commands import settle, simulate
 from bot.terminal import configured, database_of, err, out
+from bot.training.commands import train
 from bot.wording import printable
 
 if TYPE_CHECKING:
@@ -176,6 +177,9 @@ def integrity(
 
 
 cli.command()(lint)
+
+
+cli.command()(train)
 
 
 cli.command()(simulate)

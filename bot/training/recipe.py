@@ -1,0 +1,130 @@
+"""How an adapter is trained: every hyperparameter, and what is sensible by the size of the data."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+UPDATES = 120
+"""So many are aimed at: with few pairs more epochs, with many fewer."""
+
+MANY = 2000
+"""Rows from which on an update takes in twice as many."""
+
+LARGE = 2_000_000_000
+"""From so many parameters on activations are computed twice, to save memory."""
+
+
+class Method(StrEnum):
+    """What of the votes the model learns from, and with which loss of TRL's.
+
+    `dpo` and `orpo` learn from pairs, `kto` from single answers and whether they were liked, `sft`
+    from what was liked alone.
+    """
+
+    DPO = "dpo"
+    KTO = "kto"
+    SFT = "sft"
+    ORPO = "orpo"
+
+
+class Recipe(BaseModel):
+    """Every hyperparameter of a training. The same recipe and rows give the same adapter.
+
+    `beta` holds the model near its parent; for orpo it is the weight of the odds ratio.
+    `sft_weight` is that of a second term of DPO's loss, the mean negative log-likelihood of
+    the chosen tokens, against chosen answers that become less likely together with the rejected.
+    `batch` rows are computed at once and `accumulation` batches make one update. `max_steps` ends
+    before `epochs` do. `evaluate_every` counts updates; after `patience` evaluations on
+    held-out rows without improvement the training stops. `max_length` is in tokens, prompt and
+    answer together: longer rows are left out. `desirable_weight` and `undesirable_weight` are
+    KTO's, balanced by default so that both kinds weigh the same in all.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: Method = Method.DPO
+    learning_rate: Positive = 2e-4
+    beta: Positive = 0.1
+    sft_weight: Annotated[float, Field(ge=0)] = 0.2
+    label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    desirable_weight: Positive = 1.0
+    undesirable_weight: Positive = 1.0
+    epochs: Positive = 3.0
+    max_steps: Count | None = None
+    batch: Count = 4
+    accumulation: Count = 2
+    warmup: Share = 0.1
+    schedule: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "linear"
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    max_grad_norm: Positive = 1.0
+    rank: Count = 16
+    alpha: Count = 32
+    dropout: Share = 0.0
+    target_modules: tuple[str, ...] = ("all-linear",)
+    max_length: Annotated[int, Field(ge=16)] = 512
+    evaluate_every: Count = 20
+    patience: Annotated[int, Field(ge=0)] = 3
+    gradient_checkpointing: bool = False
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+    @model_validator(mode="after")
+    def _batches_that_kto_takes(self) -> Self:
+        if self.method is Method.KTO and self.batch == 1:
+            raise ValueError("kto compares answers within a batch, so --batch must be 2 or more")
+        return self
+
+    @property
+    def digest(self) -> str:
+        """Twelve hex digits that change when anything in it does."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+    def updates(self, rows: int) -> int:
+        """How many updates so many rows give."""
+        each = -(-rows // (self.batch * self.accumulation))
+        planned = max(1, round(self.epochs * each))
+        return min(planned, self.max_steps) if self.max_steps else planned
+
+
+def advised(
+    method: Method,
+    *,
+    rows: int,
+    liked: int,
+    parameters: int,
+    gpu: bool = False,
+    **chosen: object,
+) -> Recipe:
+    """The recipe for so many rows to train on, `liked` of them desirable; `chosen` goes before.
+
+    TRL's learning rates are for all weights of large models: DPO's 1e-6 leaves a LoRA adapter
+    as it was. Small data wants rates near 1e-4 to 2e-4 and few passes. Raises ValidationError.
+    """
+    given = {name: value for name, value in chosen.items() if value is not None}
+    single = method in {Method.KTO, Method.SFT}
+    batch = (16 if gpu else 8) if single else (8 if gpu else 4)
+    accumulation = max(1, (16 if rows >= MANY else 8) * (2 if single else 1) // batch)
+    size = int(str(given.get("batch", batch))) * int(str(given.get("accumulation", accumulation)))
+    each = max(1, -(-rows // size))
+    sensible: dict[str, object] = {
+        "method": method,
+        "learning_rate": 1e-4 if parameters > LARGE or method is Method.SFT else 2e-4,
+        "batch": batch,
+        "accumulation": accumulation,
+        "epochs": float(min(4, max(1, round(UPDATES / each)))),
+        "evaluate_every": max(1, min(20, each // 2)),
+        "gradient_checkpointing": parameters > LARGE,
+    }
+    if method is Method.KTO and rows > liked > 0:
+        # Eq. (8) of Ethayarajh et al. (2024), KTO: the rarer kind is weighed up.
+        rest = rows - liked
+        sensible["desirable_weight"] = round(max(1.0, rest / liked), 3)
+        sensible["undesirable_weight"] = round(max(1.0, liked / rest), 3)
+    return Recipe.model_validate(sensible | given)

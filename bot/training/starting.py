@@ -1,0 +1,175 @@
+"""From what was asked for to a run that is ready to go: parent, rows, recipe, work folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from bot.console import fetch
+from bot.errors import ConfigError
+from bot.prompting import library
+from bot.terminal import err
+from bot.training import child, plan, record, rows
+from bot.training.making import dataset_for
+from bot.training.parents import ADAPTERS, named, parameters_of, parent_of, weights_of
+from bot.training.recipe import advised
+from bot.training.runs import Job, Run
+from bot.training.showing import showing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from bot.config import Config
+    from bot.training.parents import Parent
+    from bot.training.plan import Lengths
+    from bot.training.recipe import Method, Recipe
+    from bot.training.record import TrainingRecord
+    from bot.training.rows import Dataset
+
+_LORA = ("rank", "alpha", "dropout", "target_modules")
+"""What a child has from its parent, whose adapter it goes on with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What was asked for. `chosen` are hyperparameters by name; the others are advised."""
+
+    method: Method
+    contender: str | None = None
+    dataset: Path | None = None
+    simulated: bool = False
+    template: str | None = None
+    chosen: Mapping[str, Any] = field(default_factory=dict)
+    dtype: str | None = None
+    threads: int | None = None
+    anyway: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A run that is ready, with what is known of it beforehand."""
+
+    run: Run
+    dataset: Dataset
+    lengths: Lengths
+    memory: int
+
+    @property
+    def held_out(self) -> int:
+        """Rows that are looked at on the way."""
+        return len(self.dataset.splits.get(rows.VALIDATION, ()))
+
+    def trained(self) -> tuple[TrainingRecord, Path]:
+        """Train, or find what was trained already; the record and the adapter's folder.
+
+        Raises TwofoldError as the child does.
+        """
+        place = self.run.adapter
+        if place is None:
+            plan.require_room(self.memory)
+            with showing(held_out=self.held_out) as hear:
+                place = child.train(self.run, hear)
+        else:
+            err.print("This very training is finished already.")
+        return record.read(place), place
+
+    def measured(self) -> Iterator[str]:
+        """Tell what it would be, with a few real steps for the time. Raises as `trained`."""
+        recipe = self.run.job.recipe
+        yield from plan.told(self.dataset, self.lengths, recipe, self.memory)
+        plan.require_room(self.memory)
+        with showing(held_out=self.held_out) as hear:
+            found = child.measure(self.run, hear)
+        yield (
+            f"measured: {found['seconds_a_batch']:.1f} s a batch, at most "
+            f"{found['peak_memory_bytes'] / 1e9:.1f} GB"
+        )
+        yield f"time: about {max(1, round(found['seconds'] / 60))} minutes, if nothing stops early"
+
+
+def begun(config: Config, wanted: Wanted) -> Started:
+    """Make everything ready that needs no training. Raises TwofoldError."""
+    parent = parent_of(config, wanted.contender)
+    template = wanted.template or parent.template
+    templates = library(config.templates)
+    if template not in templates:
+        raise ConfigError(
+            f"There is no template {template}. Choose one of: {', '.join(templates)}."
+        )
+    fetch(parent.model, config=config, console=err)
+    folder = wanted.dataset or dataset_for(
+        wanted.method, template, config, simulated=wanted.simulated
+    )
+    dataset = rows.read(folder, wanted.method)
+    rows.require_template(dataset, template, templates[template].frame)
+    if not wanted.anyway:
+        plan.require_enough(dataset)
+    weights = weights_of(parent, config)
+    parameters = parameters_of(weights)
+    recipe = _recipe(wanted, parent, dataset, parameters)
+    lengths = plan.lengths_of(dataset, weights / "tokenizer.json")
+    shape = plan.Shape.of(weights, parameters=parameters, dtype=wanted.dtype)
+    job = _job(config, wanted, parent, dataset, recipe, weights)
+    job = job.model_copy(
+        update={"template": template, "template_digest": templates[template].digest}
+    )
+    run = Run(config.home / "training" / job.run)
+    run.begin(job)
+    needed = plan.memory_needed(shape, recipe, lengths)
+    return Started(run=run, dataset=dataset, lengths=lengths, memory=needed)
+
+
+def _recipe(wanted: Wanted, parent: Parent, dataset: Dataset, parameters: int) -> Recipe:
+    """The recipe with what was chosen; LoRA's shape is the parent's where there is one."""
+    train = dataset.splits.get(rows.TRAIN, ())
+    chosen = dict(wanted.chosen)
+    if parent.learnt is not None:
+        if other := [name for name in _LORA if name in chosen]:
+            raise ConfigError(
+                f"{parent.slug} goes on with its own adapter, so --{other[0].replace('_', '-')} "
+                "cannot be chosen."
+            )
+        chosen |= {name: getattr(parent.learnt.recipe, name) for name in _LORA}
+    liked = sum(row.liked is not None for row in train)
+    answers = sum(len(row.texts) for row in train)
+    number = answers if wanted.method == "kto" else len(train)
+    try:
+        return advised(wanted.method, rows=number, liked=liked, parameters=parameters, **chosen)
+    except ValidationError as error:
+        first = error.errors()[0]
+        if "ctx" in first and "error" in first["ctx"]:
+            raise ConfigError(f"{first['ctx']['error']}.") from None
+        name = ".".join(map(str, first["loc"])).replace("_", "-")
+        raise ConfigError(f"--{name}: {first['msg']}.") from None
+
+
+def _job(
+    config: Config,
+    wanted: Wanted,
+    parent: Parent,
+    dataset: Dataset,
+    recipe: Recipe,
+    weights: Path,
+) -> Job:
+    from bot.engines.local.loading import folder_hash  # noqa: PLC0415 - it imports torch
+
+    return Job(
+        contender=parent.slug,
+        base=named(parent.model),
+        base_folder=weights.resolve(),
+        weights=folder_hash(weights),
+        parent_adapter=parent.adapter and parent.adapter.resolve(),
+        parent_sha256=parent.learnt and parent.learnt.weights_sha256,
+        generation=parent.generation + 1,
+        template="",
+        template_digest="",
+        dataset=dataset.folder.resolve(),
+        dataset_identity=dataset.identity,
+        recipe=recipe,
+        dtype=wanted.dtype,
+        adapters=(config.home / ADAPTERS).resolve(),
+        threads=wanted.threads,
+    )

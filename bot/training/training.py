@@ -1,0 +1,191 @@
+"""A run from its job to its adapter. Imports torch, trl and peft.
+
+On a run that was begun before, the parent's log-probabilities are read again, and the training
+goes on from the last whole checkpoint with the weights, the optimizer, the schedule and the
+random state of then.
+"""
+# ruff: noqa: ANN401 - PEFT's models and TRL's trainers have no usable types
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
+
+from bot.dataset.files import write_whole
+from bot.engines.local.loading import load
+from bot.errors import ConfigError, ModelError
+from bot.training import adapters, rows
+from bot.training.following import Following, curves
+from bot.training.record import Base, Ended, Learnt, TrainingRecord
+from bot.training.runs import REFERENCE
+from bot.training.scoring import evaluated, scores
+from bot.training.tokens import Encoder
+from bot.training.trainers import make_trainer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.training.following import Tell
+    from bot.training.recipe import Recipe
+    from bot.training.runs import Job, Run
+    from bot.training.scoring import Scores
+    from bot.training.tokens import Encoded
+
+_LIBRARIES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Data:
+    """The rows by split as token ids, their scores under the parent, how many were too long."""
+
+    encoded: Mapping[str, list[Encoded]]
+    reference: Mapping[str, list[Scores]]
+    too_long: int
+
+    def of(self, split: str) -> tuple[list[Encoded], list[Scores]]:
+        return self.encoded.get(split, []), self.reference.get(split, [])
+
+
+def train(run: Run, tell: Tell) -> None:
+    """Train as the run's job says, and put the adapter in its place. Raises TwofoldError."""
+    job = run.job
+    if job.threads:
+        torch.set_num_threads(job.threads)
+    tell("stage", stage="loading the model")
+    loaded = load(job.base_folder, dtype=job.dtype)
+    tokenizer = loaded.tokenizer
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+    set_seed(job.recipe.seed)
+    model = adapters.with_lora(loaded.model, job)
+    data = _data(run, model, Encoder(loaded), tell)
+    tell("stage", stage="making ready")
+    trainer = _trainer(job.recipe, model, tokenizer, data, run)
+    last = run.last()
+    following = Following(run, tell=tell, before=last[1] if last else 0.0)
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(following)
+    tell("stage", stage="training", resumed=last is not None)
+    trainer.train(resume_from_checkpoint=str(last[0]) if last else None)
+    if following.diverged is not None and not trainer.state.best_model_checkpoint:
+        raise ModelError(
+            f"The training diverged at step {following.diverged}: its loss is no number any more, "
+            f"and nothing good was kept before. Try again with a lower --learning-rate than "
+            f"{job.recipe.learning_rate:g}."
+        )
+    tell("stage", stage="evaluating")
+    record = _record(job, trainer, data, following)
+    tell("stage", stage="writing the adapter")
+    place = adapters.publish(run, job, trainer.model, record)
+    run.finish(place)
+    tell("done", adapter=str(place))
+
+
+def _data(run: Run, model: Any, encoder: Encoder, tell: Tell) -> _Data:
+    """The rows that fit, with what the parent makes of them. Raises ConfigError."""
+    job = run.job
+    dataset = rows.read(job.dataset, job.recipe.method)
+    encoded: dict[str, list[Encoded]] = {}
+    too_long = 0
+    for split, read in dataset.splits.items():
+        encoded[split], left_out = encoder.rows(read, max_length=job.recipe.max_length)
+        too_long += left_out
+    if not encoded.get(rows.TRAIN):
+        raise ConfigError("No row is left to train on: all are longer than --max-length.")
+    kept = run.folder / REFERENCE
+    if kept.is_file():
+        reference = json.loads(kept.read_bytes())
+    else:
+        reference = {
+            split: scores(model, found, progress=partial(_told, tell))
+            for split, found in encoded.items()
+        }
+        write_whole(kept, json.dumps(reference).encode())
+    return _Data(encoded=encoded, reference=reference, too_long=too_long)
+
+
+def _told(tell: Tell, done: int, total: int) -> None:
+    tell("reading", done=done, total=total)
+
+
+def _trainer(recipe: Recipe, model: Any, tokenizer: Any, data: _Data, run: Run) -> Any:
+    (train_rows, train_scores), (held_out, held_scores) = (
+        data.of(rows.TRAIN),
+        data.of(rows.VALIDATION),
+    )
+    trainer = make_trainer(
+        recipe,
+        model=model,
+        tokenizer=tokenizer,
+        train=train_rows,
+        held_out=held_out,
+        reference=(train_scores, held_scores),
+        folder=run.folder,
+    )
+    if held_out and recipe.patience:
+        trainer.add_callback(EarlyStoppingCallback(recipe.patience))
+    return trainer
+
+
+def _record(job: Job, trainer: Any, data: _Data, following: Following) -> TrainingRecord:
+    """Everything about the adapter, but what only its folder tells."""
+    state = trainer.state
+    split = rows.TEST if data.encoded.get(rows.TEST) else rows.VALIDATION
+    held_out, before = data.of(split)
+    told = rows.read(job.dataset, job.recipe.method)
+    kept = data.encoded[rows.TRAIN]
+    if following.diverged is not None:
+        ended = Ended.DIVERGED
+    elif state.global_step < state.max_steps:
+        ended = Ended.STOPPED_EARLY
+    else:
+        ended = Ended.DONE
+    return TrainingRecord(
+        slug="",
+        parent=job.contender,
+        parent_sha256=job.parent_sha256,
+        generation=job.generation,
+        method=job.recipe.method,
+        recipe=job.recipe,
+        base=Base(source=job.base, weights=job.weights),
+        template=job.template,
+        template_digest=job.template_digest,
+        dataset=Learnt(
+            identity=str(told.manifest["dataset"]),
+            manifest_sha256=told.manifest_sha256,
+            policy=told.manifest["policy"],
+            purpose=told.manifest["purpose"],
+            source=told.manifest["source"],
+            rows=len(kept),
+            pairs=sum(len(row.answers) > 1 for row in kept),
+            held_out=sum(len(found) for name, found in data.encoded.items() if name != rows.TRAIN),
+            too_long=data.too_long,
+        ),
+        ended=ended,
+        best_step=state.best_global_step or state.global_step,
+        steps=state.global_step,
+        curves=tuple(curves(state.log_history)),
+        evaluation=evaluated(split, before, scores(trainer.model, held_out)),
+        seed=job.recipe.seed,
+        versions={name: version(name) for name in _LIBRARIES} | {"python": sys.version.split()[0]},
+        seconds=round(following.seconds, 1),
+        peak_memory_bytes=_peak(),
+        created_at=datetime.now(UTC),
+        weights_sha256="",
+    )
+
+
+def _peak() -> int:
+    """The most memory that this process had, on the GPU where it has one."""
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
