@@ -28,6 +28,8 @@ from bot.keeping.migrate import migrate
 from bot.simulation.commands import settle, simulate
 from bot.terminal import configured, database_of, err, out
 from bot.training.commands import train
+from bot.training.rounding import round_
+from bot.training.trying import try_adapter
 from bot.wording import printable
 
 if TYPE_CHECKING:
@@ -212,6 +214,9 @@ cli.command()(encrypt)
 cli.command()(migrate)
 
 
+cli.command("round")(round_)
+
+
 @cli.command()
 def prompt(
     message: Annotated[str, typer.Argument(help="What a member writes.")],
@@ -332,6 +337,9 @@ def models_pull(
     config = configured()
     for model in [source] if source else dict.fromkeys(c.model for c in config.contenders):
         out.print(f"{model} {fetch(model, config=config, console=err)}", soft_wrap=True)
+
+
+models_cli.command("try")(try_adapter)
 
 
 @models_cli.command("rm")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -176,11 +177,12 @@ def train(  # noqa: PLR0913 - every hyperparameter is an option
     Examples: `twofold train --dry-run`, `twofold train exports/dpo --method dpo`
     """
     from bot.training.recipe import Recipe
+    from bot.training.registering import register
     from bot.training.starting import Wanted, begun
 
     options = locals()
     chosen = {name: options[name] for name in Recipe.model_fields if name != "method"}
-    _require_libraries()
+    require_libraries()
     wanted = Wanted(
         method=method,
         contender=contender,
@@ -192,13 +194,14 @@ def train(  # noqa: PLR0913 - every hyperparameter is an option
         threads=threads,
         anyway=anyway,
     )
-    started = begun(configured(), wanted)
+    config = configured()
+    started = begun(config, wanted)
     if dry_run:
         for line in started.measured():
             out.print(line, markup=False, soft_wrap=True)
         return
     record, place = started.trained()
-    # What a run is to do once its adapter is whole, such as noting it in the database, goes here.
+    asyncio.run(register(record, place, config))
     for line in told(record, place):
         out.print(line, markup=False, soft_wrap=True)
 
@@ -220,7 +223,8 @@ def _span(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} minutes"  # noqa: PLR2004
 
 
-def _require_libraries() -> None:
+def require_libraries() -> None:
+    """Raise ConfigError where the extra `train` is not installed."""
     if not all(find_spec(name) for name in ("trl", "peft", "datasets")):
         raise ConfigError(
             "Training needs libraries that are not here. Install them with: "

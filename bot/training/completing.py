@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bot.answers import finish
 from bot.engines import CompletionRequest
 from bot.engines.completion import complete
+from storage.records import FinishReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 AT_ONCE = 16
 
 
+class Answered(NamedTuple):
+    """A completion as it was made, what of it is shown, and whether the model ended it."""
+
+    raw: str
+    finished: Finished
+    ended: bool
+
+
 async def answers(
     engine: Engine,
     prompts: Sequence[Rendering],
@@ -27,16 +36,16 @@ async def answers(
     template: PromptTemplate,
     sampling: Sampling,
     deadline: float,
-    progress: Callable[[int], None] = lambda _: None,
-) -> list[Finished]:
+    heard: Callable[[], None] = lambda: None,
+) -> list[Answered]:
     """What an engine answers to each prompt; the same seeds each time.
 
-    `deadline` is in seconds, for one answer. Raises EngineError as the engine does.
+    `deadline` is in seconds, for one answer; `heard` is called for each. Raises EngineError as
+    the engine does.
     """
-    limit, done = asyncio.Semaphore(AT_ONCE), 0
+    limit = asyncio.Semaphore(AT_ONCE)
 
-    async def answer(seed: int, rendering: Rendering) -> Finished:
-        nonlocal done
+    async def answer(seed: int, rendering: Rendering) -> Answered:
         request = CompletionRequest(
             prompt=rendering.prompt,
             sampling=sampling,
@@ -47,13 +56,14 @@ async def answers(
         async with limit:
             made = await complete(engine, request)
         parsed = template.parse(made.raw)
-        done += 1
-        progress(done)
-        return finish(
+        heard()
+        finished = finish(
             parsed.text,
             finish_reason=made.finish_reason,
             ran_on=parsed.ran_on or made.stop is not None,
             speakers=rendering.speakers,
         )
+        ended = made.finish_reason is FinishReason.STOP and made.stop is None
+        return Answered(made.raw, finished, ended)
 
     return list(await asyncio.gather(*(answer(*each) for each in enumerate(prompts))))

@@ -34,8 +34,12 @@ HELD_OUT = 0.1
 """Share of the prompts in each of `validation` and `test`: twice that of an export's default."""
 
 
-def dataset_for(method: Method, template: str, config: Config, *, simulated: bool) -> Path:
+def dataset_for(
+    method: Method, template: str, config: Config, *, simulated: bool, new_to: str | None = None
+) -> Path:
     """Export the votes for a method, all prompts written in a template; returns the folder.
+
+    What the tuned contender `new_to` has learnt from already is left out.
 
     The folder's name follows from the rows, so that the same votes give the same one. Raises
     ConfigError where training on them is not allowed, or there are none.
@@ -45,7 +49,13 @@ def dataset_for(method: Method, template: str, config: Config, *, simulated: boo
         err.print(TRAINING_NEEDS, soft_wrap=True)
     # Preferences serve SFT as well, and what was rejected tells how good it has become.
     form = "dpo" if method is Method.SFT else TAKES[method][0]
-    policy = Policy(render_with=template, simulated=simulated, validation=HELD_OUT, test=HELD_OUT)
+    policy = Policy(
+        render_with=template,
+        simulated=simulated,
+        new_to=new_to,
+        validation=HELD_OUT,
+        test=HELD_OUT,
+    )
     request = Request(format=form, purpose=Consent.TRAIN, policy=policy)
     place = config.home / "training" / DATASETS
     draft = place / f".new-{os.getpid()}"

@@ -101,7 +101,11 @@ def begun(config: Config, wanted: Wanted) -> Started:
         )
     fetch(parent.model, config=config, console=err)
     folder = wanted.dataset or dataset_for(
-        wanted.method, template, config, simulated=wanted.simulated
+        wanted.method,
+        template,
+        config,
+        simulated=wanted.simulated,
+        new_to=parent.slug if parent.learnt else None,
     )
     dataset = rows.read(folder, wanted.method)
     rows.require_template(dataset, template, templates[template].frame)

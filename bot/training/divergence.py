@@ -1,0 +1,44 @@
+"""How far a tuned model has gone from its base model. Imports torch and peft."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from peft import PeftModel
+
+from bot.engines.local.loading import load
+from bot.training.rows import Row, Text
+from bot.training.scoring import scores
+from bot.training.tokens import Encoder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+LONGEST = 2048
+
+
+def divergence(base: Path, adapter: Path, said: Sequence[tuple[str, str, bool]]) -> float | None:
+    """The Kullback-Leibler divergence from the base model, in nats a token.
+
+    It is estimated by what the tuned model said itself: the mean of log p(tuned) - log p(base)
+    over the tokens of `said`, each a prompt, a completion and whether the model ended it. None
+    where there are no tokens. Raises ModelError where the weights cannot be read.
+    """
+    loaded = load(base)
+    encoder = Encoder(loaded)
+    rows, _ = encoder.rows(
+        [Row(prompt, Text(raw, ended=ended), None) for prompt, raw, ended in said if raw],
+        max_length=LONGEST,
+    )
+    tokens = sum(len(row.liked or ()) for row in rows)
+    if not tokens:
+        return None
+    model = PeftModel.from_pretrained(loaded.model, str(adapter))
+    mine = scores(model, rows)
+    with model.disable_adapter():
+        before = scores(model, rows)
+    gained = sum(
+        (new or 0.0) - (old or 0.0) for (new, _), (old, _) in zip(mine, before, strict=True)
+    )
+    return gained / tokens

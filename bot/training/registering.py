@@ -1,0 +1,55 @@
+"""An adapter becomes a contender: its line in the database, and where it stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from storage.database import Database, database_url
+from storage.records import Contender, Kind, Sampling, Tuning
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bot.config import Config
+    from bot.training.record import TrainingRecord
+
+
+def tuning_of(record: TrainingRecord, place: Path, config: Config) -> Tuning:
+    """What the database is told of an adapter; its folder as seen from the data folder."""
+    inside = place.is_relative_to(config.home)
+    contender = Contender(
+        slug=record.slug,
+        kind=Kind.TUNED,
+        model=record.base.source,
+        template=record.template,
+        sampling=sampling_of(record, config),
+        adapter=str(place.relative_to(config.home) if inside else place),
+        parent=record.parent,
+        revision=f"{record.base.source}#{record.base.weights}+{record.weights_sha256[:12]}",
+        fingerprint=record.weights_sha256[:16],
+    )
+    return Tuning(
+        contender=contender,
+        method=record.method,
+        dataset=record.dataset.identity,
+        adapter_sha256=record.weights_sha256,
+        generation=record.generation,
+        trained_at=record.created_at,
+        evaluation=record.evaluation.model_dump(),
+    )
+
+
+def sampling_of(record: TrainingRecord, config: Config) -> Sampling:
+    """How tokens are drawn: as for the base contender with the same weights."""
+    of = (c.sampling for c in config.contenders if c.model == record.base.source)
+    return next(of, Sampling())
+
+
+async def register(record: TrainingRecord, place: Path, config: Config) -> int:
+    """Note an adapter and what it learnt from; returns from how many battles.
+
+    Doing it again changes nothing. Raises StorageError.
+    """
+    opening = Database.open(database_url(config.database_location), key=config.database_key)
+    async with opening as store:
+        return await store.tunings.record(tuning_of(record, place, config))

@@ -1,0 +1,127 @@
+"""A tuned model beside its parent on prompts that it was not trained on."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bot.contenders import EngineKey
+from bot.engines.factory import EngineFactory
+from bot.training import completing, rows
+from bot.training.behaviour import behaviour
+from bot.training.judging import Compared, judge
+from bot.training.registering import sampling_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from bot.config import Config
+    from bot.engines import Engine
+    from bot.prompting import Framed
+    from bot.training.behaviour import Behaviour
+    from bot.training.completing import Answered
+    from bot.training.judging import Judged
+    from bot.training.record import TrainingRecord
+
+MOST = 64
+"""Prompts that are tried by default: the shares that gates compare are known to a tenth then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What both answered to each prompt, what each is like, and what a judge said, if one did."""
+
+    prompts: tuple[str, ...]
+    tuned: tuple[Answered, ...]
+    parent: tuple[Answered, ...]
+    judged: Judged | None = None
+
+    @property
+    def behaviours(self) -> tuple[Behaviour, Behaviour]:
+        """That of the tuned model, and that of its parent."""
+        tuned, parent = ([a.finished for a in one] for one in (self.tuned, self.parent))
+        return behaviour(tuned), behaviour(parent)
+
+
+def held_out(folder: Path, record: TrainingRecord, *, most: int = MOST) -> tuple[str, ...]:
+    """Prompts of a dataset that the model was not trained on. Raises ConfigError."""
+    splits = rows.read(folder, record.recipe.method).splits
+    kept = (row.prompt for name in (rows.TEST, rows.VALIDATION) for row in splits.get(name, ()))
+    return tuple(dict.fromkeys(kept))[:most]
+
+
+async def trial(
+    record: TrainingRecord,
+    adapter: Path,
+    prompts: Sequence[str],
+    *,
+    config: Config,
+    template: Framed,
+    parent: Path | None,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> Trial:
+    """Have the model in `adapter` and its parent answer the same rendered prompts.
+
+    `parent` is the adapter of a parent that was tuned itself. A judge compares them where the
+    settings have one. Raises EngineError and ModelError.
+    """
+    factory = EngineFactory(cache=config.models_folder, llama_cpp=False)
+    key = EngineKey(record.base.source)
+    async with AsyncExitStack() as stack:
+
+        async def opened(adapter: Path | None) -> Engine:
+            engine = factory.make(key._replace(adapter=str(adapter) if adapter else None))
+            stack.push_async_callback(engine.close)
+            await engine.start()
+            return engine
+
+        both = [await opened(adapter), await opened(parent)]
+        renderings = [template.rendered(prompt) for prompt in prompts]
+        done = 0
+
+        def advance() -> None:
+            nonlocal done
+            done += 1
+            progress(done, 2 * len(prompts))
+
+        ask = partial(
+            completing.answers,
+            prompts=renderings,
+            template=template,
+            sampling=sampling_of(record, config),
+            deadline=DEADLINE,
+            heard=advance,
+        )
+        tuned, before = await asyncio.gather(*map(ask, both))
+    return Trial(
+        prompts=tuple(prompts),
+        tuned=tuple(tuned),
+        parent=tuple(before),
+        judged=await _judged(config, prompts, tuned, before),
+    )
+
+
+DEADLINE = 600.0
+"""Seconds for an answer: nobody waits for it, and other processes may be at work."""
+
+
+async def _judged(
+    config: Config, prompts: Sequence[str], tuned: Sequence[Answered], parent: Sequence[Answered]
+) -> Judged | None:
+    if config.judge is None:
+        return None
+    factory = EngineFactory(cache=config.models_folder)
+    engine = factory.make(config.judge.engine, api_key=config.key_of(config.judge))
+    pairs = [
+        Compared(prompt, one.finished.shown, other.finished.shown)
+        for prompt, one, other in zip(prompts, tuned, parent, strict=True)
+    ]
+    try:
+        await engine.start()
+        return await judge(engine, pairs)
+    finally:
+        await engine.close()
