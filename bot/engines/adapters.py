@@ -11,7 +11,7 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -51,12 +51,23 @@ class _Config(BaseModel):
     init_lora_weights: Literal[True, False, "gaussian", "orthogonal", "eva"] = True
 
 
+class _Base(BaseModel):
+    weights: str
+
+
+class _Record(BaseModel):
+    """Of `training.json`: the base model's `folder_hash`, and the hash of the adapter's weights."""
+
+    base: _Base | None = None
+    weights_sha256: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Adapter:
     """A folder with a LoRA adapter. `fingerprint` is 64 hex digits, of weights and scaling.
 
-    `base` is the model that it was trained on, as the folder names it; `base_hash` the first
-    digits of that model's `folder_hash`, empty where the folder does not tell.
+    `base` is the model that it was trained on, as the folder names it; `base_hash` is that
+    model's `folder_hash`, empty where the folder does not tell.
     """
 
     folder: Path
@@ -79,7 +90,7 @@ def read_adapter(folder: Path) -> Adapter:
     Raises ModelNotFound, ModelCorrupt, and ModelError where Twofold cannot serve its kind.
     """
     try:
-        written: Any = json.loads((folder / CONFIG).read_text("utf-8"))
+        written: object = json.loads((folder / CONFIG).read_text("utf-8"))
         with (folder / WEIGHTS).open("rb") as weights:
             digest = hashlib.file_digest(weights, "sha256")
     except FileNotFoundError as error:
@@ -91,7 +102,7 @@ def read_adapter(folder: Path) -> Adapter:
         raise corrupt(folder) from error
     config = _understood(folder, written)
     record = _record(folder)
-    if record.get("sha256") not in {None, digest.hexdigest()}:
+    if record.weights_sha256 not in {None, digest.hexdigest()}:
         raise corrupt(folder)
     scaling = [config.lora_alpha, sorted((config.alpha_pattern or {}).items()), config.use_rslora]
     digest.update(json.dumps(scaling).encode())
@@ -99,7 +110,7 @@ def read_adapter(folder: Path) -> Adapter:
         folder=folder,
         fingerprint=digest.hexdigest(),
         base=config.base_model_name_or_path or "",
-        base_hash=str(record.get("base_hash") or ""),
+        base_hash=record.base.weights if record.base else "",
         _config=config,
     )
 
@@ -116,7 +127,7 @@ def require_base(adapter: Adapter, *, source: str, weights: str) -> None:
         named = source
     if source.startswith("path:") or named.startswith("path:"):
         named = source
-    same = adapter.base_hash[: len(weights)] == weights if adapter.base_hash else named == source
+    same = adapter.base_hash == weights if adapter.base_hash else named == source
     if not same:
         raise ModelError(
             f"The adapter in {adapter.folder} was trained on {adapter.base or 'another model'}, "
@@ -154,12 +165,11 @@ def _understood(folder: Path, written: object) -> _Config:
     return config
 
 
-def _record(folder: Path) -> dict[str, Any]:
+def _record(folder: Path) -> _Record:
     """What `twofold train` wrote of the adapter; nothing where something else trained it."""
     try:
-        record = json.loads((folder / RECORD).read_text("utf-8"))
+        return _Record.model_validate_json((folder / RECORD).read_bytes())
     except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
+        return _Record()
+    except (OSError, ValidationError) as error:
         raise corrupt(folder) from error
-    return record if isinstance(record, dict) else {}

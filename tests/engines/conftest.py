@@ -10,7 +10,9 @@ import platformdirs
 import pytest
 import pytest_asyncio
 from fake_openai import FakeServer
+from tiny_adapter import save_adapter
 from tiny_model import save_tiny_model
+from transformers import AutoModelForCausalLM
 
 from bot.engines.factory import make_engine
 from bot.engines.local import LocalEngine, LocalModel
@@ -43,16 +45,24 @@ async def twin():
     await runner.cleanup()
 
 
-@pytest.fixture(params=["local", "remote", "pool", "scripted"])
-def make(request, tiny, server, twin):
+@pytest.fixture(scope="session")
+def adapter(tiny, tmp_path_factory):
+    """A LoRA adapter on the tiny model."""
+    model = AutoModelForCausalLM.from_pretrained(str(tiny))
+    return save_adapter(model, tmp_path_factory.mktemp("adapter"), seed=1)
+
+
+@pytest.fixture(params=["local", "adapted", "remote", "pool", "scripted"])
+def make(request, tiny, adapter, server, twin):
     """A context manager that starts one engine; slow=True makes it take its time."""
     kind = request.param
 
     @asynccontextmanager
     async def started(*, slow=False, max_waiting=64):
-        if kind == "local":
+        if kind in {"local", "adapted"}:
             model = LocalModel(source="path:tiny", fetch=lambda: tiny, dtype="float32")
-            engine = LocalEngine(model, max_waiting=max_waiting)
+            folder = adapter if kind == "adapted" else None
+            engine = LocalEngine(model, adapter=folder, max_waiting=max_waiting)
         elif kind in {"remote", "pool"}:
             for far in (server, twin):
                 far.pause = 0.05 if slow else 0.0

@@ -1,4 +1,7 @@
-"""One contract, four engines: a tiny real model, one loopback server, two of them, the script."""
+"""One contract, five engines.
+
+A tiny real model, an adapter on it, one loopback server, two of them, the script.
+"""
 
 from __future__ import annotations
 

@@ -9,8 +9,10 @@ import logging
 import pytest
 import pytest_asyncio
 
+from bot.contenders import EngineKey
 from bot.engines import ChatMessage, CompletionRequest
 from bot.engines.bounded import MOST_BYTES
+from bot.engines.factory import EngineFactory
 from bot.engines.reading import CHARACTERS
 from bot.engines.remote import RemoteEngine
 from bot.errors import (
@@ -42,6 +44,16 @@ async def complete(engine, prompt="Ann:", **changes):
 
 def text(chunks):
     return "".join(chunk.text for chunk in chunks)
+
+
+async def test_an_adapter_is_asked_for_by_its_name_and_told_beside_its_base(server, tmp_path):
+    key = EngineKey("openai:far-model", (server.url,), adapter="far-dpo")
+    engine = EngineFactory(cache=tmp_path).make(key)
+    await engine.start()
+    assert text(await complete(engine))
+    assert [body["model"] for _, body in server.requests] == ["far-dpo"]
+    assert engine.revision == "far-model+far-dpo"
+    await engine.close()
 
 
 async def test_a_raw_prompt_goes_to_completions_with_all_parameters(engine, server):
