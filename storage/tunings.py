@@ -26,6 +26,7 @@ from storage.transactions import upsert
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from sqlalchemy import RowMapping, Select
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -141,21 +142,28 @@ async def _learn(
             ["contender_id", "battle_id"], select(literal(number), learnt.c.battle_id)
         )
     )
-    mine = trained_on.c.contender_id == number
-    erased = exists().where(
-        mine, trained_on.c.battle_id == battles.c.id, battles.c.wiped_because.is_not(None)
-    )
-    stale = select(tunings.c.stale_since).where(
-        tunings.c.contender_id == parent, tunings.c.stale_since.is_not(None)
-    )
-    since = await connection.scalar(stale)
-    if since is None and await connection.scalar(select(erased)):
-        since = tuning.trained_at
-    own = update(tunings).where(tunings.c.contender_id == number)
-    await connection.execute(own.values(stale_since=since))
+    if since := await _stale_since(connection, number, parent, tuning):
+        own = update(tunings).where(tunings.c.contender_id == number)
+        await connection.execute(own.values(stale_since=since))
     answered = exists().where(answers.c.battle_id == battles.c.id, answers.c.contender_id == number)
     if await leave_unranked(connection, [number], answered):
         await connection.execute(insert(recounts).values(at=tuning.trained_at))
+
+
+async def _stale_since(
+    connection: AsyncConnection, number: int, parent: int | None, tuning: Tuning
+) -> datetime | None:
+    """Since when what it learnt from is not to be used any more, if it is so already."""
+    erased = exists().where(
+        trained_on.c.contender_id == number,
+        trained_on.c.battle_id == battles.c.id,
+        battles.c.wiped_because.is_not(None),
+    )
+    parents = select(tunings.c.stale_since).where(tunings.c.contender_id == parent)
+    since: datetime | None = tuning.stale_since or await connection.scalar(parents)
+    if since is None and await connection.scalar(select(erased)):
+        return tuning.trained_at
+    return since
 
 
 def _id_of(slug: str | None) -> Select[int]:

@@ -73,10 +73,13 @@ COMMANDS = {
 }
 
 
+MODELS = {"list", "presets", "pull", "rm", "enter", "rest"}
+
+
 def test_every_command_that_is_named_exists() -> None:
     command = get_command(cli)
     assert set(command.commands) == COMMANDS
-    assert set(command.commands["models"].commands) == {"list", "presets", "pull", "rm"}
+    assert set(command.commands["models"].commands) == MODELS
     named = set(re.findall(r"(?:\.venv/bin/|`|^)twofold ([a-z]+)", TEXT, re.MULTILINE))
     assert named <= COMMANDS
 

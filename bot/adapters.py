@@ -1,0 +1,165 @@
+"""Tuned contenders as the operator manages them: listed, entered, rested, removed."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.errors import ConfigError
+from bot.wording import printable
+from storage.records import Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from storage.records import Contender, Tuning
+    from storage.tunings import TuningStore
+
+WEIGHTS = "adapter_model.safetensors"
+"""What PEFT calls an adapter's weights."""
+
+FIGURES = 4
+"""Of an evaluation, as many are listed."""
+
+_STANDS = {
+    Standing.TRAINED: "trained and not in the arena: `twofold models enter {slug}`",
+    Standing.ENTERED: "in the arena",
+    Standing.RESTING: "rests",
+}
+
+
+def adapters_folder(home: Path) -> Path:
+    """Where the data folder has the adapters that were trained here, each in a folder."""
+    return home / "adapters"
+
+
+def tuned_lines(tunings: Iterable[Tuning]) -> Iterator[str]:
+    """Each tuned contender: its name, whole for copying, then what it is and how it stands."""
+    for tuning in tunings:
+        contender = tuning.contender
+        slug = contender.slug
+        yield slug
+        origin = f"tuned from {contender.parent} by {tuning.method}"
+        stands = _STANDS[tuning.standing].format(slug=slug)
+        yield f"  {origin}, generation {tuning.generation}, {_where(contender)}, {stands}"
+        if figures := _figures(tuning.evaluation):
+            yield f"  on prompts that it was not trained on: {figures}"
+        if tuning.stale_since is not None:
+            yield (
+                f"  stale since {tuning.stale_since:%Y-%m-%d}: it learnt from what somebody erased "
+                "or took back since, and cannot forget. Train a new one, and take this one away: "
+                f"`twofold models rm {slug}`"
+            )
+
+
+async def enter(store: TuningStore, slug: str, *, anyway: bool = False) -> None:
+    """Have a tuned contender drawn for battles.
+
+    Raises ConfigError where its adapter is not as it was trained, or it learnt from what was
+    erased since, unless `anyway`; StorageError where there is none of the name.
+    """
+    tuning = await _find(store, slug)
+    if tuning.stale_since is not None and not anyway:
+        raise ConfigError(
+            f"{slug} learnt from what somebody erased or took back since. Train a new one; "
+            "--anyway has this one enter all the same."
+        )
+    folder = _folder(tuning.contender)
+    if folder is not None:
+        _require_weights(folder / WEIGHTS, tuning)
+    await store.set_standing(slug, Standing.ENTERED)
+
+
+async def remove(store: TuningStore, slug: str, *, home: Path) -> int:
+    """Have a tuned contender rest for good and delete its adapter; returns the bytes freed.
+
+    What it answered stays, and so does what is known of it. Raises ConfigError where the adapter
+    is not in the data folder, StorageError where there is none of the name.
+    """
+    tuning = await _find(store, slug)
+    await store.set_standing(slug, Standing.RESTING)
+    folder = _folder(tuning.contender)
+    if folder is None:
+        raise ConfigError(
+            f"{slug} rests now. Its adapter {tuning.contender.adapter} is on the server of its "
+            "model: take it away there."
+        )
+    if folder.resolve().parent != adapters_folder(home).resolve():
+        raise ConfigError(
+            f"{slug} rests now. Its adapter is in {folder}, which is not in the data folder: take "
+            "it away yourself."
+        )
+    freed = _size(folder)
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise ConfigError(
+            f"{slug} rests now, but {folder} cannot be deleted ({error.strerror}). Delete it "
+            "yourself."
+        ) from None
+    return freed
+
+
+async def _find(store: TuningStore, slug: str) -> Tuning:
+    known = {one.contender.slug: one for one in await store.all()}
+    if slug not in known:
+        there = f"There are: {', '.join(known)}." if known else "None was trained here yet."
+        raise ConfigError(f"No tuned contender is called {printable(slug)}. {there}")
+    return known[slug]
+
+
+def _folder(contender: Contender) -> Path | None:
+    """Where its adapter is; None where a server has it."""
+    if contender.adapter is None or contender.model.startswith("openai:"):
+        return None
+    return Path(contender.adapter)
+
+
+def _require_weights(file: Path, tuning: Tuning) -> None:
+    slug = tuning.contender.slug
+    try:
+        with file.open("rb") as weights:
+            found = hashlib.file_digest(weights, "sha256").hexdigest()
+    except OSError as error:
+        raise ConfigError(
+            f"The adapter of {slug} cannot be read: {file} ({error.strerror}). Put it back, or "
+            "train a new one."
+        ) from None
+    if found != tuning.adapter_sha256:
+        raise ConfigError(
+            f"{file} does not have the weights that {slug} was trained to. Put those back, or "
+            "train a new one."
+        )
+
+
+def _where(contender: Contender) -> str:
+    folder = _folder(contender)
+    if folder is None:
+        return f"{contender.adapter} on its server"
+    return f"{_size(folder) / 1e6:.1f} MB" if folder.is_dir() else "its files are gone"
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _figures(evaluation: Mapping[str, object]) -> str:
+    """Numbers by name, with their intervals where they have any."""
+    said = []
+    for name, found in evaluation.items():
+        spoken = name.replace("_", " ")
+        if isinstance(found, Mapping) and _are_numbers(*map(found.get, ("value", "low", "high"))):
+            range_ = f"{found['low']:.3g} to {found['high']:.3g}"
+            said.append(f"{spoken} {found['value']:.3g} ({range_})")
+        elif _are_numbers(found):
+            said.append(f"{spoken} {found:.3g}")
+    return ", ".join(said[:FIGURES])
+
+
+def _are_numbers(*values: object) -> bool:
+    return all(isinstance(one, int | float) and not isinstance(one, bool) for one in values)
