@@ -15,15 +15,14 @@ if TYPE_CHECKING:
 
 
 def tuning_of(record: TrainingRecord, place: Path, config: Config) -> Tuning:
-    """What the database is told of an adapter; its folder as seen from the data folder."""
-    inside = place.is_relative_to(config.home)
+    """What the database is told of an adapter."""
     contender = Contender(
         slug=record.slug,
         kind=Kind.TUNED,
         model=record.base.source,
         template=record.template,
         sampling=sampling_of(record, config),
-        adapter=str(place.relative_to(config.home) if inside else place),
+        adapter=str(place.resolve()),
         parent=record.parent,
         revision=f"{record.base.source}#{record.base.weights}+{record.weights_sha256[:12]}",
         fingerprint=record.weights_sha256[:16],
