@@ -146,6 +146,9 @@ def _only(board: Leaderboard, contenders: Sequence[str]) -> Leaderboard:
         meetings=tuple(
             met for met in board.meetings if not {met.first, met.second}.isdisjoint(contenders)
         ),
+        descent=tuple(
+            line for line in board.descent if any(one.entrant.slug in contenders for one in line)
+        ),
     )
 
 

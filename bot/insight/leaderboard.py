@@ -12,6 +12,7 @@ from bot.insight.arena import BOTH_BAD, NOBODY, PURPOSES
 from bot.insight.choosing import chosen, counted
 from bot.insight.clustering import weigh
 from bot.insight.counting import BothBad
+from bot.insight.descent import descent
 from bot.insight.meetings import Meetings
 from bot.insight.ranks import Ranks
 from bot.insight.results import Leaderboard, Line, Meeting
@@ -52,12 +53,14 @@ def leaderboard(arena: Arena, counting: Counting) -> Leaderboard:
     ranks = Ranks(fit, meetings.votes())
     names = [arena.entrants[at] for at in entrants.tolist()]
     battles = np.bincount(part.contender[voted].ravel(), minlength=len(arena.entrants))[entrants]
+    lines = tuple(
+        _line(one, names[one], ranks, meetings, fit.voters, battles) for one in ranks.order
+    )
+    met = tuple(_meetings(ranks.order, names, meetings))
     return Leaderboard(
         counting=counting,
-        lines=tuple(
-            _line(one, names[one], ranks, meetings, fit.voters, battles) for one in ranks.order
-        ),
-        meetings=tuple(_meetings(ranks.order, names, meetings)),
+        lines=lines,
+        meetings=met,
         votes=len(part.of),
         battles=int(voted.sum()),
         voters=int((np.bincount(part.voter[part.voter != NOBODY]) > 0).sum()),
@@ -65,6 +68,7 @@ def leaderboard(arena: Arena, counting: Counting) -> Leaderboard:
         not_counted=_not_counted(there, counting),
         first_day=_date(days.min()) if len(days) else None,
         last_day=_date(days.max()) if len(days) else None,
+        descent=descent(arena.entrants, lines, met),
     )
 
 

@@ -77,8 +77,24 @@ class Meeting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """One contender in a line of descent; where the line begins, `generation` is 0.
+
+    `over_parent` is its share of decided votes against what it was trained from, and `decided`
+    how many they are; None where the line begins. The score is not known where there are too
+    few votes to say anything.
+    """
+
+    entrant: Entrant
+    generation: int
+    score: Estimate
+    over_parent: Estimate | None
+    decided: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Leaderboard:
-    """A ranking, the best first.
+    """A ranking, the best first. `descent` has each line of descent, the eldest first.
 
     `tie` is how likely two equally strong ones are to tie (in Davidson's model); `not_counted`
     how many votes were left out, by reason.
@@ -94,6 +110,7 @@ class Leaderboard:
     not_counted: Mapping[str, int]
     first_day: date | None
     last_day: date | None
+    descent: tuple[tuple[Generation, ...], ...] = ()
 
     @property
     def kinds(self) -> dict[str, Kind]:

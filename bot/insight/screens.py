@@ -53,6 +53,9 @@ def leaderboard(board: Leaderboard, *, met: bool = False) -> Iterator[Renderable
         yield _in_words(line)
     yield ""
     yield _Fitting(tables.ranking(board))
+    if (descent := tables.descent(board)) is not None:
+        yield ""
+        yield _Fitting(descent)
     if board.meetings and (met or 1 < len(board.meetings) <= MEETINGS):
         yield ""
         yield _Fitting(tables.meetings(board))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bot.insight.counting import Counting
-    from bot.insight.results import Course, Leaderboard, Line
+    from bot.insight.results import Course, Estimate, Generation, Leaderboard, Line
 
 CLOSE = 3
 """Contenders that are named where any of them may be ahead."""
@@ -63,6 +63,11 @@ def body(board: Leaderboard, *, exact: bool = False) -> str:
             lines.append(f"-# And {count(len(board.lines) - place + 1, 'contender')} behind these.")
             break
         lines.append(said)
+    for said in _descent(board, exact=exact):
+        room -= utf16_length(said) + 1
+        if room < 0:
+            break
+        lines.append(said)
     if exact:
         lines.append(
             f"-# Two as strong as each other tie in {figures.percent_of(board.tie)} of votes."
@@ -93,7 +98,9 @@ def named(line: Line) -> str:
 def alt(board: Leaderboard) -> str:
     """What the picture is of, for who does not see it."""
     names = ", ".join(line.entrant.slug for line in board.lines)
-    return f"Who is ahead, the best first: {names}"[:900] + ". The numbers follow as text."
+    beneath = " Beneath, the scores of tuned models over generations." if board.descent else ""
+    ahead = f"Who is ahead, the best first: {names}"[:900]
+    return f"{ahead}.{beneath} The numbers follow as text."
 
 
 def alt_of_course(course: Course) -> str:
@@ -149,10 +156,31 @@ def _line(line: Line, *, place: int, of: int, exact: bool) -> Iterator[str]:
         yield from _exactly(line)
 
 
+def _descent(board: Leaderboard, *, exact: bool) -> Iterator[str]:
+    """Each line of descent, with what every generation is better by than the one before."""
+    for line in board.descent:
+        yield "**From generation to generation**"
+        for parent, one in zip((None, *line), line, strict=False):
+            yield _generation(one, parent, exact=exact)
+
+
+def _generation(one: Generation, parent: Generation | None, *, exact: bool) -> str:
+    escape = discord.utils.escape_markdown
+    said = f"{escape(one.entrant.slug)} · {_points(one.score) if one.score.known else TOO_FEW}"
+    if parent is None or one.over_parent is None:
+        return said
+    share = figures.percent if exact else figures.likely
+    ahead = share(one.over_parent) if one.decided else "they have not met yet"
+    return f"→ {said} · against {escape(parent.entrant.slug)}: {ahead}"
+
+
+def _points(score: Estimate) -> str:
+    return f"{score.value:.0f} points ({score.low:.0f} to {score.high:.0f})"
+
+
 def _exactly(line: Line) -> Iterator[str]:
     if line.told:
-        score = line.score
-        points = f"{score.value:.0f} points ({score.low:.0f} to {score.high:.0f})"
+        points = _points(line.score)
         share = f" · ahead {figures.percent(line.ahead)}" if line.wins + line.losses else ""
         yield f"-# {points}{share}"
     yield (

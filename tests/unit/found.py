@@ -14,6 +14,7 @@ from bot.insight.results import (
     Course,
     Effect,
     Estimate,
+    Generation,
     Leaderboard,
     Line,
     Meeting,
@@ -100,6 +101,30 @@ def board(contenders: int, *, told: int | None = None, spread: float = 350) -> L
         first_day=FIRST,
         last_day=FIRST + timedelta(days=60),
     )
+
+
+def generation(entrant: Entrant, number: int, score: Estimate) -> Generation:
+    over = around(0.6, 0.1) if number else None
+    decided = 40 if number else 0
+    return Generation(
+        entrant=entrant, generation=number, score=score, over_parent=over, decided=decided
+    )
+
+
+def descent(lines: int, *, generations: int = 3) -> tuple[tuple[Generation, ...], ...]:
+    """Lines that begin with the same base model; of the last one's last too little is known."""
+    base = Entrant(slug="gemma-270m-raw", kind=Kind.BASE)
+    found = []
+    for number in range(lines):
+        line = [generation(base, 0, Estimate(900, 870, 930))]
+        for at in range(1, generations):
+            unknown = number == lines - 1 > 0 and at == generations - 1
+            score = UNKNOWN if unknown else Estimate(900 + at * 40, 850 + at * 40, 960 + at * 40)
+            slug = f"gemma-270m-dpo-{number}{at}e3f9a1c"
+            child = Entrant(slug=slug, kind=Kind.TUNED, parent=line[-1].entrant.slug)
+            line.append(generation(child, at, score))
+        found.append(tuple(line))
+    return tuple(found)
 
 
 def no_board() -> Leaderboard:

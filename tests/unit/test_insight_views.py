@@ -29,6 +29,7 @@ from cogs._render import figures
 from cogs._render import leaderboard as boards
 from cogs._render import stats as views
 from storage.records import Kind
+from tests.unit import found as examples
 
 UNSURE = Estimate(0.5, math.nan, math.nan)
 NOTHING = Own(votes=0, agreed=None, shared=0, right=0, guesses=0, base=None, decided=0)
@@ -119,6 +120,27 @@ def test_a_ranking_says_who_is_ahead_and_how_sure_that_is() -> None:
     exact = boards.body(found, exact=True)
     assert "1000 points (900 to 1100) · ahead 70.0 % (50.0 % to 90.0 %)" in exact
     assert "34 won, 16 lost, 2 ties, 3 times both bad · 12 battles, 9 known voters" in exact
+
+
+SHARE = "60 of 100 votes, between 50 and 70 likely"
+
+
+def test_a_line_of_descent_says_what_each_generation_is_better_by() -> None:
+    base, child, last = examples.descent(1)[0]
+    unmet = replace(last, over_parent=UNSURE, decided=0, score=UNSURE)
+    ranked = board(line("wild"), descent=((base, child, unmet),))
+    said = boards.body(ranked).splitlines()
+    at = said.index("**From generation to generation**")
+    first, second = child.entrant.slug, last.entrant.slug
+    assert said[at + 1 : at + 4] == [
+        "gemma-270m-raw · 900 points (870 to 930)",
+        f"→ {first} · 940 points (890 to 1000) · against gemma-270m-raw: {SHARE}",
+        f"→ {second} · too few votes to tell · against {first}: they have not met yet",
+    ]
+    assert "against gemma-270m-raw: 60.0 % (50.0 % to 70.0 %)" in boards.body(ranked, exact=True)
+    assert "over generations" in boards.alt(ranked)
+    many = board(line("wild"), descent=examples.descent(40, generations=5))
+    assert utf16_length(boards.head(many) + boards.body(many)) <= 4000
 
 
 def test_who_is_ahead_is_left_open_where_it_cannot_be_told() -> None:

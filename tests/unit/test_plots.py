@@ -48,6 +48,13 @@ PICTURES = {
     "course of many": plots.course(found.course(20, 30), KINDS),
     "course of a day": plots.course(found.course(3, 1), {}),
     "no course": plots.course(found.no_stats().course, {}),
+    "generations": plots.generations(found.descent(1, generations=6)),
+    "generations of many": plots.generations(found.descent(9)),
+    "generations with few votes": plots.generations(found.descent(2)[1:]),
+    "no generations": plots.generations(()),
+    "leaderboard above generations": plots.leaderboard(found.board(5)).above(
+        plots.generations(found.descent(2))
+    ),
     "days": plots.votes_by_day(STATS.votes_by_day),
     "no days": plots.votes_by_day(()),
 }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bot.insight.plots.course import course
 from bot.insight.plots.days import votes_by_day
+from bot.insight.plots.descent import generations
 from bot.insight.plots.leaderboard import leaderboard
 from bot.insight.plots.meetings import meetings
 from bot.insight.plots.moving import moving_picture
@@ -25,6 +26,7 @@ __all__ = [
     "blinding",
     "course",
     "effects",
+    "generations",
     "leaderboard",
     "meetings",
     "moving_picture",
@@ -37,8 +39,11 @@ __all__ = [
 
 
 def picture_of_leaderboard(board: Leaderboard) -> bytes:
-    """Who is ahead, as a PNG for Discord."""
-    return leaderboard(board).png()
+    """Who is ahead, and whether tuned contenders got better, as a PNG for Discord."""
+    picture = leaderboard(board)
+    if board.descent:
+        picture = picture.above(generations(board.descent))
+    return picture.png()
 
 
 def picture_of_stats(stats: Stats) -> bytes:

@@ -116,7 +116,7 @@ def _draw_chart(
         name: _points(days, path, (left, right), (top, bottom, low, high))
         for name, path in scores.items()
     }
-    places = _apart({name: ys[-1] for name, (_, ys) in paths.items()}, heights, bottom)
+    places = apart({name: ys[-1] for name, (_, ys) in paths.items()}, heights, bottom)
     seen: list[Kind | None] = []
     for name, (xs, ys) in paths.items():
         kind = kinds.get(name)
@@ -144,7 +144,7 @@ def _draw_path(
     sheet.line(xs, ys, colour=colour_of(kind), width=3.5, dash=dash, layer=3)
 
 
-def _apart(
+def apart(
     wanted: Mapping[str, float], heights: Mapping[str, float], bottom: float
 ) -> dict[str, float]:
     """Where labels go that would stand at these heights: near to them, without touching."""

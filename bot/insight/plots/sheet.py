@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -242,6 +242,16 @@ class Picture:
     about: str = ""
     words: str
     draw: Callable[[Sheet, float], float]
+
+    def above(self, other: Picture) -> Picture:
+        """Both in one, the other beneath with its title."""
+
+        def draw(sheet: Sheet, top: float) -> float:
+            bottom = self.draw(sheet, top) + TITLE * 1.5
+            sheet.text(MARGIN, bottom, other.title, size=TITLE, bold=True)
+            return other.draw(sheet, bottom + TITLE * 1.2)
+
+        return replace(self, words=f"{self.words} {other.title}: {other.words}", draw=draw)
 
     def png(self) -> bytes:
         """A PNG on Discord's background, with the title in it."""

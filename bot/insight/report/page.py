@@ -98,6 +98,7 @@ def _tables(report: Report) -> dict[str, tables.Table | None]:
     stats = report.stats
     return {
         "ranking": tables.ranking(stats.leaderboard),
+        "descent": tables.descent(stats.leaderboard),
         "meetings": tables.meetings(stats.leaderboard),
         "styled": tables.styled(stats),
         "course": tables.course(stats),

@@ -12,6 +12,7 @@ from bot.insight.plots import (
     blinding,
     course,
     effects,
+    generations,
     leaderboard,
     meetings,
     moving_picture,
@@ -56,6 +57,8 @@ def moving(stats: Stats) -> str | None:
 def _pictures(stats: Stats, channel: Callable[[int], str]) -> Iterator[tuple[str, Picture, str]]:
     board = stats.leaderboard
     yield "leaderboard", leaderboard(board), ""
+    if board.descent:
+        yield "generations", generations(board.descent), ""
     if len(board.lines) > FEW:
         yield "meetings", meetings(board), ""
     for by, found in (

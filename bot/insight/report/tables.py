@@ -15,6 +15,7 @@ from bot.insight.report.words import (
     points_between,
     spoken,
 )
+from bot.insight.results import Estimate
 from bot.wording import KIND_NAMES, TOO_FEW
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
         Agreeing,
         Blinding,
         Effect,
-        Estimate,
+        Generation,
         Leaderboard,
         Line,
         Place,
@@ -111,6 +112,36 @@ def _line(line: Line) -> tuple[Cell, ...]:
 def _contender(line: Line) -> Cell:
     kind = line.entrant.kind
     return Cell(line.entrant.slug, note=KIND_NAMES[kind], kind=kind.value)
+
+
+def descent(board: Leaderboard) -> Table | None:
+    """Each line of descent, generation by generation; None where no tuned contender is ranked."""
+    columns = (
+        "Line of descent",
+        "Generation",
+        "Score",
+        "Likely",
+        "Ahead of its parent in",
+        "Likely between",
+        "Decided votes",
+    )
+    rows = tuple(_generation(one) for line in board.descent for one in line)
+    caption = "Tuned contenders, each after what it was trained from"
+    return Table(id="descent", caption=caption, columns=columns, rows=rows) if rows else None
+
+
+def _generation(one: Generation) -> tuple[Cell, ...]:
+    kind = one.entrant.kind
+    against = one.over_parent or Estimate(math.nan, math.nan, math.nan)
+    share = _share(against) if one.decided else (Cell("–", math.nan), Cell("–", math.nan))
+    return (
+        Cell(f"{'→ ' * bool(one.generation)}{one.entrant.slug}", kind=kind.value),
+        _whole(one.generation),
+        Cell(points(one.score), float(one.score.value)),
+        Cell(points_between(one.score), float(one.score.low), quiet=True),
+        *share,
+        _whole(one.decided),
+    )
 
 
 def meetings(board: Leaderboard) -> Table:
