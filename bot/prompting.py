@@ -182,7 +182,7 @@ class Framed:
 
     def rendered(self, prompt: str) -> Rendering:
         """A prompt that was rendered earlier, as datasets hold it: who spoke is not known then."""
-        return Rendering(prompt, () if self._frame.verbatim else tuple(self._stops(())))
+        return Rendering(prompt, () if self.frame.verbatim else tuple(self._stops(())))
 
     def complete(self, text: str) -> str:
         """What a model would have written for `parse` to find `text` in it.

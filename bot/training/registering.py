@@ -34,8 +34,17 @@ def tuning_of(record: TrainingRecord, place: Path, config: Config) -> Tuning:
         adapter_sha256=record.weights_sha256,
         generation=record.generation,
         trained_at=record.created_at,
-        evaluation=record.evaluation.model_dump(),
+        evaluation=evaluation_of(record),
     )
+
+
+def evaluation_of(record: TrainingRecord) -> dict[str, object]:
+    """What the database keeps of what was found on held-out pairs."""
+    found = record.evaluation
+    if found.accuracy is None:
+        return {}
+    accuracy = {"value": found.accuracy, "low": found.low, "high": found.high}
+    return {"held_out_accuracy": accuracy, "pairs": found.pairs, "margin": found.margin}
 
 
 def sampling_of(record: TrainingRecord, config: Config) -> Sampling:

@@ -51,8 +51,8 @@ def round_(
     votes must be predicted better than by chance, and its answers must not have collapsed. A
     bot that runs takes it up within a minute.
 
-    A round that was broken off goes on where it was with the same command; then only --anyway is
-    looked at. Its report is in `rounds/NUMBER/report.md` in the data folder.
+    A round that was broken off goes on where it was with the same command; of the options only
+    --least and --anyway are looked at then. Its report is in `rounds/NUMBER/report.md` in the data folder.
 
     Examples: `twofold round`, `twofold round --simulated 300`
     """
@@ -74,7 +74,7 @@ def round_(
         one = begin(config.home, asked, at=datetime.now(UTC))
     else:
         err.print(f"Round {one.number} goes on where it was.")
-        one.asked = one.asked.model_copy(update={"anyway": anyway or one.asked.anyway})
+        one.asked = one.asked.model_copy(update={"least": least, "anyway": anyway})
     run(config, one)
 
 

@@ -133,15 +133,16 @@ def evaluate(config: Config, one: Round) -> dict[str, Any]:
 
 def enter(config: Config, one: Round) -> dict[str, Any]:
     """Let it into the arena where all gates hold, or anyway."""
-    slug = one.done[Step.TRAIN]["slug"]
-    found = {name: v for name, v in one.done[Step.EVALUATE].items() if name != "samples"}
+    slug, found = one.done[Step.TRAIN]["slug"], one.done[Step.EVALUATE]
+    known = registering.evaluation_of(record.read(_path(one, Step.TRAIN, "folder")))
+    known |= {name: found[name] for name in ("gates", "tuned", "parent", "judged")}
     kept_out = [gate["name"] for gate in found["gates"] if not gate["held"]]
     enters = not kept_out or one.asked.anyway
 
     async def write() -> None:
         opening = Database.open(database_url(config.database_location), key=config.database_key)
         async with opening as store:
-            await store.tunings.evaluated(slug, found)
+            await store.tunings.evaluated(slug, known)
             if enters:
                 await store.tunings.set_standing(slug, Standing.ENTERED)
 
