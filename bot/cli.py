@@ -338,6 +338,7 @@ async def _serve_discord(config: Config) -> None:
     from bot.config import environment
     from bot.memory import spared
     from bot.telemetry.watching import observing, watched
+    from bot.training.schedule import scheduled
 
     stop = asyncio.Event()
     on_signals(stop.set)
@@ -346,6 +347,7 @@ async def _serve_discord(config: Config) -> None:
         observing(environment()) as instruments,
         open_services(config, instruments=instruments) as services,
         watched(services),
+        scheduled(config),
     ):
         await serve(services, stop=stop)
 

@@ -262,6 +262,11 @@ class Config(BaseSettings):
         description="Allow exports for training. Discord's developer policy forbids training on "
         "message content without Discord's express permission, and members must have agreed.",
     )
+    round_every_days: Annotated[int, Field(ge=0, le=366)] = Field(
+        0,
+        description="After how many days a running bot has another `twofold round` run beside it, "
+        "at the lowest priority; 0 leaves rounds to you. Needs `training_export`.",
+    )
     moderation_words: Annotated[Path, AfterValidator(_usable)] | None = Field(
         None,
         description="For the moderator `words`: a file with a word or phrase a line; `#` begins a "
@@ -336,6 +341,13 @@ class Config(BaseSettings):
     @classmethod
     def _check_template(cls, name: str, info: ValidationInfo) -> str:
         return _known(name, info)
+
+    @field_validator("round_every_days")
+    @classmethod
+    def _check_rounds(cls, days: int, info: ValidationInfo) -> int:
+        if days and not info.data.get("training_export"):
+            raise ValueError("rounds train on votes; that takes training_export = true")
+        return days
 
     @field_validator("moderator")
     @classmethod

@@ -52,30 +52,32 @@ def round_(
     bot that runs takes it up within a minute.
 
     A round that was broken off goes on where it was with the same command; of the options only
-    --least and --anyway are looked at then. Its report is in `rounds/NUMBER/report.md` in the data folder.
+    --least and --anyway are looked at then. Its report is in `rounds/NUMBER/report.md` in the data
+    folder.
 
     Examples: `twofold round`, `twofold round --simulated 300`
     """
     from bot.training.commands import require_libraries
-    from bot.training.rounds import Asked, begin, unfinished
+    from bot.training.rounds import Asked, alone, begin, unfinished
 
     require_libraries()
     config = configured()
-    one = unfinished(config.home)
-    if one is None:
-        asked = Asked(
-            parent=contender or head_of_line(config),
-            method=method,
-            least=least,
-            simulated=simulated,
-            seed=seed,
-            anyway=anyway,
-        )
-        one = begin(config.home, asked, at=datetime.now(UTC))
-    else:
-        err.print(f"Round {one.number} goes on where it was.")
-        one.asked = one.asked.model_copy(update={"least": least, "anyway": anyway})
-    run(config, one)
+    with alone(config.home):
+        one = unfinished(config.home)
+        if one is None:
+            asked = Asked(
+                parent=contender or head_of_line(config),
+                method=method,
+                least=least,
+                simulated=simulated,
+                seed=seed,
+                anyway=anyway,
+            )
+            one = begin(config.home, asked, at=datetime.now(UTC))
+        else:
+            err.print(f"Round {one.number} goes on where it was.")
+            one.asked = one.asked.model_copy(update={"least": least, "anyway": anyway})
+        run(config, one)
 
 
 def run(config: Config, one: Round) -> None:

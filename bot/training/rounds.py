@@ -9,10 +9,12 @@ goes on from its last checkpoint.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bot.dataset.files import write_whole
@@ -20,6 +22,7 @@ from bot.errors import ConfigError
 from bot.training.recipe import Method
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 ROUND, REPORT = "round.json", "report.md"
@@ -84,6 +87,21 @@ def begin(home: Path, asked: Asked, *, at: datetime) -> Round:
     begun = Round(number=number, began_at=at, asked=asked)
     save(home, begun)
     return begun
+
+
+@contextmanager
+def alone(home: Path) -> Iterator[None]:
+    """Nobody else works on a round meanwhile. Raises ConfigError where somebody does."""
+    folder = home / "rounds"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise ConfigError(
+            "Another process is at work on a round. Wait until it is done, or stop it: the round "
+            "goes on where it was."
+        ) from None
 
 
 def save(home: Path, one: Round) -> None:
