@@ -1,9 +1,9 @@
 """LoRA adapters on a model that generates: one copy of the weights, an adapter per request.
 
 A batch holds tokens of many requests. An adapted layer computes what it always does for all
-of them, then adds `B(A(x)) · scaling` to the tokens of the requests that have an adapter, in
-float32 and in PEFT's order, so that the numbers are those of `peft`. What an adapter adds
-depends on nothing but its own tokens. In a step without adapters the model is the plain one.
+of them and adds `B(A(x)) · scaling`, in float32 as PEFT does, with the A and B of the adapter
+that a token's request has: all adapters of a step stand side by side in two matrices, and what
+is not a token's own is masked between them. In a step without adapters the model is the plain one.
 """
 # ruff: noqa: ANN401 - transformers' models and requests have no usable types
 
@@ -12,35 +12,29 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
-from torch.nn.functional import linear
 
 from bot.engines.adapters import WEIGHTS, corrupt, unserved
 from bot.engines.local.linear import PackedLinear
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from bot.engines.adapters import Adapter
 
 _PREFIX, _DOWN, _UP = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
 
 
-@dataclass(frozen=True, slots=True)
-class Low:
-    """What is added to one layer: `down` [rank, inputs], `up` [outputs, rank], both float32."""
+class Low(NamedTuple):
+    """What is added to one layer: `down` [rank, inputs], scaled `up` [outputs, rank], float32."""
 
     down: torch.Tensor
     up: torch.Tensor
-    scaling: float
-
-    def __call__(self, states: torch.Tensor) -> torch.Tensor:
-        """For states [tokens, inputs]: [tokens, outputs] in float32."""
-        return linear(linear(states, self.down), self.up).mul_(self.scaling)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +68,9 @@ def load(adapter: Adapter, model: Any) -> Lora:
     for layer, name in downs.items():
         down, up = stored[name].float(), stored[ups[layer]].float()
         _require_fit(adapter, model, layer, down, up)
-        if not (down.isfinite().all() and up.isfinite().all()):
+        layers[layer] = Low(down, up * adapter.scaling(layer, rank=len(down)))
+        if not all(matrix.isfinite().all() for matrix in layers[layer]):
             raise corrupt(adapter.folder)
-        layers[layer] = Low(down, up, adapter.scaling(layer, rank=len(down)))
     return Lora(adapter.fingerprint, layers)
 
 
@@ -104,10 +98,44 @@ def _require_fit(
         )
 
 
-class _Step(threading.local):
-    """The adapters of the step that a thread is in, each with its rows; None: all of them."""
+class _Stack(NamedTuple):
+    """One layer's part of some adapters: `down` [inputs, ranks], `up` [ranks, outputs]."""
 
-    parts: tuple[tuple[Lora, torch.Tensor | None], ...] = ()
+    down: torch.Tensor
+    up: torch.Tensor
+    ranks: tuple[int, ...]
+
+    @classmethod
+    def of(cls, lows: Sequence[Low | None]) -> _Stack:
+        """Side by side; None for an adapter that leaves this layer as it is."""
+        there = [low for low in lows if low is not None]
+        return cls(
+            torch.cat([low.down for low in there]).t().contiguous(),
+            torch.cat([low.up for low in there], dim=1).t().contiguous(),
+            tuple(0 if low is None else len(low.down) for low in lows),
+        )
+
+
+class _Step:
+    """Which adapter each token of a batch has, by its place in the stack; -1: none."""
+
+    def __init__(self, owners: torch.Tensor) -> None:
+        self._owners = owners
+        self._foreign: dict[tuple[int, ...], torch.Tensor] = {}
+
+    def foreign(self, ranks: tuple[int, ...]) -> torch.Tensor:
+        """What is not a token's own in a stack of these ranks: bool [tokens, ranks]."""
+        if ranks not in self._foreign:
+            places = [place for place, rank in enumerate(ranks) for _ in range(rank)]
+            columns = torch.tensor(places, device=self._owners.device)
+            self._foreign[ranks] = self._owners.unsqueeze(1) != columns
+        return self._foreign[ranks]
+
+
+class _Now(threading.local):
+    """The step that a thread is in, where that has adapters."""
+
+    step: _Step | None = None
 
 
 class Adapting:
@@ -118,8 +146,9 @@ class Adapting:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._step = _Step()
-        self._hooks: dict[str, Any] = {}
+        self._now = _Now()
+        self._stacked: tuple[Lora, ...] = ()
+        self._hooks: list[Any] = []
 
     @contextmanager
     def step(self, spans: Iterable[tuple[Lora | None, int]]) -> Iterator[None]:
@@ -127,49 +156,37 @@ class Adapting:
 
         `spans` are the requests of the batch in their order: the adapter and the tokens of each.
         """
-        self._step.parts = parts = self._parts(spans)
-        self._hook({layer for lora, _ in parts for layer in lora.layers})
+        loras, lengths = zip(*spans, strict=True)
+        used = tuple(dict.fromkeys(lora for lora in loras if lora is not None))
+        if not used or not set(used) <= set(self._stacked):
+            self._stack(used)
+        if used:
+            places = {lora: place for place, lora in enumerate(self._stacked)}
+            owners = torch.tensor([-1 if lora is None else places[lora] for lora in loras])
+            spread = owners.repeat_interleave(torch.tensor(lengths))
+            self._now.step = _Step(spread.to(self._model.device))
         try:
             yield
         finally:
-            self._step.parts = ()
+            self._now.step = None
 
-    def _parts(
-        self, spans: Iterable[tuple[Lora | None, int]]
-    ) -> tuple[tuple[Lora, torch.Tensor | None], ...]:
-        rows: dict[Lora, list[int]] = {}
-        tokens = 0
-        for lora, length in spans:
-            if lora is not None:
-                rows.setdefault(lora, []).extend(range(tokens, tokens + length))
-            tokens += length
-        device = self._model.device
-        return tuple(
-            (lora, None if len(own) == tokens else torch.tensor(own, device=device))
-            for lora, own in rows.items()
-        )
-
-    def _hook(self, layers: set[str]) -> None:
-        """Watch the layers that this step adapts; a step without adapters watches none."""
-        if not layers:
-            while self._hooks:
-                self._hooks.popitem()[1].remove()
-        for layer in layers - self._hooks.keys():
+    def _stack(self, loras: tuple[Lora, ...]) -> None:
+        """Watch the layers that these adapt, and no others."""
+        while self._hooks:
+            self._hooks.pop().remove()
+        self._stacked = loras
+        for layer in dict.fromkeys(layer for lora in loras for layer in lora.layers):
+            stack = _Stack.of([lora.layers.get(layer) for lora in loras])
             module = self._model.get_submodule(layer)
-            self._hooks[layer] = module.register_forward_hook(self._adding(layer))
+            self._hooks.append(module.register_forward_hook(partial(self._add, stack)))
 
-    def _adding(self, layer: str) -> Callable[[Any, Any, torch.Tensor], torch.Tensor | None]:
-        def add(_module: Any, given: tuple[Any, ...], made: torch.Tensor) -> torch.Tensor | None:
-            lows = [(low, r) for lora, r in self._step.parts if (low := lora.layers.get(layer))]
-            if not lows:
-                return None
-            states = given[0].flatten(0, -2)
-            total = made.flatten(0, -2).float()
-            for low, rows in lows:
-                if rows is None:
-                    total += low(states.float())
-                else:
-                    total.index_add_(0, rows, low(states.index_select(0, rows).float()))
-            return total.to(made.dtype).view_as(made)
-
-        return add
+    def _add(
+        self, stack: _Stack, _module: Any, given: tuple[Any, ...], made: torch.Tensor
+    ) -> torch.Tensor | None:
+        step = self._now.step
+        if step is None:
+            return None
+        states = given[0].flatten(0, -2)
+        low = states.float().mm(stack.down).masked_fill_(step.foreign(stack.ranks), 0.0)
+        total = made.flatten(0, -2).float().addmm_(low, stack.up)
+        return total.to(made.dtype).view_as(made)
