@@ -2,8 +2,8 @@
 
 In turns: the engine with nothing beside it, then with two adapters loaded, asked for the base
 alone, and asked for the base and both adapters at once. The adapters are random, of the shape
-that `twofold train` gives them. Memory is what the process has resident; each greedy answer
-is held against `peft` with `generate`.
+that `twofold train` gives them. Memory is what the process has resident; greedy answers in
+float32 are held against those of `peft` with `generate`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import asyncio
 import gc
 import tempfile
 import time
+from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ from benchmarks.throughput import BASE, cpu
 from bot.contenders import EngineKey
 from bot.engines import CompletionRequest
 from bot.engines.factory import EngineFactory
+from bot.engines.local import LocalEngine, LocalModel
 from bot.engines.weights import parse_source, pull
 from storage.records import Sampling
 
@@ -40,6 +42,8 @@ PROMPT = (
     "Twofold:"
 )
 CONSOLE = Console(width=100)
+SAID = 9
+"""Greedy answers that are held against PEFT's; prompts with one digit are equally long."""
 ROUND = ("plain", "base", "mixed")
 
 
@@ -63,9 +67,8 @@ def save_adapters(folder: Path, place: Path, *, rank: int) -> list[Path]:
     return written
 
 
-async def complete(engine: Engine, n: int, tokens: int, *, greedy: bool = False) -> tuple[str, int]:
+async def complete(engine: Engine, n: int, sampling: Sampling) -> tuple[str, int]:
     """One answer and its number of tokens."""
-    sampling = Sampling(max_tokens=tokens, **({"temperature": 0.0} if greedy else {}))
     request = CompletionRequest(prompt=PROMPT.format(n=n), sampling=sampling, seed=n, deadline=600)
     chunks = [chunk async for chunk in engine.stream(request)]
     return "".join(chunk.text for chunk in chunks), chunks[-1].completion_tokens
@@ -74,10 +77,11 @@ async def complete(engine: Engine, n: int, tokens: int, *, greedy: bool = False)
 async def rate(engines: list[Engine], at_once: int, tokens: int, *, begin: int) -> float:
     """Tokens per second in all, of `at_once` requests to the engines in turn."""
     begun = time.perf_counter()
+    sampling = Sampling(max_tokens=tokens)
     made = await asyncio.gather(
-        *(complete(engines[n % len(engines)], begin + n, tokens) for n in range(at_once))
+        *(complete(engines[n % len(engines)], begin + n, sampling) for n in range(at_once))
     )
-    return sum(count for _, count in made) / (time.perf_counter() - begun)
+    return sum(tokens for _, tokens in made) / (time.perf_counter() - begun)
 
 
 def resident() -> float:
@@ -87,90 +91,87 @@ def resident() -> float:
 
 
 async def measure(
-    factory: EngineFactory,
-    folders: list[Path],
-    *,
-    turns: int,
-    at_once: int,
-    tokens: int,
-    greedy: int,
-) -> tuple[dict[str, list[float]], float, float, list[str]]:
-    """Rates by kind of round, MiB of the base alone and with both adapters, greedy answers."""
+    folders: list[Path], *, cache: Path, turns: int, at_once: int, tokens: int
+) -> tuple[dict[str, list[float]], float, float]:
+    """Rates by kind of round, and MiB of the base alone and with both adapters."""
     rates: dict[str, list[float]] = {kind: [] for kind in ROUND}
+    factory = EngineFactory(cache=cache, llama_cpp=False)
     base = factory.make(EngineKey(BASE))
     await base.start()
-    await rate([base], at_once, tokens, begin=-1000)  # the first run pays for allocations
-    alone, beside, begin = resident(), 0.0, 0
-    said: list[str] = []
+    seeds = count(step=at_once)
+    await rate([base], at_once, tokens, begin=next(seeds))  # the first run pays for allocations
+    alone, beside = resident(), 0.0
     for _ in range(turns):
-        rates["plain"].append(await rate([base], at_once, tokens, begin=begin))
+        rates["plain"].append(await rate([base], at_once, tokens, begin=next(seeds)))
         tuned = [factory.make(EngineKey(BASE, adapter=str(folder))) for folder in folders]
         for engine in tuned:
             await engine.start()
-        everyone = [base, *tuned]
-        rates["base"].append(await rate([base], at_once, tokens, begin=begin + at_once))
-        mixed = await rate(everyone, at_once, tokens, begin=begin + 2 * at_once)
-        rates["mixed"].append(mixed)
+        for kind, engines in (("base", [base]), ("mixed", [base, *tuned])):
+            rates[kind].append(await rate(engines, at_once, tokens, begin=next(seeds)))
         beside = max(beside, resident())
-        begin += 3 * at_once
-        made = await asyncio.gather(
-            *(complete(everyone[n % 3], n, tokens, greedy=True) for n in range(greedy))
-        )
-        said = [text for text, _ in made]
         for engine in tuned:
             await engine.close()
     await base.close()
-    return rates, alone, beside, said
+    return rates, alone, beside
 
 
-def expected(folder: Path, adapters: list[Path], greedy: int, tokens: int) -> list[str]:
-    """The same greedy answers by `peft` and `generate`, one after the other."""
+async def said_greedily(folder: Path, adapters: list[Path], *, tokens: int) -> list[str]:
+    """The answers to SAID prompts in one batch, in float32: the base and both adapters in turn."""
+    model = LocalModel(source=BASE, fetch=lambda: folder, dtype="float32", llama_cpp=False)
+    engines = [LocalEngine(model, adapter=adapter) for adapter in (None, *adapters)]
+    for engine in engines:
+        await engine.start()
+    sampling = Sampling(temperature=0.0, max_tokens=tokens)
+    made = await asyncio.gather(*(complete(engines[n % 3], n, sampling) for n in range(SAID)))
+    for engine in engines:
+        await engine.close()
+    return [text for text, _ in made]
+
+
+def said_by_peft(folder: Path, adapters: list[Path], *, tokens: int) -> list[str]:
+    """The same by `peft` and `generate`."""
     import torch  # noqa: PLC0415
     from peft import PeftModel  # noqa: PLC0415
-    from transformers import AutoModelForCausalLM  # noqa: PLC0415
 
     from bot.engines.local.loading import load  # noqa: PLC0415
 
-    loaded = load(folder)
-    dtype = getattr(torch, loaded.dtype)
-    plain = AutoModelForCausalLM.from_pretrained(str(folder), dtype=dtype)
-    tuned = PeftModel.from_pretrained(plain, str(adapters[0]), adapter_name="0")
-    tuned.load_adapter(str(adapters[1]), adapter_name="1")
-    texts = []
-    for n in range(greedy):
-        ids = torch.tensor([loaded.encode(PROMPT.format(n=n))])
-        asked = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-        how = {"max_new_tokens": tokens, "do_sample": False, "eos_token_id": loaded.eos}
-        if n % 3:
-            tuned.set_adapter(str(n % 3 - 1))
-            made = tuned.generate(**asked, **how)
-        else:
-            with tuned.disable_adapter():
-                made = tuned.generate(**asked, **how)
-        decode = loaded.decoder(ids[0].tolist())
-        texts.append(decode(made[0, ids.shape[1] :].tolist()))
-    return texts
+    loaded = load(folder, dtype="float32")
+    tuned = PeftModel.from_pretrained(loaded.model, str(adapters[0]), adapter_name="1")
+    tuned.load_adapter(str(adapters[1]), adapter_name="2")
+    ids = torch.tensor([loaded.encode(PROMPT.format(n=n)) for n in range(SAID)])  # equally long
+    made = tuned.generate(
+        input_ids=ids,
+        attention_mask=torch.ones_like(ids),
+        adapter_names=[("__base__", "1", "2")[n % 3] for n in range(SAID)],
+        max_new_tokens=tokens,
+        do_sample=False,
+        eos_token_id=loaded.eos,
+    )
+    return [
+        loaded.decoder(asked)(answer[len(asked) :])
+        for asked, answer in zip(ids.tolist(), made.tolist(), strict=True)
+    ]
 
 
-def main(cache: Path, *, turns: int, at_once: int, tokens: int, rank: int, greedy: int) -> None:
+def main(cache: Path, *, turns: int, at_once: int, tokens: int, rank: int) -> None:
     """Measure and print."""
     folder = pull(parse_source(BASE), cache)
     with tempfile.TemporaryDirectory() as place:
         adapters = save_adapters(folder, Path(place), rank=rank)
-        factory = EngineFactory(cache=cache, llama_cpp=False)
-        rates, alone, beside, said = asyncio.run(
-            measure(factory, adapters, turns=turns, at_once=at_once, tokens=tokens, greedy=greedy)
+        rates, alone, beside = asyncio.run(
+            measure(adapters, cache=cache, turns=turns, at_once=at_once, tokens=tokens)
         )
         show(rates, f"{at_once} at once, {tokens} new tokens, rank {rank}, {turns} turns")
         CONSOLE.print(
             f"resident: {alone:.0f} MiB, with two adapters {beside:.0f} MiB "
             f"({beside / alone:.2f} ×); {cpu()}"
         )
-        wanted = expected(folder, adapters, greedy, tokens)
-    for name, first in (("base", 0), ("first adapter", 1), ("second adapter", 2)):
-        pairs = list(zip(said[first::3], wanted[first::3], strict=True))
-        same = sum(ours == theirs for ours, theirs in pairs)
-        CONSOLE.print(f"greedy answers as peft gives them, {name}: {same} of {len(pairs)}")
+        ours = asyncio.run(said_greedily(folder, adapters, tokens=tokens // 2))
+        theirs = said_by_peft(folder, adapters, tokens=tokens // 2)
+    same = [ours[n] == theirs[n] for n in range(SAID)]
+    for turn, name in enumerate(("base", "first adapter", "second adapter")):
+        told = same[turn::3]
+        CONSOLE.print(f"greedy answers as peft gives them, {name}: {sum(told)} of {len(told)}")
 
 
 def show(rates: dict[str, list[float]], title: str) -> None:
@@ -190,7 +191,6 @@ if __name__ == "__main__":
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--at-once", type=int, default=16)
     parser.add_argument("--tokens", type=int, default=64, help="new tokens per answer, at most")
-    parser.add_argument("--greedy", type=int, default=12, help="answers to hold against peft's")
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument(
         "--cache", type=Path, default=platformdirs.user_data_path("twofold") / "models"
@@ -202,5 +202,4 @@ if __name__ == "__main__":
         at_once=arguments.at_once,
         tokens=arguments.tokens,
         rank=arguments.rank,
-        greedy=arguments.greedy,
     )

