@@ -60,7 +60,7 @@ def publish(run: Run, job: Job, model: Any, record: TrainingRecord) -> Path:
     for file in job.base_folder.glob("tokenizer*"):
         shutil.copy(file, draft)
     write(draft, record)
-    card.write(draft, record, job)
+    card.write(draft, record, base=job.base_folder)
     place = job.adapters / record.slug
     if place.is_dir():  # the very same weights, from a run that was cut off before its last word
         shutil.rmtree(draft)

@@ -1,5 +1,5 @@
 """Beside the steps: they are told, checked for sense, and sealed. Imports transformers."""
-# ruff: noqa: ANN401 - the library's states and arguments have no usable types
+# ruff: noqa: ANN401, ARG002 - the library's states and arguments have no usable types
 
 from __future__ import annotations
 
@@ -64,18 +64,17 @@ class Following(TrainerCallback):
         """How long it has taken in all."""
         return time.monotonic() - self._began
 
-    def on_log(
-        self, _: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **__: Any
-    ) -> None:
+    def on_log(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         """Tell a step; stop at a loss that is no number."""
-        told = figures(logs or {})
+        logs = more.get("logs") or {}
+        told = figures(logs)
         if told:
             self._tell("step", step=state.global_step, total=state.max_steps, **told)
-        if not all(math.isfinite(float((logs or {}).get(k, 0.0))) for k in ("loss", "grad_norm")):
+        if not all(math.isfinite(float(logs.get(k, 0.0))) for k in ("loss", "grad_norm")):
             self.diverged = state.global_step
             control.should_training_stop = True
             control.should_save = False
 
-    def on_save(self, _: Any, state: Any, __: Any, **___: Any) -> None:
+    def on_save(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         """Seal the checkpoint that was just written."""
         self._run.seal(state.global_step, seconds=self.seconds)

@@ -110,8 +110,9 @@ def advised(
     given = {name: value for name, value in chosen.items() if value is not None}
     single = method in {Method.KTO, Method.SFT}
     batch = (16 if gpu else 8) if single else (8 if gpu else 4)
-    accumulation = max(1, (16 if rows >= MANY else 8) * (2 if single else 1) // batch)
-    size = int(str(given.get("batch", batch))) * int(str(given.get("accumulation", accumulation)))
+    batch = int(str(given.get("batch", batch)))
+    accumulation = max(1, (16 if rows >= MANY else 8) * (2 if single else 1) // max(1, batch))
+    size = max(1, batch) * int(str(given.get("accumulation", accumulation)))
     each = max(1, -(-rows // size))
     sensible: dict[str, object] = {
         "method": method,

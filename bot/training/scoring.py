@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from bot.training.tokens import Encoded
 
-_TILE = 64
-"""So many positions are scored at once: with a large vocabulary each is a megabyte."""
-
 Scores = tuple[float | None, float | None]
 """Log-probability of the liked and of the disliked answer, in nats."""
 
@@ -29,7 +26,10 @@ def scores(
     *,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> list[Scores]:
-    """The summed log-probability of each row's answers under the model, in evaluation mode."""
+    """The summed log-probability of each row's answers, in evaluation mode.
+
+    The model is one of `heads.score_answers_only`.
+    """
     model.eval()
     found = []
     for at, row in enumerate(rows):
@@ -41,17 +41,13 @@ def scores(
 
 
 def _score(model: Any, prompt: list[int], answer: list[int] | None) -> float | None:  # noqa: ANN401
+    """Computed as the trainers do it: no logits but those of the answer."""
     if answer is None:
         return None
     ids = torch.tensor([prompt + answer], device=model.device)
-    logits = model(input_ids=ids, use_cache=False, logits_to_keep=len(answer) + 1).logits[0, :-1]
-    targets = ids[0, len(prompt) :]
-    total = 0.0
-    for at in range(0, len(answer), _TILE):
-        tile = logits[at : at + _TILE].float()
-        picked = tile.gather(1, targets[at : at + _TILE, None])[:, 0]
-        total += float((picked - tile.logsumexp(1)).sum())
-    return total
+    labels = torch.tensor([[-100] * len(prompt) + answer], device=model.device)
+    scored = model(input_ids=ids, labels=labels, use_cache=False, fused_lm_head=True)
+    return float(scored.log_probs.sum())
 
 
 def evaluated(split: str | None, before: Sequence[Scores], after: Sequence[Scores]) -> Evaluation:

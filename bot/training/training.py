@@ -25,6 +25,7 @@ from bot.engines.local.loading import load
 from bot.errors import ConfigError, ModelError
 from bot.training import adapters, rows
 from bot.training.following import Following, curves
+from bot.training.heads import score_answers_only
 from bot.training.record import Base, Ended, Learnt, TrainingRecord
 from bot.training.runs import REFERENCE
 from bot.training.scoring import evaluated, scores
@@ -34,6 +35,7 @@ from bot.training.trainers import make_trainer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bot.engines.local.loading import Loaded
     from bot.training.following import Tell
     from bot.training.recipe import Recipe
     from bot.training.runs import Job, Run
@@ -58,14 +60,9 @@ class _Data:
 def train(run: Run, tell: Tell) -> None:
     """Train as the run's job says, and put the adapter in its place. Raises TwofoldError."""
     job = run.job
-    if job.threads:
-        torch.set_num_threads(job.threads)
     tell("stage", stage="loading the model")
-    loaded = load(job.base_folder, dtype=job.dtype)
+    loaded, model = ready(job)
     tokenizer = loaded.tokenizer
-    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
-    set_seed(job.recipe.seed)
-    model = adapters.with_lora(loaded.model, job)
     data = _data(run, model, Encoder(loaded), tell)
     tell("stage", stage="making ready")
     trainer = _trainer(job.recipe, model, tokenizer, data, run)
@@ -87,6 +84,18 @@ def train(run: Run, tell: Tell) -> None:
     place = adapters.publish(run, job, trainer.model, record)
     run.finish(place)
     tell("done", adapter=str(place))
+
+
+def ready(job: Job) -> tuple[Loaded, Any]:
+    """The base model with its tokenizer, and the model with the adapter that is to be trained."""
+    if job.threads:
+        torch.set_num_threads(job.threads)
+    loaded = load(job.base_folder, dtype=job.dtype)
+    tokenizer = loaded.tokenizer
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+    score_answers_only(loaded.model)
+    set_seed(job.recipe.seed)
+    return loaded, adapters.with_lora(loaded.model, job)
 
 
 def _data(run: Run, model: Any, encoder: Encoder, tell: Tell) -> _Data:
@@ -177,13 +186,13 @@ def _record(job: Job, trainer: Any, data: _Data, following: Following) -> Traini
         seed=job.recipe.seed,
         versions={name: version(name) for name in _LIBRARIES} | {"python": sys.version.split()[0]},
         seconds=round(following.seconds, 1),
-        peak_memory_bytes=_peak(),
+        peak_memory_bytes=peak(),
         created_at=datetime.now(UTC),
         weights_sha256="",
     )
 
 
-def _peak() -> int:
+def peak() -> int:
     """The most memory that this process had, on the GPU where it has one."""
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated())

@@ -29,7 +29,7 @@ NICE = 19
 
 
 def main(arguments: list[str]) -> int:
-    """Run as `worker RUN`; returns the exit status."""
+    """Run as `worker RUN`, or `worker RUN --measure`; returns the exit status."""
     run = Run(Path(arguments[0]))
     pipe = _keep_for_us(run.log)
 
@@ -38,12 +38,15 @@ def main(arguments: list[str]) -> int:
 
     try:
         _step_back()
-        from bot.training.training import train  # noqa: PLC0415 - it imports torch
+        from bot.training.measuring import measure  # noqa: PLC0415 - they import torch
+        from bot.training.training import train  # noqa: PLC0415
 
-        train(run, tell)
+        (measure if arguments[1:] == ["--measure"] else train)(run, tell)
     except TwofoldError as error:
         tell("error", kind=type(error).__name__, sentence=error.user_message)
         return 1
+    except KeyboardInterrupt:
+        return 130
     except BaseException as error:  # noqa: BLE001 - a process boundary: the log has the rest
         traceback.print_exc()
         memory = isinstance(error, MemoryError) or "out of memory" in str(error)

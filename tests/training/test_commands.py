@@ -1,0 +1,89 @@
+"""`twofold train` as an operator types it."""
+
+from __future__ import annotations
+
+import json
+
+from bot.training import record
+from bot.training.recipe import Method
+
+QUICK = ("--precision", "float32", "--max-steps", "4", "--evaluate-every", "2", "--threads", "1")
+
+
+def test_it_trains_once_and_says_where_the_adapter_is(twofold, folders, tmp_path):
+    command = ("train", str(folders[Method.DPO]), *QUICK, "--anyway")
+    done = twofold(*command)
+    assert done.returncode == 0, done.stderr
+    (folder,) = (tmp_path / "adapters").iterdir()
+    assert f"The adapter is in {folder}" in done.stdout
+    assert "held-out pairs:" in done.stdout
+    again = twofold(*command)
+    assert "finished already" in again.stderr
+    assert again.stdout == done.stdout
+    child = twofold(
+        "train", str(folders[Method.DPO]), *QUICK, "--anyway", "--contender", folder.name
+    )
+    assert child.returncode == 0, child.stderr
+    found = [record.read(path) for path in (tmp_path / "adapters").iterdir()]
+    assert sorted(one.generation for one in found) == [1, 2]
+    assert {one.slug.rsplit("-", 2)[0] for one in found} == {"small"}
+
+
+def test_a_dry_run_tells_and_leaves_nothing(twofold, folders, tmp_path):
+    done = twofold("train", str(folders[Method.DPO]), *QUICK, "--anyway", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    for words in ("of them pairs", "tokens of prompt", "memory: about", "measured:", "time: about"):
+        assert words in done.stdout
+    assert "learning_rate 0.0002" in done.stdout
+    assert not (tmp_path / "adapters").exists()
+    assert not list(tmp_path.rglob("checkpoint-*"))
+
+
+def test_too_few_votes_are_refused_with_how_many_are_missing(twofold, folders):
+    refused = twofold("train", str(folders[Method.DPO]), "--dry-run")
+    manifest = json.loads((folders[Method.DPO] / "manifest.json").read_text())
+    held_out = manifest["splits"].get("validation", 0) + manifest["splits"].get("test", 0)
+    assert held_out < 20
+    assert refused.returncode == 1
+    assert f"{20 - held_out} more held out" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_what_cannot_be_trained_is_refused_with_a_sentence(twofold, folders, tmp_path):
+    folder = str(folders[Method.DPO])
+    for arguments, words in (
+        (("--contender", "far"), "its weights are not here"),
+        (("--contender", "chatty"), "is an instruct model"),
+        (("--contender", "nobody"), "There are: small"),
+        (("--template", "qa"), "are not written in the template qa"),
+        (("--template", "nowhere"), "There is no template nowhere"),
+        (("--learning-rate", "0"), "--learning-rate:"),
+        (("--method", "kto", "--batch", "1"), "--batch must be 2 or more"),
+    ):
+        refused = twofold("train", folder, "--anyway", *arguments)
+        assert refused.returncode == 1
+        assert words in refused.stderr
+        assert "Traceback" not in refused.stderr
+    nothing = twofold("train", str(tmp_path / "nothing"))
+    assert "cannot be read" in nothing.stderr
+
+
+def test_training_on_members_words_needs_the_operators_switch(twofold):
+    refused = twofold("train")
+    assert refused.returncode == 1
+    assert "Exports for training and publishing are off" in refused.stderr
+
+
+def test_help_comes_without_the_heavy_libraries(settings):
+    import subprocess  # noqa: PLC0415
+    import sys  # noqa: PLC0415
+
+    code = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom bot.cli import cli\n"
+        "assert '--dry-run' in CliRunner().invoke(cli, ['train', '--help']).output\n"
+        "print(sorted({'torch', 'trl', 'peft', 'datasets', 'transformers'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=settings, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

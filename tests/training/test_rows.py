@@ -1,0 +1,126 @@
+"""What a training takes of a dataset folder, and which folders it refuses."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from bot.config import Config
+from bot.dataset.policy import Undecided
+from bot.engines.local.loading import load
+from bot.errors import ConfigError
+from bot.prompting import library
+from bot.training.recipe import Method
+from bot.training.rows import TRAIN, Row, Text, read, require_template
+from bot.training.tokens import Encoder
+from tests.unit.answered import answered
+from tests.unit.exports import exported
+
+ONE_SPLIT = {"validation": 0, "test": 0, "render_with": "transcript"}
+
+
+@pytest.fixture(scope="module")
+async def votes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("votes")
+    await answered(folder)
+    return folder
+
+
+@pytest.fixture
+async def dpo(tmp_path):
+    await answered(tmp_path)
+    await exported(tmp_path, "dpo", "dpo", **ONE_SPLIT)
+    return tmp_path / "dpo"
+
+
+async def test_pairs_are_the_same_from_every_format_that_has_both_sides(tmp_path):
+    await answered(tmp_path)
+    found = {}
+    for form in ("dpo", "reward", "kto"):
+        await exported(tmp_path, form, form, both_bad=Undecided.LEAVE_OUT, **ONE_SPLIT)
+        rows = read(tmp_path / form, Method.KTO).splits[TRAIN]
+        found[form] = {row for row in rows if row.is_pair}
+    assert len(found["dpo"]) > 10
+    assert found["dpo"] == found["reward"]
+    assert found["kto"] < found["dpo"]  # an answer that was written anew has no row of the other
+    assert len(found["kto"]) >= len(found["dpo"]) - 2
+
+
+async def test_both_bad_is_two_answers_that_nobody_liked(tmp_path):
+    await answered(tmp_path)
+    await exported(tmp_path, "kto", "kto", **ONE_SPLIT)
+    rows = read(tmp_path / "kto", Method.KTO).splits[TRAIN]
+    bad = [row for row in rows if row.liked is None]
+    assert {row.disliked.text.strip() for row in bad} == {"4000", "I cannot tell."}
+
+
+@pytest.mark.parametrize("kind", [{"kind": "parquet"}, {"packing": "gz"}, {"packing": "zst"}])
+async def test_files_of_every_kind_hold_the_same_rows(tmp_path, dpo, kind):
+    from bot.dataset.files import Files  # noqa: PLC0415
+
+    await exported(tmp_path, "other", "dpo", files=Files(**kind), **ONE_SPLIT)
+    assert read(tmp_path / "other", Method.DPO).splits == read(dpo, Method.DPO).splits
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"chat": True}, "holds chats"),
+        ({"format": "arena"}, "cannot learn from"),
+        ({"format": "sft"}, "cannot learn from"),
+        ({"purpose": "evaluate"}, "have not agreed"),
+        ({"since": {"dataset": "x"}}, "is a delta"),
+    ],
+)
+async def test_folders_that_are_for_something_else_are_refused(dpo, changed, words):
+    manifest = dpo / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | changed))
+    with pytest.raises(ConfigError, match=words):
+        read(dpo, Method.DPO)
+
+
+async def test_rows_that_are_not_as_the_manifest_says_are_refused(dpo):
+    (dpo / "train.jsonl").write_bytes((dpo / "train.jsonl").read_bytes() + b"\n")
+    with pytest.raises(ConfigError, match="not as its manifest says"):
+        read(dpo, Method.DPO)
+    shutil.rmtree(dpo)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read(dpo, Method.DPO)
+
+
+@pytest.mark.parametrize("name", sorted(library({})))
+async def test_prompts_are_known_by_the_template_that_they_are_written_in(tmp_path, name):
+    await answered(tmp_path)
+    await exported(tmp_path, "out", "dpo", **ONE_SPLIT | {"render_with": name})
+    data = read(tmp_path / "out", Method.DPO)
+    fitting = []
+    for template in library(Config(home=tmp_path).templates).values():
+        try:
+            require_template(data, template.name, template.frame)
+        except ConfigError as error:
+            assert f"--template {template.name}" in str(error)
+        else:
+            fitting.append(template.name)
+    assert set(fitting) == {name, "raw"}  # raw adds nothing, so any text may be in it
+
+
+def test_answers_are_the_tokens_of_the_engine_and_end_where_they_ended(tiny):
+    loaded = load(tiny, dtype="float32")
+    rows = [
+        Row("Ann: hello\nBot:", Text(" fine, <eos> thanks"), Text(" and so on, and", ended=False)),
+        Row("Q: 1+1? A:", None, Text(" 5")),
+        Row("Q:", Text(" " + "long " * 80), None),
+    ]
+    encoded, too_long = Encoder(loaded).rows(rows, max_length=60)
+    assert too_long == 1
+    for row, tokens in zip(rows, encoded, strict=False):
+        for text, ids in ((row.liked, tokens.liked), (row.disliked, tokens.disliked)):
+            if text is None:
+                assert ids is None
+            else:
+                assert tokens.prompt + ids == (
+                    loaded.encode(row.prompt + text.text) + loaded.eos[:1] * text.ended
+                )
+    assert encoded[0].liked.count(loaded.eos[0]) == 1  # "<eos>" in a text is text

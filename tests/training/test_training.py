@@ -1,0 +1,205 @@
+"""Adapters from votes with TRL and PEFT themselves: trained, killed, gone on with."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from bot.engines.local.loading import folder_hash
+from bot.errors import ConfigError, ModelCorrupt, ModelError, ModelNotFound
+from bot.training import child, record, rows
+from bot.training.recipe import Method, Recipe
+from bot.training.runs import Job, Run
+
+SHORT = {"max_steps": 8, "evaluate_every": 3, "batch": 4, "accumulation": 1, "max_length": 300}
+
+
+@pytest.fixture
+def run_of(tiny, folders, tmp_path):
+    """A run with a recipe of a few updates, in a folder of its own."""
+
+    def make(name: str = "run", *, parent: Path | None = None, **recipe: object) -> Run:
+        chosen = Recipe.model_validate(SHORT | {"learning_rate": 2e-3} | recipe)
+        dataset = rows.read(folders.get(chosen.method, folders[Method.DPO]), chosen.method)
+        more = {}
+        if parent is not None:
+            sha256 = record.sha256_of(parent / record.WEIGHTS)
+            more = {"parent_adapter": parent, "parent_sha256": sha256, "generation": 2}
+        job = Job(
+            contender="small",
+            base="path:tiny",
+            base_folder=tiny,
+            weights=folder_hash(tiny),
+            template="transcript",
+            template_digest="0",
+            dataset=dataset.folder,
+            dataset_identity=dataset.identity,
+            recipe=chosen,
+            dtype="float32",
+            adapters=tmp_path / name / "adapters",
+            threads=1,
+            **more,
+        )
+        run = Run(tmp_path / name)
+        run.begin(job)
+        return run
+
+    return make
+
+
+def trained(run: Run) -> Path:
+    return child.train(run, lambda _: None)
+
+
+def killed(run: Run, *, at: int) -> None:
+    """Train, and end the process with SIGKILL right after a step."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bot.training.worker", str(run.folder)],
+        env=os.environ | child._ENVIRONMENT | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stdout:
+        event = json.loads(line)
+        if event["event"] == "step" and event["step"] >= at:
+            break
+    process.kill()
+    assert process.wait() == -9
+
+
+@pytest.mark.parametrize("method", list(Method))
+def test_every_method_leaves_a_folder_that_peft_reads(run_of, tiny, method):
+    run = run_of(method=method)
+    folder = trained(run)
+    found = record.read(folder)
+    assert found.slug == folder.name == f"small-{method}-{found.weights_sha256[:8]}"
+    assert found.weights_sha256 == record.sha256_of(folder / record.WEIGHTS)
+    assert (found.parent, found.generation, found.method) == ("small", 1, method)
+    assert found.steps == 8
+    assert [step["step"] for step in found.curves] == list(range(1, 9))
+    assert 0 < found.evaluation.pairs <= found.dataset.held_out
+    assert found.evaluation.low <= found.evaluation.accuracy <= found.evaluation.high
+
+    settings = json.loads((folder / record.CONFIG).read_text())
+    assert settings["base_model_name_or_path"] == "path:tiny"
+    for path in folder.rglob("*.json"):
+        assert str(tiny.parent) not in path.read_text("utf-8")
+    base = AutoModelForCausalLM.from_pretrained(tiny)
+    ids = AutoTokenizer.from_pretrained(folder)("Ann: hello\nBot:", return_tensors="pt")
+    before = base(**ids).logits
+    after = PeftModel.from_pretrained(base, folder)(**ids).logits
+    assert not torch.allclose(before, after)
+
+    assert run.adapter == folder
+    assert not list(run.folder.glob("checkpoint-*"))
+
+
+def test_what_is_preferred_becomes_more_likely_than_what_is_not(run_of):
+    found = record.read(trained(run_of(max_steps=60, evaluate_every=20, learning_rate=5e-3)))
+    losses = [step["held_out_loss"] for step in found.curves if "held_out_loss" in step]
+    assert min(losses) < losses[0]
+    assert found.evaluation.margin > 1
+    assert found.curves[0]["margin"] == pytest.approx(0, abs=1e-3)  # it begins as its parent
+
+
+@pytest.mark.parametrize("method", [Method.DPO, Method.KTO])
+def test_killed_at_any_step_it_ends_with_the_same_adapter(run_of, method):
+    more = {
+        "method": method,
+        "max_steps": 90,
+        "evaluate_every": 5,
+        "patience": 2,
+        "dropout": 0.1,
+    }
+    undisturbed = trained(run_of("undisturbed", **more))
+    whole = record.read(undisturbed)
+    run = run_of("killed", **more)
+    killed(run, at=2)
+    assert run.last() is None
+    killed(run, at=7)
+    (run.folder / "checkpoint-99").mkdir()  # as if it had been killed while it wrote one
+    heard: list[dict[str, object]] = []
+    resumed = child.train(run, lambda event: heard.append(dict(event)))
+    assert {"event": "stage", "stage": "training", "resumed": True} in heard
+    again = record.read(resumed)
+    tensors, others = (load_file(f / record.WEIGHTS) for f in (undisturbed, resumed))
+    assert tensors.keys() == others.keys()
+    assert all(torch.equal(tensor, others[name]) for name, tensor in tensors.items())
+    assert (again.slug, again.steps, again.ended) == (whole.slug, whole.steps, whole.ended)
+    assert again.curves == whole.curves
+
+
+def test_a_child_goes_on_with_its_parents_adapter_and_keeps_to_it(run_of):
+    parent = trained(run_of("parent"))
+    first = load_file(parent / record.WEIGHTS)
+    run = run_of("child", parent=parent, learning_rate=1e-9)
+    folder = trained(run)
+    found = record.read(folder)
+    assert (found.generation, found.parent_sha256) == (2, record.read(parent).weights_sha256)
+    for name, tensor in load_file(folder / record.WEIGHTS).items():
+        assert torch.allclose(tensor, first[name], atol=1e-6)
+    assert found.curves[0]["margin"] == pytest.approx(0, abs=1e-3)
+
+    other = run_of("other", parent=parent)
+    (parent / record.WEIGHTS).write_bytes(b"something else")
+    with pytest.raises(ModelCorrupt, match="not the adapter that was named"):
+        trained(other)
+
+
+def test_a_loss_that_is_no_number_ends_it_with_a_sentence(run_of):
+    run = run_of(learning_rate=1e30, max_grad_norm=1e30, warmup=0)
+    with pytest.raises(ModelError, match="diverged at step .* lower --learning-rate"):
+        trained(run)
+    assert run.adapter is None
+
+
+def test_no_row_that_fits_is_a_sentence(run_of):
+    with pytest.raises(ConfigError, match="longer than --max-length"):
+        trained(run_of(max_length=16))
+
+
+def test_a_fault_that_nobody_knew_of_is_in_the_log(run_of):
+    run = run_of(target_modules=("no_such_layer",))
+    with pytest.raises(ModelError, match=re.escape(str(run.log))):
+        trained(run)
+    assert "Traceback" in run.log.read_text("utf-8")
+
+
+def test_the_card_tells_where_it_comes_from_and_how_to_get_rid_of_it(run_of, folders):
+    folder = trained(run_of())
+    card = (folder / "README.md").read_text("utf-8")
+    told = record.read(folder)
+    assert told.dataset.manifest_sha256 == record.sha256_of(folders[Method.DPO] / "manifest.json")
+    for words in (
+        told.slug,
+        told.dataset.manifest_sha256,
+        '"deciding": "majority"',
+        "simulated members",
+        f"twofold models rm {told.slug}",
+        "[LICENSE](licences/LICENSE)",
+    ):
+        assert words in card
+    drawn = set(re.findall(r"\]\((pictures/\w+\.png)\)", card))
+    assert drawn == {
+        f"pictures/{name}.png" for name in ("loss", "margin", "accuracy", "likelihood")
+    }
+    for path in drawn:
+        assert (folder / path).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_folder_without_a_record_is_none_of_ours(tmp_path):
+    with pytest.raises(ModelNotFound, match="no training.json"):
+        record.read(tmp_path)
+    (tmp_path / record.RECORD).write_text("{}")
+    with pytest.raises(ModelCorrupt, match="Train the adapter anew"):
+        record.read(tmp_path)
