@@ -59,7 +59,7 @@ from storage.identifying import identify_turn
 from storage.shards import EVERY
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping
 
     from bot.config import Config
     from bot.contenders import ContenderConfig, EngineKey
@@ -130,6 +130,13 @@ def engines_for(config: Config, *, make: MakeEngine | None = None) -> dict[Engin
     return {key: make(c) for key, c in {c.engine: c for c in config.contenders}.items()}
 
 
+async def _start(engines: Collection[Engine], stack: AsyncExitStack) -> None:
+    """All at once; they are closed with the stack, also where one does not start."""
+    for engine in engines:
+        stack.push_async_callback(engine.close)
+    await asyncio.gather(*(engine.start() for engine in engines))
+
+
 def moderator_for(config: Config) -> Moderator | None:
     """What judges answers, if anything does. Raises ConfigError for a list without words."""
     if config.moderator == "words" and config.moderation_words:
@@ -171,7 +178,6 @@ async def open_services(  # noqa: PLR0913 - what those who need their own may gi
     *,
     engines: dict[EngineKey, Engine] | None = None,
     make: MakeEngine | None = None,
-    newcomers: bool = True,
     patiently: Patiently = simply,
     clock: Callable[[], datetime] = now,
     rng: random.Random | None = None,
@@ -183,28 +189,27 @@ async def open_services(  # noqa: PLR0913 - what those who need their own may gi
     """Open the database, start the engines, build the services; close all at the end.
 
     `engines`, `make`, `patiently`, `clock`, `rng` and `timer` are given by those who need their
-    own; `make` makes engines, those of tuned contenders that come while it runs too, of which
-    none comes without `newcomers`. `settings` hold in every guild then, whatever was set there.
-    `durable` is as for `Database.open`; without `instruments` nobody sees what they count. The
-    sides' coin is cryptographic by default. Raises TwofoldError if anything cannot open.
+    own; `make` makes engines, those of tuned contenders that come while it runs too: without it
+    none comes to `engines` that are given. `settings` hold in every guild then, whatever was set
+    there. `durable` is as for `Database.open`; without `instruments` nobody sees what they count.
+    The sides' coin is cryptographic by default. Raises TwofoldError if anything cannot open.
     """
     if config.training_export:
         log.warning("training exports are on", needs=TRAINING_NEEDS)
     rng = rng or random.SystemRandom()
     shards = config.shards or EVERY
     moderator = moderator_for(config)
-    make = make or engine_maker(config)
-    engines = engines if engines is not None else engines_for(config, make=make)
+    if engines is None:
+        make = make or engine_maker(config)
+        engines = engines_for(config, make=make)
     async with AsyncExitStack() as stack:
         instruments = instruments or Instruments()
         url = database_url(config.database_location)
         opening = _open_store(config, url, shards=shards, durable=durable, instruments=instruments)
         store = await stack.enter_async_context(opening)
-        for engine in engines.values():
-            stack.push_async_callback(engine.close)
+        await _start(engines.values(), stack)
         if moderator is not None:
             stack.push_async_callback(moderator.close)
-        await asyncio.gather(*(engine.start() for engine in engines.values()))
         roster = Roster(config.contenders, engines=engines, clock=clock, rng=rng)
         templates = library(config.templates)
         prompting: dict[str, PromptTemplate] = {
@@ -272,7 +277,7 @@ async def open_services(  # noqa: PLR0913 - what those who need their own may gi
             shards=shards,
             instruments=instruments,
         )
-        coming = NewcomerService(
+        newcomers = NewcomerService(
             tunings=store.tunings,
             contenders=store.contenders,
             configured=config.contenders,
@@ -284,8 +289,7 @@ async def open_services(  # noqa: PLR0913 - what those who need their own may gi
             instruments=instruments,
             clock=clock,
         )
-        if newcomers:
-            await stack.enter_async_context(coming.watching())
+        await stack.enter_async_context(newcomers.watching())
         await battles.start()
         closing = ClosingService(
             battles=store.battles,
@@ -328,14 +332,14 @@ async def open_services(  # noqa: PLR0913 - what those who need their own may gi
             lag=LoopLag(instruments.metrics),
             instruments=instruments,
             folder=grows_in(config),
-            kept_out=coming.kept_out,
+            kept_out=newcomers.kept_out,
             clock=clock,
         )
         yield Services(
             config=config,
             store=store,
             roster=roster,
-            newcomers=coming,
+            newcomers=newcomers,
             templates=templates,
             guilds=guilds,
             battles=battles,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bot.errors import BattleError, EngineError
 from bot.moderation import plain
 from bot.roster import template_of
-from storage.records import NOBODY, Continuing, Kind, Turn
+from storage.records import NOBODY, Continuing, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
@@ -166,17 +166,16 @@ def continuing_answer(
 ) -> Answer:
     """Which answer a conversation goes on from.
 
-    The winner so far; without one, or where two answers won as often, the one that is
-    not the base model's, which keeps a chat on its course. Or always the one of that
-    kind, as `policy` says.
+    The winner so far; without one, or where two answers won as often, the one of the model that
+    is less raw, which keeps a chat on its course. Or always the rawer one, or the other, as
+    `policy` says: base models are rawer than tuned ones, and these than instruct models.
     """
     wins = Counter(vote.winner_answer_id for vote in votes if vote.winner_answer_id is not None)
 
-    def claim(answer: Answer) -> tuple[int, bool]:
-        is_base = answer.kind is Kind.BASE
+    def claim(answer: Answer) -> tuple[int, int]:
         if policy is Continuing.WINNER:
-            return wins[answer.id], not is_base
-        return 0, is_base is (policy is Continuing.BASE)
+            return wins[answer.id], -answer.kind.rawness
+        return 0, answer.kind.rawness * (1 if policy is Continuing.BASE else -1)
 
     return max(battle.answers, key=claim)
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from storage.records import Contender, Tuning
     from storage.tunings import TuningStore
 
+    Make = Callable[[ContenderConfig], Engine]
+
 log = structlog.get_logger(__name__)
 
 EVERY = 30.0
@@ -37,9 +39,9 @@ UNEXPECTED = "something unexpected happened. The log says what"
 class NewcomerService:
     """Has the roster hold the tuned contenders that have entered, and no others.
 
-    `make` makes an engine, not started, and `is_busy` tells whether a contender is in a battle
-    that is being answered: only then is the engine kept of one that has left. `kept_out` says of
-    those that should be there why they are not; every look tries again.
+    `make` makes an engine, not started; without it nobody comes. `is_busy` tells whether a
+    contender is in a battle that is being answered: only then is the engine kept of one that has
+    left. `kept_out` says of those that should be there why they are not; every look tries again.
     """
 
     def __init__(  # noqa: PLR0913 - collaborators, all by keyword
@@ -51,7 +53,7 @@ class NewcomerService:
         templates: Container[str],
         roster: Roster,
         budgets: BudgetService,
-        make: Callable[[ContenderConfig], Engine],
+        make: Make | None,
         is_busy: Callable[[str], bool],
         instruments: Instruments,
         clock: Callable[[], datetime],
@@ -87,6 +89,8 @@ class NewcomerService:
 
     async def look(self) -> None:
         """Have those enter that should, and those leave that should not. Raises StorageError."""
+        if self._make is None:
+            return
         tunings = {one.contender.slug: one for one in await self._tunings.all()}
         wanted = {
             slug: tuning
@@ -100,7 +104,7 @@ class NewcomerService:
             await self._let_go(slug, left=slug in here)
         for slug in wanted:
             if slug not in here:
-                await self._admit(slug, tunings)
+                await self._admit(slug, tunings, self._make)
 
     async def _let_go(self, slug: str, *, left: bool) -> None:
         """Take it off the roster; a later look closes its engine, once nobody can ask it."""
@@ -110,11 +114,11 @@ class NewcomerService:
         elif not self._is_busy(slug):
             await self._engines.pop(slug).close()
 
-    async def _admit(self, slug: str, tunings: Mapping[str, Tuning]) -> None:
+    async def _admit(self, slug: str, tunings: Mapping[str, Tuning], make: Make) -> None:
         try:
             config = served_as(tunings[slug], tunings=tunings, configured=self._configured)
             self._require_template(config)
-            await self._enter(config)
+            await self._enter(config, make)
         except TwofoldError as error:
             self._keep_out(slug, error.user_message)
         except Exception:
@@ -124,11 +128,11 @@ class NewcomerService:
             self.kept_out.pop(slug, None)
             log.info("a tuned contender enters", contender=slug)
 
-    async def _enter(self, config: ContenderConfig) -> None:
+    async def _enter(self, config: ContenderConfig, make: Make) -> None:
         slug = config.slug
         engine = self._engines.get(slug)
         if engine is None:
-            engine = self._make(config)
+            engine = make(config)
             try:
                 await engine.start()
             except BaseException:

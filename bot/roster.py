@@ -182,12 +182,11 @@ def permitted(contenders: Sequence[Contender], slugs: Collection[str]) -> tuple[
 
 
 _Pair = tuple[Contender, Contender]
-_RAWNESS = {Kind.BASE: 0, Kind.TUNED: 1, Kind.INSTRUCT: 2}
 
 
 def _pairs(contenders: Sequence[Contender]) -> Iterator[_Pair]:
     """All who may meet, in the order of the contenders; the rawer one of two comes first."""
-    rawest_first = sorted(contenders, key=lambda c: _RAWNESS[c.kind])
+    rawest_first = sorted(contenders, key=lambda c: -c.kind.rawness)
     return (two for two in combinations(rawest_first, 2) if may_meet(*two))
 
 

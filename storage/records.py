@@ -23,6 +23,11 @@ class Kind(StrEnum):
     INSTRUCT = "instruct"
     TUNED = "tuned"
 
+    @property
+    def rawness(self) -> int:
+        """How much more than the others it merely continues text."""
+        return (Kind.INSTRUCT, Kind.TUNED, Kind.BASE).index(self)
+
 
 class Side(StrEnum):
     """Where an answer is shown."""

@@ -146,7 +146,7 @@ class Gathering:
         new = np.array([number not in self._seen for number in at["id"]], bool)
         self._seen.update(at["id"])
         kinds = zip(at["kind_a"], at["kind_b"], at["template_a"], at["template_b"], strict=True)
-        raw = [second if _RAW[b] < _RAW[a] else first for a, b, first, second in kinds]
+        raw = [second if _RAWNESS[b] > _RAWNESS[a] else first for a, b, first, second in kinds]
         battles: _Columns = {
             "battle": np.array(at["id"], np.int64),
             "guild": np.array(at["guild_id"], np.int64),
@@ -220,8 +220,7 @@ class Gathering:
 
 
 _Columns = dict[str, "NDArray[Any]"]
-_RAW = {Kind.BASE: 0, Kind.TUNED: 1, Kind.INSTRUCT: 2}
-"""Whose prompt template matters more than the other's."""
+_RAWNESS = {kind.value: kind.rawness for kind in Kind}
 _PURPOSE = {purpose.value: index for index, purpose in enumerate(PURPOSES)}
 
 

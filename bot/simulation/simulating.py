@@ -143,7 +143,6 @@ async def simulate(
         rng=draws(wanted.seed, "services"),
         settings=settings_for(wanted.nature.votes) | {"contenders": wanted.contenders},
         durable=False,
-        newcomers=wanted.real,
         **apart,
     )
     async with playing as services:

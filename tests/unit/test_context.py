@@ -170,3 +170,16 @@ INSTRUCT_WINS = [vote(1, Outcome.WIN, 2)]
 @pytest.mark.parametrize("swapped", [False, True])
 def test_which_answer_a_conversation_goes_on_from(votes, policy, winner, swapped) -> None:
     assert continuing_answer(battle(swapped=swapped), votes, policy).id == winner
+
+
+@pytest.mark.parametrize(
+    ("policy", "goes_on"),
+    [(Continuing.WINNER, 2), (Continuing.INSTRUCT, 2), (Continuing.BASE, 1)],
+)
+@pytest.mark.parametrize("swapped", [False, True])
+def test_without_a_base_model_the_tuned_one_is_the_rawer(policy, goes_on, swapped) -> None:
+    both = battle(swapped=swapped)
+    tuned = tuple(
+        replace(one, kind=Kind.TUNED) if one.kind is Kind.BASE else one for one in both.answers
+    )
+    assert continuing_answer(replace(both, answers=tuned), [], policy).id == goes_on

@@ -7,15 +7,20 @@ import json
 import sqlite3
 import sys
 from contextlib import closing
-from dataclasses import fields
+from dataclasses import fields, replace
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from rich.console import Console
 
 from bot.cli import main
+from bot.insight import screens
+from bot.insight.commands import _only
 from bot.insight.counting import Counting
 from bot.insight.results import Leaderboard, Stats
 from storage.records import Closing, Outcome, Purpose
+from tests.unit import found
 from tests.unit.records import NOON
 from tests.unit.town import GUILD, town
 
@@ -223,3 +228,21 @@ def test_simulated_votes_are_counted_by_themselves(twofold, tmp_path: Path) -> N
     assert (code, err) == (0, "")
     assert "too few votes to tell" in out
     assert "1 simulated vote of 1 voter" in out
+
+
+def test_lines_of_descent_are_a_table() -> None:
+    console = Console(file=StringIO(), width=120)
+    for part in screens.leaderboard(replace(found.board(3), descent=found.descent(1))):
+        console.print(part)
+    said = console.file.getvalue()
+    (row,) = [line for line in said.splitlines() if line.startswith("→ gemma-270m-dpo-01e3f9a1c")]
+    assert " ".join(row.split()[2:]) == "1 940 890 to 1,000 60 % 50 to 70 % 40"
+
+
+def test_only_the_lines_of_descent_of_who_is_asked_for_are_told() -> None:
+    one, other = found.descent(2)
+    board = replace(found.board(3), descent=(one, other))
+    tuned = replace(board.lines[2], entrant=one[-1].entrant)
+    board = replace(board, lines=(*board.lines, tuned))
+    assert _only(board, [one[-1].entrant.slug]).descent == (one,)
+    assert _only(board, ["gemma-270m-raw"]).descent == (one, other)

@@ -26,11 +26,12 @@ from bot.dataset.pseudonyms import Pseudonyms
 from bot.errors import ConfigError, StorageError, TwofoldError
 from bot.insight.counting import Counting
 from bot.insight.report.making import Maker
-from bot.insight.report.page import Page
+from bot.insight.report.page import Page, Report
+from bot.insight.report.page import page as make_page
 from bot.insight.report.prose import best_places
 from bot.insight.report.serving import FRESH, Access, Live, address, application, serving
 from bot.insight.report.showing import Showing
-from bot.insight.report.texts import Reader
+from bot.insight.report.texts import Reader, Texts
 from bot.insight.report.words import ahead
 from bot.insight.results import Estimate, Place
 from bot.insight.service import InsightService
@@ -39,6 +40,7 @@ from bot.simulation.simulating import Wanted, simulate
 from bot.wording import TOO_FEW
 from storage.records import Closing, Consent, Outcome, Purpose, Wiped
 from storage.schema import answers, battles, contenders
+from tests.unit import found
 from tests.unit.fair import HOSTILE, SECRETIVE, VOTERS, closed, fair
 from tests.unit.records import NOON, said, talk
 from tests.unit.town import AUTHOR, GUILD, Town, town
@@ -46,8 +48,6 @@ from tests.unit.town import AUTHOR, GUILD, Town, town
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
-
-    from bot.insight.report.texts import Texts
 
 NAMES = Pseudonyms(b"k" * 32, linkable=True)
 TOKEN = "a-token-of-enough-letters"
@@ -286,6 +286,23 @@ async def test_what_the_votes_say_is_said(page: Page) -> None:
 async def test_the_same_votes_give_the_same_page(tmp_path: Path, page: Page) -> None:
     async with town(tmp_path) as at:
         assert await maker(at).make() == page
+
+
+async def test_lines_of_descent_are_on_the_page(page: Page) -> None:
+    assert "From generation to generation" not in page.html
+    ranked = replace(found.board(5), descent=found.descent(2))
+    report = Report(
+        stats=replace(found.stats(), leaderboard=ranked),
+        base=None,
+        texts=Texts(),
+        showing=Showing.NONE,
+        pseudonyms=NAMES,
+        at=NOON,
+    )
+    html = make_page(report).html
+    assert "From generation to generation" in html
+    assert "Score over generations" in html
+    assert "→ gemma-270m-dpo-01e3f9a1c" in html
 
 
 async def test_without_votes_there_is_a_page_that_says_so(at: Town) -> None:

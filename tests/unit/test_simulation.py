@@ -24,7 +24,7 @@ from bot.simulation.prompts import asked_in, prompts
 from bot.simulation.simulating import DEMO_GUILD, Wanted, remove, simulate
 from bot.simulation.truth import davidson
 from storage.database import Database, database_url
-from storage.records import Closing, Consent, Kind
+from storage.records import Closing, Consent, Contender, Kind, Standing, Tuning
 from storage.simulations import LAST_ID
 from tests.unit.exports import export, rows
 from tests.unit.records import NOON
@@ -272,6 +272,33 @@ def test_strengths_are_read_off_exact_chances() -> None:
     found, ties = davidson(won, tied)
     assert found == pytest.approx([-0.7, 0.2, 0.5])
     assert ties == pytest.approx(nu)
+
+
+@pytest.mark.parametrize("real", [True, False])
+async def test_tuned_contenders_answer_where_the_real_roster_does(
+    tmp_path: Path, real: bool
+) -> None:
+    child = Contender(
+        slug="child", kind=Kind.TUNED, model="scripted:", adapter="an-adapter", parent="plain"
+    )
+    async with town(tmp_path) as t:
+        await t.store.tunings.record(
+            Tuning(
+                contender=child,
+                method="dpo",
+                dataset=None,
+                adapter_sha256="ab",
+                generation=1,
+                trained_at=NOON,
+                standing=Standing.ENTERED,
+            )
+        )
+    await simulate(_scripted(tmp_path), Wanted(battles=30, members=6, seed=1, real=real))
+    met = asked(
+        tmp_path,
+        "SELECT DISTINCT slug FROM answers JOIN contenders ON contender_id = contenders.id",
+    )
+    assert (("child",) in met) is real
 
 
 async def _people(home: Path) -> None:
