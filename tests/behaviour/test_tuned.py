@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import discord
@@ -11,7 +12,7 @@ from bot.colours import KIND_COLOURS
 from bot.engines.scripted import ScriptedEngine
 from bot.errors import ConfigError, ModelError
 from cogs._render import health as health_views
-from storage.records import NOBODY, Closing, Contender, Kind, Side, Standing, Tuning
+from storage.records import NOBODY, Closing, Consent, Contender, Kind, Side, Standing, Tuning
 from tests.behaviour.conftest import BASE, INSTRUCT, Town, texts
 from tests.behaviour.test_chat import LABELS, buttons
 from tests.behaviour.test_guessing import REVEALED, asked, voted
@@ -204,3 +205,20 @@ async def test_with_a_base_model_the_guess_is_asked_as_ever(open_town: OpenTown)
         side = next(answer.side for answer in battle.answers if answer.kind is Kind.BASE)
         told = (await town.bob.click(question, label=Side(side).upper())).response
         assert f"You guessed **{side.upper()}**: right." in texts(told)
+
+
+async def test_who_is_erased_is_told_which_models_learnt_from_them(town: Town) -> None:
+    battle, store = await asked(town), town.services.store
+    await store.exports.record(
+        format="dpo",
+        purpose=Consent.TRAIN,
+        manifest={},
+        sha256="ab",
+        dataset="cd",
+        rows=[(battle.id, 1)],
+        at=NOON,
+    )
+    await store.tunings.record(replace(tuning(CHILD, BASE), dataset="cd"))
+    sure = await town.alice.slash(town.lounge, "mydata delete")
+    await town.alice.click(sure.response, label="Delete all of it")
+    assert f"learnt from you before and cannot forget: {CHILD}." in texts(sure.response)
