@@ -77,13 +77,15 @@ class NewcomerService:
 
         Raises StorageError.
         """
-        await self.look()
-        watching = asyncio.create_task(self._watch())
         try:
-            yield
+            await self.look()
+            watching = asyncio.create_task(self._watch())
+            try:
+                yield
+            finally:
+                watching.cancel()
+                await asyncio.wait([watching])
         finally:
-            watching.cancel()
-            await asyncio.wait([watching])
             for engine in self._engines.values():
                 await engine.close()
 
@@ -112,6 +114,7 @@ class NewcomerService:
             self._roster.leave(slug)
             log.info("a tuned contender rests", contender=slug)
         elif not self._is_busy(slug):
+            self._roster.forget(slug)
             await self._engines.pop(slug).close()
 
     async def _admit(self, slug: str, tunings: Mapping[str, Tuning], make: Make) -> None:
@@ -164,6 +167,8 @@ class NewcomerService:
                 await self.look()
             except StorageError as error:
                 log.warning("tuned contenders could not be looked up", why=error.user_message)
+            except Exception:
+                log.exception("tuned contenders could not be looked up")
 
 
 def served_as(

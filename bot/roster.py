@@ -67,6 +67,10 @@ class Roster:
         """Have a contender not drawn any more; battles under way still find its engine."""
         self.contenders = tuple(c for c in self.contenders if c.slug != slug)
 
+    def forget(self, slug: str) -> None:
+        """Let go of the engine of a contender that has left."""
+        self._engines.pop(slug, None)
+
     def fingerprint(self, contender: Contender, *, template: str) -> str:
         """As `fingerprint`, with what the engine has learnt of its server since it started."""
         revision = self._engines[contender.slug].revision
