@@ -66,6 +66,7 @@ COMMANDS = {
     "models",
     "erase",
     "report",
+    "round",
     "serve",
     "simulate",
     "stats",
@@ -73,7 +74,7 @@ COMMANDS = {
 }
 
 
-MODELS = {"list", "presets", "pull", "rm", "enter", "rest"}
+MODELS = {"list", "presets", "pull", "rm", "enter", "rest", "try"}
 
 
 def test_every_command_that_is_named_exists() -> None:
