@@ -193,6 +193,12 @@ def widen(tensors):
     tensors[name] = torch.zeros(4, 33)
 
 
+def bloat(tensors):
+    layer = first(tensors, "up_proj.lora_A").removesuffix("lora_A.weight")
+    tensors[f"{layer}lora_A.weight"] = torch.zeros(100, 32)
+    tensors[f"{layer}lora_B.weight"] = torch.zeros(64, 100)
+
+
 def half(tensors):
     del tensors[first(tensors, "lora_B")]
 
@@ -239,6 +245,7 @@ BAD = [
     (pickled, ModelNotFound, WEIGHTS),
     (weights_with(poison), ModelCorrupt, "cannot be read"),
     (weights_with(widen), ModelError, r"\[4, 33\]"),
+    (weights_with(bloat), ModelError, r"\[100, 32\]"),
     (weights_with(half), ModelError, "two matrices"),
     (weights_with(add_head), ModelError, "lm_head"),
     (weights_with(add_module), ModelError, "two matrices"),

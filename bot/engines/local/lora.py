@@ -57,30 +57,37 @@ def load(adapter: Adapter, model: Any) -> Lora:
     """
     try:
         with safe_open(adapter.folder / WEIGHTS, framework="pt", device=str(model.device)) as file:
-            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            layers = _layers(adapter, file.keys())
+            return Lora(
+                adapter.fingerprint, {layer: _low(adapter, model, layer, file) for layer in layers}
+            )
     except (OSError, SafetensorError) as error:
         raise corrupt(adapter.folder) from error
-    downs = {_layer(name, _DOWN): name for name in stored if name.endswith(_DOWN)}
-    ups = {_layer(name, _UP): name for name in stored if name.endswith(_UP)}
-    if not stored or downs.keys() != ups.keys() or len(downs) + len(ups) != len(stored):
+
+
+def _layers(adapter: Adapter, names: Iterable[str]) -> list[str]:
+    stored = set(names)
+    layers = {name.removeprefix(_PREFIX).removesuffix(_DOWN).removesuffix(_UP) for name in stored}
+    if not stored or stored != {
+        _PREFIX + layer + half for layer in layers for half in (_DOWN, _UP)
+    }:
         raise unserved(adapter.folder, "holds more or less than two matrices for each layer")
-    layers = {}
-    for layer, name in downs.items():
-        down, up = stored[name].float(), stored[ups[layer]].float()
-        _require_fit(adapter, model, layer, down, up)
-        layers[layer] = Low(down, up * adapter.scaling(layer, rank=len(down)))
-        if not all(matrix.isfinite().all() for matrix in layers[layer]):
-            raise corrupt(adapter.folder)
-    return Lora(adapter.fingerprint, layers)
+    return sorted(layers)
 
 
-def _layer(name: str, ending: str) -> str:
-    return name.removeprefix(_PREFIX).removesuffix(ending)
+def _low(adapter: Adapter, model: Any, layer: str, file: Any) -> Low:
+    halves = [_PREFIX + layer + half for half in (_DOWN, _UP)]
+    down, up = (file.get_slice(name).get_shape() for name in halves)
+    _require_fit(adapter, model, layer, down, up)
+    down, up = (file.get_tensor(name).float() for name in halves)
+    low = Low(down, up * adapter.scaling(layer, rank=len(down)))
+    if not all(matrix.isfinite().all() for matrix in low):
+        raise corrupt(adapter.folder)
+    return low
 
 
-def _require_fit(
-    adapter: Adapter, model: Any, layer: str, down: torch.Tensor, up: torch.Tensor
-) -> None:
+def _require_fit(adapter: Adapter, model: Any, layer: str, down: list[int], up: list[int]) -> None:
+    """Look at the shapes first: what fits the model's layers is no larger than the model."""
     try:
         module = model.get_submodule(layer)
     except AttributeError:
@@ -90,11 +97,12 @@ def _require_fit(
             adapter.folder, f"adapts {layer[:100]!r}, no linear layer inside of this model"
         )
     inputs, outputs = module.in_features, module.out_features
-    if down.shape != (len(down), inputs) or up.shape != (outputs, len(down)) or not len(down):
+    rank = down[0] if down else 0
+    if not (0 < rank <= min(inputs, outputs) and down == [rank, inputs] and up == [outputs, rank]):
         raise unserved(
             adapter.folder,
-            f"has matrices of {[*down.shape]} and {[*up.shape]} for {layer[:100]!r}, a layer from "
-            f"{inputs} to {outputs} numbers",
+            f"has matrices of {down} and {up} for {layer[:100]!r}, a layer from {inputs} to "
+            f"{outputs} numbers",
         )
 
 
