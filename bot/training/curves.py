@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bot.insight.plots.theme import DARK
 
@@ -51,7 +51,10 @@ def _draw(title: str, drawn: Mapping[str, list[tuple[float, float]]], best_step:
 
     figure = Figure(figsize=_SIZE, dpi=_DPI, facecolor=DARK.ground, layout="constrained")
     axes = figure.add_subplot()
-    styles = ({"color": DARK.quiet, "linewidth": 1.2}, {"color": DARK.heat, "marker": "D"})
+    styles: tuple[dict[str, Any], ...] = (
+        {"color": DARK.quiet, "linewidth": 1.2},
+        {"color": DARK.heat, "marker": "D"},
+    )
     for (label, points), style in zip(drawn.items(), styles, strict=True):
         if points:
             axes.plot(*zip(*points, strict=True), label=label, **style)

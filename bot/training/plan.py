@@ -32,6 +32,9 @@ _LIBRARIES = 0.9e9
 _ADAM = 16
 """Bytes for each number of the adapter: itself, its gradient, two moments, float32."""
 
+_TILE = 128
+"""Positions whose logits are there at once."""
+
 _LAYER = 36
 """Bytes of a token in a layer, for each of its hidden and inner features (measured)."""
 
@@ -105,7 +108,7 @@ def memory_needed(shape: Shape, recipe: Recipe, lengths: Lengths) -> int:
     """About how many bytes the training takes at most.
 
     Weights, the adapter with its optimizer, and what a batch of the longest rows keeps for the
-    way back. Answers are scored in tiles of the vocabulary, so logits count for little.
+    way back. Answers are scored in tiles, so that logits count for little.
     """
     longest = max((n for n in lengths.rows if n <= recipe.max_length), default=0)
     tokens = 2 * recipe.batch * longest
@@ -116,7 +119,7 @@ def memory_needed(shape: Shape, recipe: Recipe, lengths: Lengths) -> int:
         * _LAYER
         * (1 if recipe.gradient_checkpointing else shape.layers)
     )
-    tile = tokens * min(shape.vocabulary, 32_768) * 4 * 3
+    tile = min(tokens, _TILE) * shape.vocabulary * 8
     return int(
         _LIBRARIES
         + shape.parameters * shape.bytes_each

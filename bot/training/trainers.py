@@ -23,7 +23,7 @@ from bot.errors import ConfigError
 from bot.training.recipe import Method
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bot.training.recipe import Recipe
@@ -218,7 +218,7 @@ def _of_kto(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-_OWN = {
+_OWN: Mapping[Method, Callable[[Recipe], dict[str, Any]]] = {
     Method.DPO: _of_dpo,
     Method.KTO: _of_kto,
     Method.SFT: lambda _: {},
