@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, insert, or_, select, update
+from sqlalchemy import exists, insert, or_, select, union, update
 
-from storage.schema import battles, contenders, trained_on, tunings, turns, unranked, votes
+from storage.schema import (
+    battles,
+    contenders,
+    exported,
+    exports,
+    trained_on,
+    tunings,
+    turns,
+    unranked,
+    votes,
+)
 from storage.transactions import in_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
     from datetime import datetime
 
     from sqlalchemy import ColumnElement
@@ -18,23 +28,24 @@ if TYPE_CHECKING:
 
 
 async def mark_stale(
-    connection: AsyncConnection, battle_ids: Iterable[int], *, at: datetime
+    connection: AsyncConnection, battle_ids: Collection[int], *, at: datetime
 ) -> tuple[str, ...]:
-    """Note that somebody left whose words or votes on these battles were learnt from.
+    """Note that somebody left whose words or votes on these battles were to be learnt from.
 
-    Returns the slugs of all tuned contenders that learnt from one of them, those too that were
-    marked before.
+    Exports with rows of them, and tuned contenders that learnt from one of them, are stale from
+    then on. Returns the slugs of all such contenders, those too that were marked before.
     """
-    if not await connection.scalar(select(exists().select_from(tunings))):
-        return ()
     found: set[int] = set()
     for ids in in_parts(battle_ids):
+        written = select(exported.c.export_id).where(exported.c.battle_id.in_(ids))
+        has_some = exports.c.id.in_(written) & exports.c.stale_since.is_(None)
+        await connection.execute(update(exports).where(has_some).values(stale_since=at))
         learnt = select(trained_on.c.contender_id).where(trained_on.c.battle_id.in_(ids))
         found.update(await connection.scalars(learnt.distinct()))
-    marked = update(tunings).where(
-        tunings.c.contender_id.in_(found), tunings.c.stale_since.is_(None)
-    )
-    await connection.execute(marked.values(stale_since=at))
+    if not found:
+        return ()
+    fresh = tunings.c.contender_id.in_(found) & tunings.c.stale_since.is_(None)
+    await connection.execute(update(tunings).where(fresh).values(stale_since=at))
     named = select(contenders.c.slug).where(contenders.c.id.in_(found))
     return tuple(await connection.scalars(named.order_by(contenders.c.slug)))
 
@@ -61,13 +72,15 @@ async def leave_unranked(
     return done.rowcount
 
 
-async def learnt_of(
+async def battles_of(
     connection: AsyncConnection, member_id: int, *where: ColumnElement[bool]
 ) -> set[int]:
-    """The battles that were learnt from and have words or a vote of a member."""
-    theirs = (
-        exists().where(turns.c.battle_id == battles.c.id, turns.c.author_id == member_id),
-        exists().where(votes.c.battle_id == battles.c.id, votes.c.voter_id == member_id),
-    )
-    learnt = select(battles.c.id).join(trained_on, trained_on.c.battle_id == battles.c.id)
-    return set(await connection.scalars(learnt.where(or_(*theirs), *where)))
+    """The battles under these conditions that have words or a vote of a member."""
+    theirs = union(
+        select(turns.c.battle_id).where(turns.c.author_id == member_id),
+        select(votes.c.battle_id).where(votes.c.voter_id == member_id),
+    ).subquery()
+    statement = select(theirs.c.battle_id)
+    if where:
+        statement = statement.join(battles, battles.c.id == theirs.c.battle_id).where(*where)
+    return set(await connection.scalars(statement))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, update
 
-from storage.learning import learnt_of, mark_stale
+from storage.learning import battles_of, mark_stale
 from storage.records import Consent
 from storage.schema import battles, members
 from storage.transactions import insert_if_new, upsert
@@ -120,7 +120,8 @@ class MemberStore:
 
         A word for everywhere also answers for the guilds where they had only been asked, and
         takes the place of those for guilds that allow more; returns whether there were any.
-        Where it does not allow training, what was trained on the member is stale.
+        Where it does not allow training, exports with anything of the member are stale, and so
+        is what was trained on them.
         """
         values = {
             "member_id": member_id,
@@ -149,6 +150,6 @@ class MemberStore:
             )
             if not consent.includes(Consent.TRAIN):
                 there = () if guild_id == EVERYWHERE else (battles.c.guild_id == guild_id,)
-                learnt = await learnt_of(connection, member_id, *there)
-                await mark_stale(connection, learnt, at=at)
+                theirs = await battles_of(connection, member_id, *there)
+                await mark_stale(connection, theirs, at=at)
         return lowered > 0

@@ -545,7 +545,8 @@ class Export:
 
     `purpose` is the scope that everybody in it has agreed to; None before members were asked.
     `dataset` is the identity of the state that was written; None where that was not recorded
-    to its end.
+    to its end. `stale_since` is when somebody first left whose words or votes it has: it is not
+    to be trained on any more.
     """
 
     id: int
@@ -555,6 +556,7 @@ class Export:
     sha256: str
     purpose: Consent | None = None
     dataset: str | None = None
+    stale_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -471,6 +471,8 @@ exports = Table(
     Column("purpose", CleanText),
     # The identity of the state that was written; given last, once all of `exported` is there.
     Column("dataset", CleanText),
+    # Since when it is not to be trained on any more: somebody left whose words or votes it has.
+    Column("stale_since", UtcDateTime),
     sqlite_autoincrement=True,
 )
 

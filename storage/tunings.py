@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, func, insert, literal, select, union, update
+from sqlalchemy import and_, exists, func, insert, literal, select, union, update
 
 from storage.contenders import take_turn_to_register
 from storage.errors import StorageError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from sqlalchemy import RowMapping, Select
+    from sqlalchemy import ColumnElement, RowMapping, Select
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from storage.transactions import Transactions
@@ -133,7 +133,7 @@ async def _learn(
     of_dataset = (
         select(exported.c.battle_id)
         .join(exports, exports.c.id == exported.c.export_id)
-        .where(exports.c.dataset == tuning.dataset)
+        .where(_of(tuning.dataset))
     )
     of_parent = select(trained_on.c.battle_id).where(trained_on.c.contender_id == parent)
     learnt = union(of_dataset, of_parent).subquery()
@@ -160,10 +160,17 @@ async def _stale_since(
         battles.c.wiped_because.is_not(None),
     )
     parents = select(tunings.c.stale_since).where(tunings.c.contender_id == parent)
-    since: datetime | None = tuning.stale_since or await connection.scalar(parents)
-    if since is None and await connection.scalar(select(erased)):
-        return tuning.trained_at
-    return since
+    written = select(func.min(exports.c.stale_since)).where(_of(tuning.dataset))
+    for known in (parents, written):
+        since: datetime | None = await connection.scalar(known)
+        if since is not None:
+            return since
+    return tuning.trained_at if await connection.scalar(select(erased)) else tuning.stale_since
+
+
+def _of(dataset: str | None) -> ColumnElement[bool]:
+    """Of exports: those of this dataset; those that were not recorded to their end have none."""
+    return and_(exports.c.dataset.is_not(None), exports.c.dataset == dataset)
 
 
 def _id_of(slug: str | None) -> Select[int]:

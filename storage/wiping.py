@@ -29,7 +29,8 @@ async def wipe(
     """Wipe every text of these battles, and whose they were.
 
     Open ones are closed by that, as nobody can vote on texts that are gone. Those that were
-    wiped before keep the reason of then. What was trained on them is stale.
+    wiped before keep the reason of then. Exports of them, and what was trained on them,
+    are stale.
     """
     closed = {
         "state": BattleState.CLOSED,

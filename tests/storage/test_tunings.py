@@ -128,7 +128,7 @@ async def close(arena: Arena, *those: Battle) -> None:
 
 
 async def test_a_tuning_comes_back_with_its_contender_and_learnt_from_its_exports(
-    arena: Arena, rows: Callable[[str], list[tuple[object, ...]]]
+    arena: Arena, raw: Raw, rows: Callable[[str], list[tuple[object, ...]]]
 ) -> None:
     first, second, other = [await asked(arena, key=key) for key in (1, 2, 3)]
     await export(arena, first)
@@ -147,6 +147,7 @@ async def test_a_tuning_comes_back_with_its_contender_and_learnt_from_its_export
     assert await store.learnt_from("wild-dpo-1") == {first.id, second.id}
     assert await store.learnt_from("wild-dpo-2") == {first.id, second.id, other.id}
     assert await store.learnt_from(None) == set()
+    raw.execute("UPDATE exports SET dataset = NULL")  # as a write that was cut off leaves them
     assert await store.record(tuning(arena, "from-elsewhere", dataset=None)) == 0
 
 
@@ -207,14 +208,26 @@ async def test_erasing_marks_what_learnt_from_words_or_votes_and_its_descendants
     assert (await erasure.erase(13, at=arena.at(400))).tuned == ("child", "grandchild", "other")
 
 
-async def test_what_was_erased_while_it_was_trained_makes_it_stale_from_the_start(
-    arena: Arena,
+@pytest.mark.parametrize("leaves", ["author", "voter", "consent"])
+async def test_what_left_after_the_export_makes_what_is_trained_on_it_stale_from_the_start(
+    arena: Arena, leaves: str
 ) -> None:
-    battle = await asked(arena, key=1, author=11)
+    battle, other = await asked(arena, key=1, author=11), await asked(arena, key=2)
+    await vote(arena, battle, 12)
     await export(arena, battle)
-    await arena.database.erasure.erase(11, at=arena.at(10))
+    await export(arena, other, dataset="another")
+    if leaves == "consent":
+        said = {"version": 1, "at": arena.at(10)}
+        await arena.database.members.set_consent(12, Consent.EVALUATE, **said)
+    else:
+        await arena.database.erasure.erase({"author": 11, "voter": 12}[leaves], at=arena.at(10))
+    first, second = await arena.database.exports.all()
+    assert (first.stale_since, second.stale_since) == (arena.at(10), None)
     await arena.database.tunings.record(tuning(arena))
+    await arena.database.tunings.record(tuning(arena, "apart", dataset="another"))
     assert await stale(arena) == ["wild-dpo-1"]
+    since = {one.contender.slug: one.stale_since for one in await arena.database.tunings.all()}
+    assert since == {"wild-dpo-1": arena.at(10), "apart": None}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ _ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Add two columns and three tables."""
+    """Add three columns and three tables."""
+    op.add_column("exports", sa.Column("stale_since", sa.DateTime(timezone=True)))
     op.add_column("contenders", sa.Column("adapter", sa.Text()))
     op.add_column("contenders", sa.Column("parent", sa.Text()))
     op.create_table(
@@ -66,3 +67,4 @@ def downgrade() -> None:
     op.drop_table("tunings")
     op.drop_column("contenders", "parent")
     op.drop_column("contenders", "adapter")
+    op.drop_column("exports", "stale_since")
