@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import sys
 from dataclasses import asdict
@@ -161,7 +160,7 @@ STEPS: Mapping[Step, Callable[[Config, Round], dict[str, Any]]] = {
 
 def _run(*words: str) -> None:
     """Run a command of ours as a process of its own, which gives its memory back."""
-    done = subprocess.run([sys.executable, "-m", "bot.cli", *words], env=os.environ, check=False)  # noqa: S603
+    done = subprocess.run([sys.executable, "-m", "bot.cli", *words], check=False)  # noqa: S603
     if done.returncode:
         raise TwofoldError(f"twofold {words[0]} did not end well; see above. The round goes on.")
 
