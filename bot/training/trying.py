@@ -209,7 +209,7 @@ def _divergence(record: TrainingRecord, place: Path, tried: Trial, config: Confi
     if find_spec("peft") is None:
         err.print("To measure the divergence, install twofold[train].", soft_wrap=True)
         return None
-    from bot.training.divergence import divergence
+    from bot.training.worker.divergence import divergence
 
     said = [
         (prompt, answer.raw, answer.ended)

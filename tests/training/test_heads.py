@@ -6,7 +6,7 @@ import pytest
 import torch
 from trl.kernels import ChunkedLogProbFunction
 
-from bot.training.heads import LogProbs
+from bot.training.worker.heads import LogProbs
 
 
 @pytest.mark.parametrize("rows", [0, 1, 127, 300])

@@ -14,7 +14,7 @@ from bot.errors import ConfigError
 from bot.prompting import library
 from bot.training.recipe import Method
 from bot.training.rows import TRAIN, Row, Text, read, require_template
-from bot.training.tokens import Encoder
+from bot.training.worker.tokens import Encoder
 from tests.unit.answered import answered
 from tests.unit.exports import exported
 

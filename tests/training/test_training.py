@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from statistics import mean
 from typing import TYPE_CHECKING
 
 import pytest
@@ -109,7 +110,7 @@ def test_every_method_leaves_a_folder_that_peft_reads(run_of, tiny, method):
 
 def test_what_is_preferred_becomes_more_likely_than_what_is_not(run_of):
     found = record.read(trained(run_of(max_steps=30, evaluate_every=10, learning_rate=2e-3)))
-    assert found.evaluation.margin > 1
+    assert mean(step["margin"] for step in found.curves[-5:]) > 1
     kept = next(step for step in found.curves if step["step"] == found.best_step)
     assert kept["held_out_loss"] == min(s.get("held_out_loss", 9) for s in found.curves)
     assert found.curves[0]["margin"] == pytest.approx(0, abs=1e-3)  # it begins as its parent

@@ -38,8 +38,8 @@ def main(arguments: list[str]) -> int:
 
     try:
         _step_back()
-        from bot.training.measuring import measure  # noqa: PLC0415 - they import torch
-        from bot.training.training import train  # noqa: PLC0415
+        from bot.training.worker.measuring import measure  # noqa: PLC0415 - they import torch
+        from bot.training.worker.training import train  # noqa: PLC0415
 
         (measure if arguments[1:] == ["--measure"] else train)(run, tell)
     except TwofoldError as error:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.training.recipe import Recipe
-    from bot.training.scoring import Scores
-    from bot.training.tokens import Encoded
+    from bot.training.worker.scoring import Scores
+    from bot.training.worker.tokens import Encoded
 
 
 class ByLength(Sampler[int]):

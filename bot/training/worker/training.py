@@ -23,24 +23,25 @@ from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
 from bot.dataset.files import write_whole
 from bot.engines.local.loading import load
 from bot.errors import ConfigError, ModelError
-from bot.training import adapters, rows
-from bot.training.following import Following, curves
-from bot.training.heads import score_answers_only
+from bot.training import rows
 from bot.training.record import Base, Ended, Learnt, TrainingRecord
 from bot.training.runs import REFERENCE
-from bot.training.scoring import evaluated, scores
-from bot.training.tokens import Encoder
-from bot.training.trainers import make_trainer
+from bot.training.worker import adapters
+from bot.training.worker.following import Following, curves
+from bot.training.worker.heads import score_answers_only
+from bot.training.worker.scoring import evaluated, scores
+from bot.training.worker.tokens import Encoder
+from bot.training.worker.trainers import make_trainer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bot.engines.local.loading import Loaded
-    from bot.training.following import Tell
     from bot.training.recipe import Recipe
     from bot.training.runs import Job, Run
-    from bot.training.scoring import Scores
-    from bot.training.tokens import Encoded
+    from bot.training.worker.following import Tell
+    from bot.training.worker.scoring import Scores
+    from bot.training.worker.tokens import Encoded
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate")
 

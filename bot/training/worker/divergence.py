@@ -8,8 +8,8 @@ from peft import PeftModel
 
 from bot.engines.local.loading import load
 from bot.training.rows import Row, Text
-from bot.training.scoring import scores
-from bot.training.tokens import Encoder
+from bot.training.worker.scoring import scores
+from bot.training.worker.tokens import Encoder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

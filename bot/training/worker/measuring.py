@@ -15,19 +15,19 @@ from transformers import PrinterCallback, TrainerCallback
 
 from bot.errors import ConfigError
 from bot.training import rows
-from bot.training.scoring import scores
-from bot.training.tokens import Encoder
-from bot.training.trainers import make_trainer
-from bot.training.training import peak, ready
+from bot.training.worker.scoring import scores
+from bot.training.worker.tokens import Encoder
+from bot.training.worker.trainers import make_trainer
+from bot.training.worker.training import peak, ready
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bot.engines.local.loading import Loaded
-    from bot.training.following import Tell
     from bot.training.recipe import Recipe
     from bot.training.runs import Run
-    from bot.training.tokens import Encoded
+    from bot.training.worker.following import Tell
+    from bot.training.worker.tokens import Encoded
 
 _STEPS = 3
 

@@ -13,7 +13,7 @@ from bot.training.record import Evaluation
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from bot.training.tokens import Encoded
+    from bot.training.worker.tokens import Encoded
 
 Scores = tuple[float | None, float | None]
 """Log-probability of the liked and of the disliked answer, in nats."""
