@@ -14,6 +14,8 @@ from bot.training import record
 from storage.records import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bot.config import Config
     from bot.contenders import ContenderConfig
 
@@ -99,17 +101,28 @@ def named(model: str) -> str:
     return f"path:{Path(source.name).name}" if source.scheme == "path" else str(source)
 
 
+def base_of(
+    learnt: record.TrainingRecord, contenders: Iterable[ContenderConfig], *, name: str = ""
+) -> ContenderConfig:
+    """The first contender with the model that an adapter was trained on.
+
+    Raises ConfigError where none has it; the adapter is called `name` then, else its slug.
+    """
+    there = [c for c in contenders if named(c.model) == learnt.base.source]
+    if not there:
+        raise ConfigError(
+            f"{name or learnt.slug} was trained on {learnt.base.source}, which is the model of no "
+            "contender of its own or of the settings. Name it there."
+        )
+    return there[0]
+
+
 def _tuned(config: Config, slug: str, folder: Path) -> Parent:
     learnt = record.read(folder)
     own = [c for c in config.contenders if c.slug == slug]
-    base = [c.model for c in own or config.contenders if named(c.model) == learnt.base.source]
-    if not base:
-        raise ConfigError(
-            f"{slug} was trained on {learnt.base.source}, which is the model of no contender"
-            f"{' of that name' if own else ''} in the settings. Name it there."
-        )
+    base = base_of(learnt, own or config.contenders, name=slug)
     template = (own[0].template if own else None) or learnt.template
-    return Parent(slug=slug, model=base[0], template=template, adapter=folder, learnt=learnt)
+    return Parent(slug=slug, model=base.model, template=template, adapter=folder, learnt=learnt)
 
 
 def _require_here(contender: ContenderConfig) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bot.training.parents import base_of
 from storage.database import Database, database_url
-from storage.records import Contender, Kind, Sampling, Tuning
+from storage.records import Contender, Kind, Tuning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,13 +16,17 @@ if TYPE_CHECKING:
 
 
 def tuning_of(record: TrainingRecord, place: Path, config: Config) -> Tuning:
-    """What the database is told of an adapter."""
+    """What the database is told of an adapter, which draws its tokens as its base model does.
+
+    Raises ConfigError where the settings do not have its base model any more.
+    """
+    base = base_of(record, config.contenders)
     contender = Contender(
         slug=record.slug,
         kind=Kind.TUNED,
-        model=record.base.source,
+        model=base.model,
         template=record.template,
-        sampling=sampling_of(record, config),
+        sampling=base.sampling,
         adapter=str(place.resolve()),
         parent=record.parent,
         revision=f"{record.base.source}#{record.base.weights}+{record.weights_sha256[:12]}",
@@ -45,12 +50,6 @@ def evaluation_of(record: TrainingRecord) -> dict[str, object]:
         return {}
     accuracy = {"value": found.accuracy, "low": found.low, "high": found.high}
     return {"held_out_accuracy": accuracy, "pairs": found.pairs, "margin": found.margin}
-
-
-def sampling_of(record: TrainingRecord, config: Config) -> Sampling:
-    """How tokens are drawn: as for the base contender with the same weights."""
-    of = (c.sampling for c in config.contenders if c.model == record.base.source)
-    return next(of, Sampling())
 
 
 async def register(record: TrainingRecord, place: Path, config: Config) -> int:

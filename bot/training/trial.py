@@ -13,7 +13,7 @@ from bot.engines.factory import EngineFactory
 from bot.training import completing, rows
 from bot.training.behaviour import behaviour
 from bot.training.judging import Compared, judge
-from bot.training.registering import sampling_of
+from bot.training.parents import base_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -67,10 +67,11 @@ async def trial(
     """Have the model in `adapter` and its parent answer the same rendered prompts.
 
     `parent` is the adapter of a parent that was tuned itself. A judge compares them where the
-    settings have one. Raises EngineError and ModelError.
+    settings have one. Raises EngineError, ModelError and ConfigError.
     """
     factory = EngineFactory(cache=config.models_folder, llama_cpp=False)
-    key = EngineKey(record.base.source)
+    base = base_of(record, config.contenders)
+    key = EngineKey(base.model)
     async with AsyncExitStack() as stack:
 
         async def opened(adapter: Path | None) -> Engine:
@@ -92,7 +93,7 @@ async def trial(
             completing.answers,
             prompts=renderings,
             template=template,
-            sampling=sampling_of(record, config),
+            sampling=base.sampling,
             deadline=DEADLINE,
             heard=advance,
         )

@@ -209,13 +209,15 @@ def _divergence(record: TrainingRecord, place: Path, tried: Trial, config: Confi
     if find_spec("peft") is None:
         err.print("To measure the divergence, install twofold[train].", soft_wrap=True)
         return None
+    from bot.training.parents import base_of
     from bot.training.worker.divergence import divergence
 
     said = [
         (prompt, answer.raw, answer.ended)
         for prompt, answer in zip(tried.prompts, tried.tuned, strict=True)
     ]
-    base = pull(parse_source(record.base.source), config.models_folder)
+    model = base_of(record, config.contenders).model
+    base = pull(parse_source(model), config.models_folder)
     return divergence(base, place, said)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 from bot.training import record
 from bot.training.recipe import Method
+from tests.unit.answered import answered
+from tests.unit.exports import exported
 
 QUICK = ("--precision", "float32", "--max-steps", "4", "--evaluate-every", "2", "--threads", "1")
 
@@ -39,12 +39,14 @@ def test_a_dry_run_tells_and_leaves_nothing(twofold, folders, tmp_path):
     assert not list(tmp_path.rglob("checkpoint-*"))
 
 
-def test_too_few_votes_are_refused_with_how_many_are_missing(twofold, folders):
-    refused = twofold("train", str(folders[Method.DPO]), "--dry-run")
-    manifest = json.loads((folders[Method.DPO] / "manifest.json").read_text())
-    held_out = manifest["splits"].get("validation", 0) + manifest["splits"].get("test", 0)
-    assert held_out < 20
+async def test_too_few_votes_are_refused_with_how_many_are_missing(twofold, tmp_path):
+    await answered(tmp_path)
+    manifest = await exported(tmp_path, "few", "dpo", render_with="transcript")
+    refused = twofold("train", str(tmp_path / "few"), "--dry-run")
+    splits = manifest["splits"]
+    held_out = splits.get("validation", 0) + splits.get("test", 0)
     assert refused.returncode == 1
+    assert f"{50 - splits['train']} more decided pairs" in refused.stderr
     assert f"{20 - held_out} more held out" in refused.stderr
     assert "Traceback" not in refused.stderr
 

@@ -55,9 +55,9 @@ def asked(home: Path, statement: str) -> list[tuple[object, ...]]:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("home")
-    save_tiny_model(home / "tiny")
-    (home / "twofold.toml").write_text(ROSTER.format(model=home / "tiny"), "utf-8")
+    home, elsewhere = (tmp_path_factory.mktemp(name) for name in ("home", "elsewhere"))
+    roster = ROSTER.format(model=save_tiny_model(elsewhere / "tiny"))
+    (home / "twofold.toml").write_text(roster, "utf-8")
     return home
 
 

@@ -120,7 +120,7 @@ def test_what_is_preferred_becomes_more_likely_than_what_is_not(run_of):
 def test_killed_at_any_step_it_ends_with_the_same_adapter(run_of, method):
     more = {
         "method": method,
-        "max_steps": 90,
+        "max_steps": 40,
         "evaluate_every": 5,
         "patience": 2,
         "dropout": 0.1,
