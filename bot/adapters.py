@@ -5,21 +5,22 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Mapping
-from pathlib import Path
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from bot.errors import ConfigError
+from bot.engines.adapters import WEIGHTS
+from bot.errors import ConfigError, ModelError
+from bot.training import making, record
 from bot.wording import printable
 from storage.records import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
+    from bot.config import Config
     from storage.records import Contender, Tuning
     from storage.tunings import TuningStore
-
-WEIGHTS = "adapter_model.safetensors"
-"""What PEFT calls an adapter's weights."""
 
 FIGURES = 4
 """Of an evaluation, as many are listed."""
@@ -31,12 +32,7 @@ _STANDS = {
 }
 
 
-def adapters_folder(home: Path) -> Path:
-    """Where the data folder has the adapters that were trained here, each in a folder."""
-    return home / "adapters"
-
-
-def tuned_lines(tunings: Iterable[Tuning]) -> Iterator[str]:
+def tuned_lines(tunings: Iterable[Tuning], config: Config) -> Iterator[str]:
     """Each tuned contender: its name, whole for copying, then what it is and how it stands."""
     for tuning in tunings:
         contender = tuning.contender
@@ -44,7 +40,7 @@ def tuned_lines(tunings: Iterable[Tuning]) -> Iterator[str]:
         yield slug
         origin = f"tuned from {contender.parent} by {tuning.method}"
         stands = _STANDS[tuning.standing].format(slug=slug)
-        yield f"  {origin}, generation {tuning.generation}, {_where(contender)}, {stands}"
+        yield f"  {origin}, generation {tuning.generation}, {_where(contender, config)}, {stands}"
         if figures := _figures(tuning.evaluation):
             yield f"  on prompts that it was not trained on: {figures}"
         if tuning.stale_since is not None:
@@ -55,57 +51,83 @@ def tuned_lines(tunings: Iterable[Tuning]) -> Iterator[str]:
             )
 
 
-async def enter(store: TuningStore, slug: str, *, anyway: bool = False) -> None:
+async def enter(store: TuningStore, slug: str, *, config: Config, anyway: bool = False) -> None:
     """Have a tuned contender drawn for battles.
 
     Raises ConfigError where its adapter is not as it was trained, or it learnt from what was
     erased since, unless `anyway`; StorageError where there is none of the name.
     """
-    tuning = await _find(store, slug)
+    tuning = await _find(store, slug, config)
     if tuning.stale_since is not None and not anyway:
         raise ConfigError(
             f"{slug} learnt from what somebody erased or took back since. Train a new one; "
             "--anyway has this one enter all the same."
         )
-    folder = _folder(tuning.contender)
+    folder = _folder(tuning.contender, config)
     if folder is not None:
         _require_weights(folder / WEIGHTS, tuning)
     await store.set_standing(slug, Standing.ENTERED)
 
 
-async def remove(store: TuningStore, slug: str, *, home: Path) -> int:
+async def rest(store: TuningStore, slug: str, *, config: Config) -> None:
+    """Have a tuned contender drawn no more. Raises ConfigError where there is none of the name."""
+    await _find(store, slug, config)
+    await store.set_standing(slug, Standing.RESTING)
+
+
+async def remove(store: TuningStore, slug: str, *, config: Config) -> int:
     """Have a tuned contender rest for good and delete its adapter; returns the bytes freed.
 
-    What it answered stays, and so does what is known of it. Raises ConfigError where the adapter
+    The dataset that was made for it goes too, where no other adapter was trained on it. What it
+    answered stays, and so does what is known of it. Raises ConfigError where the adapter
     is not in the data folder, StorageError where there is none of the name.
     """
-    tuning = await _find(store, slug)
+    tuning = await _find(store, slug, config)
     await store.set_standing(slug, Standing.RESTING)
-    folder = _folder(tuning.contender)
+    folder = _folder(tuning.contender, config)
     if folder is None:
         raise ConfigError(
             f"{slug} rests now. Its adapter {tuning.contender.adapter} is on the server of its "
             "model: take it away there."
         )
-    if folder.resolve().parent != adapters_folder(home).resolve():
+    if folder.resolve().parent != config.adapters_folder.resolve():
         raise ConfigError(
             f"{slug} rests now. Its adapter is in {folder}, which is not in the data folder: take "
             "it away yourself."
         )
-    freed = _size(folder)
-    try:
-        shutil.rmtree(folder)
-    except FileNotFoundError:
-        return 0
-    except OSError as error:
-        raise ConfigError(
-            f"{slug} rests now, but {folder} cannot be deleted ({error.strerror}). Delete it "
-            "yourself."
-        ) from None
+    freed = 0
+    for gone in (*_own_dataset(folder, config), folder):
+        freed += _size(gone)
+        try:
+            shutil.rmtree(gone)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise ConfigError(
+                f"{slug} rests now, but {gone} cannot be deleted ({error.strerror}). Delete it "
+                "yourself."
+            ) from None
     return freed
 
 
-async def _find(store: TuningStore, slug: str) -> Tuning:
+def _own_dataset(folder: Path, config: Config) -> Iterator[Path]:
+    """The dataset that was made to train one adapter, and no other that is still here."""
+    with suppress(ModelError):
+        learnt = record.read(folder)
+        others = set()
+        for other in config.adapters_folder.glob(f"*/{record.RECORD}"):
+            if other.parent.name != folder.name:
+                with suppress(ModelError):
+                    others.add(record.read(other.parent).dataset.identity)
+        if learnt.dataset.identity not in others:
+            yield making.folder_of(learnt.dataset.identity, config)
+
+
+async def _find(store: TuningStore, slug: str, config: Config) -> Tuning:
+    if any(slug == contender.slug for contender in config.contenders):
+        raise ConfigError(
+            f"{printable(slug)} is in the settings, which say whether it answers. Change it there."
+        )
     known = {one.contender.slug: one for one in await store.all()}
     if slug not in known:
         there = f"There are: {', '.join(known)}." if known else "None was trained here yet."
@@ -113,11 +135,11 @@ async def _find(store: TuningStore, slug: str) -> Tuning:
     return known[slug]
 
 
-def _folder(contender: Contender) -> Path | None:
+def _folder(contender: Contender, config: Config) -> Path | None:
     """Where its adapter is; None where a server has it."""
     if contender.adapter is None or contender.model.startswith("openai:"):
         return None
-    return Path(contender.adapter)
+    return config.adapter_folder(contender.adapter)
 
 
 def _require_weights(file: Path, tuning: Tuning) -> None:
@@ -137,8 +159,8 @@ def _require_weights(file: Path, tuning: Tuning) -> None:
         )
 
 
-def _where(contender: Contender) -> str:
-    folder = _folder(contender)
+def _where(contender: Contender, config: Config) -> str:
+    folder = _folder(contender, config)
     if folder is None:
         return f"{contender.adapter} on its server"
     return f"{_size(folder) / 1e6:.1f} MB" if folder.is_dir() else "its files are gone"

@@ -121,7 +121,14 @@ def engine_maker(config: Config) -> MakeEngine:
         max_waiting=max(64, 2 * config.battles_at_once),
         llama_cpp=config.llama_cpp,
     )
-    return lambda contender: factory.make(contender.engine, api_key=config.key_of(contender))
+
+    def make(contender: ContenderConfig) -> Engine:
+        key = contender.engine
+        if key.adapter is not None and not key.model.startswith("openai:"):
+            key = key._replace(adapter=str(config.adapter_folder(key.adapter)))
+        return factory.make(key, api_key=config.key_of(contender))
+
+    return make
 
 
 def engines_for(config: Config, *, make: MakeEngine | None = None) -> dict[EngineKey, Engine]:

@@ -448,6 +448,15 @@ class Config(BaseSettings):
         return self.home / "models"
 
     @property
+    def adapters_folder(self) -> Path:
+        """Where the adapters are that were trained here, each in a folder."""
+        return self.home / "adapters"
+
+    def adapter_folder(self, adapter: str) -> Path:
+        """The folder that a contender's `adapter` names: as it is, or as seen from `home`."""
+        return self.home / Path(adapter).expanduser()
+
+    @property
     def database_location(self) -> str:
         """The database as a path or URL."""
         return self.database or str(self.home / "twofold.db")

@@ -36,7 +36,7 @@ def models_list() -> None:
     config = configured()
     for line in models_lines(config):
         out.print(line, markup=False, soft_wrap=True)
-    for line in tuned_lines(asyncio.run(_tunings(config))):
+    for line in tuned_lines(asyncio.run(_tunings(config)), config):
         out.print(line, markup=False, soft_wrap=True)
 
 
@@ -54,7 +54,9 @@ def models_enter(
     """
     from bot.adapters import enter
 
-    asyncio.run(_with_tunings(configured(), lambda store: enter(store, slug, anyway=anyway)))
+    config = configured()
+    entering = partial(enter, slug=slug, config=config, anyway=anyway)
+    asyncio.run(_with_tunings(config, entering))
     out.print(f"{slug} enters the arena. A bot that runs takes it up within a minute.")
 
 
@@ -64,10 +66,10 @@ def models_rest(slug: Slug) -> None:
 
     Example: `twofold models rest gemma-dpo-3f9a1c2e`
     """
-    from storage.records import Standing
+    from bot.adapters import rest
 
-    resting = Standing.RESTING
-    asyncio.run(_with_tunings(configured(), lambda store: store.set_standing(slug, resting)))
+    config = configured()
+    asyncio.run(_with_tunings(config, partial(rest, slug=slug, config=config)))
     out.print(f"{slug} rests. A bot that runs draws it no more within a minute.")
 
 
@@ -116,7 +118,7 @@ def models_rm(
     else:
         if not yes:
             typer.confirm(f"Delete the adapter of {source}, which is nowhere else?", abort=True)
-        removing = partial(adapters.remove, slug=source, home=config.home)
+        removing = partial(adapters.remove, slug=source, config=config)
         freed = asyncio.run(_with_tunings(config, removing))
     out.print(f"{source} is removed, {freed / 1e6:.0f} MB are free again")
 

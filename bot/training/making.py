@@ -68,12 +68,17 @@ def dataset_for(
             "No vote can be learnt from yet: none is on a battle that "
             "all who are in it allowed for training. `twofold export` tells what was left out."
         )
-    folder = place / str(manifest["dataset"])[:12]
+    folder = folder_of(str(manifest["dataset"]), config)
     if folder.exists():
         shutil.rmtree(draft)
     else:
         draft.replace(folder)
     return folder
+
+
+def folder_of(identity: str, config: Config) -> Path:
+    """Where the dataset of an identity is, if it was made for a training."""
+    return config.home / "training" / DATASETS / identity[:12]
 
 
 async def _export(config: Config, request: Request, out: Path) -> dict[str, Any]:

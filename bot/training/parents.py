@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from bot.config import Config
     from bot.contenders import ContenderConfig
 
-ADAPTERS = "adapters"
-"""Where adapters are, in the data folder."""
-
 _HEADER = 8
 """Bytes that tell how long a safetensors file's header is."""
 
@@ -50,8 +47,8 @@ def parent_of(config: Config, slug: str | None) -> Parent:
     """
     base = [c for c in config.contenders if c.kind is Kind.BASE]
     chosen = base[:1] if slug is None else [c for c in config.contenders if c.slug == slug]
-    if not chosen and slug is not None and (config.home / ADAPTERS / slug).is_dir():
-        return _tuned(config, slug, config.home / ADAPTERS / slug)
+    if not chosen and slug is not None and (config.adapters_folder / slug).is_dir():
+        return _tuned(config, slug, config.adapters_folder / slug)
     if not chosen:
         known = ", ".join([*(c.slug for c in base), *adapters(config)]) or "none"
         raise ConfigError(f"There is no contender {slug} to train. There are: {known}.")
@@ -63,14 +60,14 @@ def parent_of(config: Config, slug: str | None) -> Parent:
         )
     _require_here(contender)
     if contender.adapter is not None:
-        return _tuned(config, contender.slug, Path(contender.adapter).expanduser())
+        return _tuned(config, contender.slug, config.adapter_folder(contender.adapter))
     template = contender.template or config.template
     return Parent(slug=contender.slug, model=contender.model, template=template)
 
 
 def adapters(config: Config) -> list[str]:
     """The adapters that are here, by slug."""
-    found = (config.home / ADAPTERS).glob(f"*/{record.RECORD}")
+    found = (config.adapters_folder).glob(f"*/{record.RECORD}")
     return sorted(path.parent.name for path in found)
 
 

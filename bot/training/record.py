@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RECORD = "training.json"
-WEIGHTS = "adapter_model.safetensors"
-CONFIG = "adapter_config.json"
 
 
 class Ended(StrEnum):

@@ -20,17 +20,16 @@ def tuning_of(record: TrainingRecord, place: Path, config: Config) -> Tuning:
 
     Raises ConfigError where the settings do not have its base model any more.
     """
-    base = base_of(record, config.contenders)
+    base, home, place = base_of(record, config.contenders), config.home.resolve(), place.resolve()
     contender = Contender(
         slug=record.slug,
         kind=Kind.TUNED,
         model=base.model,
         template=record.template,
         sampling=base.sampling,
-        adapter=str(place.resolve()),
+        adapter=str(place.relative_to(home) if place.is_relative_to(home) else place),
         parent=record.parent,
-        revision=f"{record.base.source}#{record.base.weights}+{record.weights_sha256[:12]}",
-        fingerprint=record.weights_sha256[:16],
+        revision="",  # its engine tells, once it answers
     )
     return Tuning(
         contender=contender,

@@ -13,7 +13,7 @@ from bot.prompting import library
 from bot.terminal import err
 from bot.training import child, plan, record, rows
 from bot.training.making import dataset_for
-from bot.training.parents import ADAPTERS, named, parameters_of, parent_of, weights_of
+from bot.training.parents import named, parameters_of, parent_of, weights_of
 from bot.training.recipe import advised
 from bot.training.runs import Job, Run
 from bot.training.showing import showing
@@ -174,6 +174,6 @@ def _job(
         dataset_identity=dataset.identity,
         recipe=recipe,
         dtype=wanted.dtype,
-        adapters=(config.home / ADAPTERS).resolve(),
+        adapters=config.adapters_folder.resolve(),
         threads=wanted.threads,
     )

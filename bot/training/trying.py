@@ -97,7 +97,7 @@ def parent_folder(record: TrainingRecord, config: Config) -> Path | None:
     """The adapter of a parent that was tuned itself. Raises ModelNotFound where it is gone."""
     if record.generation == 1:
         return None
-    folder = config.home / "adapters" / record.parent
+    folder = config.adapters_folder / record.parent
     if not folder.is_dir():
         raise ModelNotFound(
             f"The adapter of its parent is not in {folder} any more, so there is nothing to "
@@ -162,7 +162,7 @@ def to_json(record: TrainingRecord, tried: Trial, far: float | None) -> dict[str
 
 def _place(named: str, config: Config) -> Path:
     """The folder of an adapter, by its slug or its path. Raises ModelNotFound."""
-    for folder in (config.home / "adapters" / named, Path(named).expanduser()):
+    for folder in (config.adapters_folder / named, Path(named).expanduser()):
         if folder.is_dir():
             return folder
     raise ModelNotFound(
@@ -192,7 +192,9 @@ def rendered(record: TrainingRecord, config: Config, text: str) -> str:
 
 def dataset_folder(record: TrainingRecord, config: Config) -> Path:
     """Where `twofold train` left the dataset that it made. Raises ConfigError where it is gone."""
-    folder = config.home / "training" / "datasets" / record.dataset.identity[:12]
+    from bot.training.making import folder_of
+
+    folder = folder_of(record.dataset.identity, config)
     if not folder.is_dir():
         raise ConfigError(
             "The dataset that it was trained on is not here. Name an exported folder with "

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import save_file
 
+from bot.engines.adapters import CONFIG, WEIGHTS
 from bot.errors import ModelCorrupt
 from bot.training import card
-from bot.training.record import CONFIG, WEIGHTS, sha256_of, write
+from bot.training.record import sha256_of, write
 
 if TYPE_CHECKING:
     from pathlib import Path

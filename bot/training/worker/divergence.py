@@ -8,6 +8,7 @@ from peft import PeftModel
 
 from bot.engines.local.loading import load
 from bot.training.rows import Row, Text
+from bot.training.worker.heads import score_answers_only
 from bot.training.worker.scoring import scores
 from bot.training.worker.tokens import Encoder
 
@@ -34,6 +35,7 @@ def divergence(base: Path, adapter: Path, said: Sequence[tuple[str, str, bool]])
     tokens = sum(len(row.liked or ()) for row in rows)
     if not tokens:
         return None
+    score_answers_only(loaded.model)
     model = PeftModel.from_pretrained(loaded.model, str(adapter))
     mine = scores(model, rows)
     with model.disable_adapter():
