@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.errors import ConfigError
-from bot.terminal import configured, out
+from bot.terminal import configured, err, out
 from bot.training.recipe import Method
 
 if TYPE_CHECKING:
@@ -201,7 +201,9 @@ def train(  # noqa: PLR0913 - every hyperparameter is an option
             out.print(line, markup=False, soft_wrap=True)
         return
     record, place = started.trained()
-    asyncio.run(register(record, place, config))
+    battles = asyncio.run(register(record, place, config))
+    if not battles:
+        err.print("This database knows none of the battles that it learnt from.")
     for line in told(record, place):
         out.print(line, markup=False, soft_wrap=True)
 

@@ -41,15 +41,17 @@ def gates(accuracy: Interval | None, *, tuned: Behaviour, parent: Behaviour) -> 
     """All gates in the order in which they are told.
 
     `accuracy` is the share of held-out pairs whose chosen answer the training raised over the
-    rejected one, with its interval; None where the method knows no pairs.
+    rejected one, with its interval; None where none was held out, which proves nothing.
     """
     return (*_learnt(accuracy), *_not_collapsed(tuned, parent))
 
 
 def _learnt(accuracy: Interval | None) -> Iterator[Gate]:
+    found = "no pair was held out"
     if accuracy is not None:
         found = f"{accuracy.low:.0%} to {accuracy.high:.0%} of the held-out pairs, chance is 50 %"
-        yield Gate("learnt the preferences", accuracy.low > CHANCE, found)
+    held = accuracy is not None and accuracy.low > CHANCE
+    yield Gate("learnt the preferences", held, found)
 
 
 def _not_collapsed(tuned: Behaviour, parent: Behaviour) -> Iterator[Gate]:

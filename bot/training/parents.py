@@ -34,6 +34,11 @@ class Parent:
     learnt: record.TrainingRecord | None = None
 
     @property
+    def tuned(self) -> str | None:
+        """What it was called when it was trained, if it was: the settings may rename it."""
+        return self.learnt.slug if self.learnt else None
+
+    @property
     def generation(self) -> int:
         """0 for a base model."""
         return self.learnt.generation if self.learnt else 0

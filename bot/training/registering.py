@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bot.errors import ConfigError
 from bot.training.parents import base_of
 from storage.database import Database, database_url
 from storage.records import Contender, Kind, Tuning
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
     from pathlib import Path
 
     from bot.config import Config
@@ -54,8 +57,38 @@ def evaluation_of(record: TrainingRecord) -> dict[str, object]:
 async def register(record: TrainingRecord, place: Path, config: Config) -> int:
     """Note an adapter and what it learnt from; returns from how many battles.
 
-    Doing it again changes nothing. Raises StorageError.
+    Doing it again changes nothing. Raises StorageError, and ConfigError as `tuning_of` does.
     """
-    opening = Database.open(database_url(config.database_location), key=config.database_key)
-    async with opening as store:
+    async with opened(config) as store:
         return await store.tunings.record(tuning_of(record, place, config))
+
+
+async def require_learnable(dataset: str, config: Config, *, unknown: bool = False) -> None:
+    """Raise ConfigError where a dataset of this identity must not be trained on.
+
+    Somebody has left whose words or votes it has; or, unless `unknown` ones may be, this
+    database did not write it: nobody could tell then which adapters learnt from whom.
+    """
+    async with opened(config) as store:
+        written = [export for export in await store.exports.all() if export.dataset == dataset]
+    if any(export.stale_since for export in written):
+        raise ConfigError(
+            "Somebody has left since whose words or votes this dataset has. Export it anew."
+        )
+    if not written and not unknown:
+        raise ConfigError(
+            "This database did not write the dataset, so it could not tell whom an adapter learnt "
+            "from, nor which battles must not rank it. Export it here, or say --anyway."
+        )
+
+
+async def stale_since(dataset: str, config: Config) -> datetime | None:
+    """When somebody first left whose words or votes a dataset of this identity has."""
+    async with opened(config) as store:
+        left = [e.stale_since for e in await store.exports.all() if e.dataset == dataset]
+    return min(filter(None, left), default=None)
+
+
+def opened(config: Config) -> AbstractAsyncContextManager[Database]:
+    """The bot's database."""
+    return Database.open(database_url(config.database_location), key=config.database_key)

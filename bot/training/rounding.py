@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bot.errors import TwofoldError
 from bot.terminal import configured, err, out
 from bot.training.recipe import Method
 
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
     from bot.config import Config
     from bot.training.rounds import Round
 
-LEAST = 100
-"""With fewer new pairs an adapter learns the pairs and not what people like."""
+LEAST = 150
+"""With fewer new pairs too few are held out to tell whether it helped."""
 
 
 def round_(
@@ -42,6 +44,9 @@ def round_(
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Let it enter although a gate does not hold.")
     ] = False,
+    afresh: Annotated[
+        bool, typer.Option("--afresh", help="Give up a round that was broken off; begin another.")
+    ] = False,
 ) -> None:
     """Close the loop once: collect, export, train, evaluate, enter.
 
@@ -51,41 +56,49 @@ def round_(
     votes must be predicted better than by chance, and its answers must not have collapsed. A
     bot that runs takes it up within a minute.
 
-    A round that was broken off goes on where it was with the same command; of the options only
-    --least and --anyway are looked at then. Its report is in `rounds/NUMBER/report.md` in the data
-    folder.
+    A round that was broken off goes on where it was with the same command; once its votes are
+    exported, of the options only --anyway is looked at. Its report is in `rounds/NUMBER/report.md`
+    in the data folder.
 
     Examples: `twofold round`, `twofold round --simulated 300`
     """
     from bot.training.commands import require_libraries
-    from bot.training.rounds import Asked, alone, begin, unfinished
+    from bot.training.rounds import Asked, alone, begin, save, unfinished
+    from bot.training.steps import require_possible
 
     require_libraries()
     config = configured()
+    asked = Asked(
+        parent=contender or head_of_line(config, simulated=bool(simulated)),
+        method=method,
+        least=least,
+        simulated=simulated,
+        seed=seed,
+        anyway=anyway,
+    )
+    require_possible(config, asked)
     with alone(config.home):
-        one = unfinished(config.home)
+        one = unfinished(config.home, simulated=bool(simulated))
+        if one is not None and afresh:
+            one.given_up = True
+            save(config.home, one)
+            one = None
         if one is None:
-            asked = Asked(
-                parent=contender or head_of_line(config),
-                method=method,
-                least=least,
-                simulated=simulated,
-                seed=seed,
-                anyway=anyway,
-            )
             one = begin(config.home, asked, at=datetime.now(UTC))
         else:
             err.print(f"Round {one.number} goes on where it was.")
-            one.asked = one.asked.model_copy(update={"least": least, "anyway": anyway})
+            one.go_on(asked)
         run(config, one)
 
 
 def run(config: Config, one: Round) -> None:
     """Do what is left of a round, and print its report. Raises TwofoldError."""
-    from bot.training.report import report
-    from bot.training.rounds import REPORT, Step, folder_of, save
-    from bot.training.steps import STEPS
+    from pathlib import Path
 
+    from bot.training.rounds import Step, save
+    from bot.training.steps import STEPS, freshen
+
+    freshen(config, one)
     for number, (step, do) in enumerate(STEPS.items(), start=1):
         if step in one.done:
             continue
@@ -94,29 +107,35 @@ def run(config: Config, one: Round) -> None:
         one.done[step] = do(config, one)
         one.seconds[step] = round(time.monotonic() - began, 1)
         save(config.home, one)
-    text = report(config, one)
-    place = folder_of(config.home, one) / REPORT
-    place.write_text(text, "utf-8")
-    out.print(text, markup=False, soft_wrap=True)
+    place = Path(one.done[Step.REPORT]["file"])
+    out.print(place.read_text("utf-8"), markup=False, soft_wrap=True)
     err.print(f"The report is in {place}", soft_wrap=True)
 
 
-def head_of_line(config: Config) -> str:
-    """The newest tuned contender that answers and was trained here, else the first base one."""
+def head_of_line(config: Config, *, simulated: bool) -> str:
+    """The newest tuned contender that answers and can be trained further, else the first base one.
+
+    None from which somebody has left, as its children could never forget either; and, unless
+    the round is `simulated` itself, none that learnt from made-up votes.
+    """
     import asyncio
 
     from bot.training.parents import parent_of
-    from storage.database import Database, database_url
+    from bot.training.registering import opened
     from storage.records import Standing
 
     async def answering() -> list[str]:
-        opening = Database.open(database_url(config.database_location), key=config.database_key)
-        async with opening as store:
+        async with opened(config) as store:
             return [
                 tuning.contender.slug
                 for tuning in await store.tunings.all()
-                if tuning.standing is Standing.ENTERED
+                if tuning.standing is Standing.ENTERED and tuning.stale_since is None
             ]
 
-    known = asyncio.run(answering())
-    return parent_of(config, known[-1] if known else None).slug
+    for slug in reversed(asyncio.run(answering())):
+        with suppress(TwofoldError):
+            parent = parent_of(config, slug)
+            made_up = parent.learnt and parent.learnt.dataset.policy.get("simulated")
+            if simulated or not made_up:
+                return slug
+    return parent_of(config, None).slug

@@ -36,6 +36,7 @@ class Step(StrEnum):
     TRAIN = "train"
     EVALUATE = "evaluate"
     ENTER = "enter"
+    REPORT = "report"
 
 
 class Asked(BaseModel):
@@ -57,18 +58,33 @@ class Asked(BaseModel):
 
 
 class Round(BaseModel):
-    """A round in its folder. `done` is what came of each step, `seconds` how long it took."""
+    """A round in its folder. `done` is what came of each step, `seconds` how long it took.
+
+    `given_up` are those in whose place another one was begun.
+    """
 
     number: int
     began_at: datetime
     asked: Asked
+    given_up: bool = False
     done: dict[Step, dict[str, Any]] = Field(default_factory=dict)
     seconds: dict[Step, float] = Field(default_factory=dict)
+
+    def go_on(self, asked: Asked) -> None:
+        """Take up what it is asked for now, as far as that can still be chosen.
+
+        Before votes are exported that is everything, but for made-up ones that are there already.
+        """
+        if Step.EXPORT in self.done:
+            asked = self.asked.model_copy(update={"anyway": asked.anyway})
+        elif Step.COLLECT in self.done:
+            asked = asked.model_copy(update={"simulated": self.asked.simulated})
+        self.asked = asked
 
     @property
     def is_over(self) -> bool:
         """Whether nothing is left to do."""
-        return set(self.done) == set(Step)
+        return self.given_up or set(self.done) == set(Step)
 
 
 def all_of(home: Path) -> list[Round]:
@@ -76,9 +92,10 @@ def all_of(home: Path) -> list[Round]:
     return sorted(map(_read, home.glob(f"rounds/*/{ROUND}")), key=lambda one: one.number)
 
 
-def unfinished(home: Path) -> Round | None:
-    """The round that is to go on, if there is one."""
-    return next((one for one in all_of(home) if not one.is_over), None)
+def unfinished(home: Path, *, simulated: bool) -> Round | None:
+    """The round that is to go on, if there is one; those of made-up votes go on by themselves."""
+    rounds = (one for one in all_of(home) if bool(one.asked.simulated) is simulated)
+    return next((one for one in rounds if not one.is_over), None)
 
 
 def begin(home: Path, asked: Asked, *, at: datetime) -> Round:

@@ -41,7 +41,7 @@ def due(home: Path, *, every: timedelta, now: datetime, tried: datetime | None) 
     """
     if tried is not None and now - tried < AGAIN:
         return False
-    rounds = all_of(home)
+    rounds = [one for one in all_of(home) if not one.asked.simulated]
     return not rounds or not rounds[-1].is_over or now - rounds[-1].began_at >= every
 
 

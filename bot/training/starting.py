@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from bot.training import child, plan, record, rows
 from bot.training.making import dataset_for
 from bot.training.parents import named, parameters_of, parent_of, weights_of
 from bot.training.recipe import advised
+from bot.training.registering import require_learnable
 from bot.training.runs import Job, Run
 from bot.training.showing import showing
 
@@ -105,9 +107,11 @@ def begun(config: Config, wanted: Wanted) -> Started:
         template,
         config,
         simulated=wanted.simulated,
-        new_to=parent.slug if parent.learnt else None,
+        new_to=parent.tuned,
     )
     dataset = rows.read(folder, wanted.method)
+    identity = str(dataset.manifest["dataset"])
+    asyncio.run(require_learnable(identity, config, unknown=wanted.anyway))
     rows.require_template(dataset, template, templates[template].frame)
     if not wanted.anyway:
         plan.require_enough(dataset)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bot import adapters
+from bot.dataset.files import write_whole
+from bot.dataset.gate import require_permission
 from bot.errors import ConfigError, TwofoldError
 from bot.prompting import library
 from bot.ranking import Interval
@@ -16,19 +20,20 @@ from bot.terminal import advancing
 from bot.training import making, record, registering, rows, starting
 from bot.training.gates import gates
 from bot.training.parents import parent_of
-from bot.training.rounds import Step
+from bot.training.report import report
+from bot.training.rounds import REPORT, Step, folder_of
 from bot.training.trial import held_out, trial
 from bot.training.trying import parent_folder, rendered
 from bot.wording import count
-from storage.database import Database, database_url
-from storage.records import Standing
+from storage.records import Consent, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bot.config import Config
-    from bot.training.rounds import Round
+    from bot.training.rounds import Asked, Round
     from bot.training.trial import Trial
+    from storage.tunings import TuningStore
 
 SAMPLES = (
     "Why does bread rise?",
@@ -45,16 +50,39 @@ class TooFew(ConfigError):
     """There are too few new votes for a round. They are kept; the next one has more."""
 
 
+def require_possible(config: Config, asked: Asked) -> None:
+    """Raise ConfigError for a round that could never come to its end, before it is begun."""
+    parent_of(config, asked.parent)
+    if not asked.simulated:
+        require_permission(Consent.TRAIN, training_export=config.training_export)
+
+
+def freshen(config: Config, one: Round) -> None:
+    """Have a round export anew where somebody has left since, and it is not trained yet."""
+    if Step.EXPORT in one.done and Step.TRAIN not in one.done:
+        identity = one.done[Step.EXPORT]["dataset"]
+        if asyncio.run(registering.stale_since(identity, config)):
+            shutil.rmtree(_path(one, Step.EXPORT, "folder"), ignore_errors=True)
+            del one.done[Step.EXPORT]
+
+
 def collect(config: Config, one: Round) -> dict[str, Any]:
-    """Have simulated members vote, where that was asked for; people have voted already."""
-    del config
-    asked = one.asked
-    if asked.simulated:
-        _run(
-            *("simulate", "--roster", "--readers"),
-            *("--battles", str(asked.simulated), "--seed", str(asked.seed + one.number)),
-        )
-    return {"simulated": asked.simulated}
+    """Have simulated members vote, where that was asked for; people have voted already.
+
+    A community that was broken off is gone on with as it is.
+    """
+    if not one.asked.simulated:
+        return {}
+    seed = int(one.began_at.timestamp()) % 2**31
+
+    async def known() -> bool:
+        async with registering.opened(config) as store:
+            return seed in await store.simulations.seeds()
+
+    if not asyncio.run(known()):
+        words = ("--battles", str(one.asked.simulated), "--seed", str(seed))
+        _run("simulate", "--roster", "--readers", *words)
+    return {"simulated": one.asked.simulated, "seed": seed}
 
 
 def export(config: Config, one: Round) -> dict[str, Any]:
@@ -66,16 +94,17 @@ def export(config: Config, one: Round) -> dict[str, Any]:
         parent.template,
         config,
         simulated=bool(asked.simulated),
-        new_to=parent.slug if parent.learnt else None,
+        new_to=parent.tuned,
     )
     dataset = rows.read(folder, asked.method)
     pairs = dataset.pairs(rows.TRAIN, rows.VALIDATION, rows.TEST)
     if pairs < asked.least:
+        shutil.rmtree(folder)
         raise TooFew(
             f"There {'is' if pairs == 1 else 'are'} {count(pairs, 'new pair')} of "
             f"{asked.least:,}: go on collecting votes. `twofold round` goes on here then."
         )
-    return {"folder": str(folder), "pairs": pairs, "held_out": _held_out(dataset)}
+    return {"folder": str(folder), "dataset": str(dataset.manifest["dataset"]), "pairs": pairs}
 
 
 def train(config: Config, one: Round) -> dict[str, Any]:
@@ -131,22 +160,38 @@ def evaluate(config: Config, one: Round) -> dict[str, Any]:
 
 
 def enter(config: Config, one: Round) -> dict[str, Any]:
-    """Let it into the arena where all gates hold, or anyway."""
+    """Let it into the arena where all gates hold, or anyway; its grandparent rests then.
+
+    With every generation in it, the arena would have ever fewer votes for each.
+    """
     slug, found = one.done[Step.TRAIN]["slug"], one.done[Step.EVALUATE]
     known = registering.evaluation_of(record.read(_path(one, Step.TRAIN, "folder")))
     known |= {name: found[name] for name in ("gates", "tuned", "parent", "judged")}
     kept_out = [gate["name"] for gate in found["gates"] if not gate["held"]]
-    enters = not kept_out or one.asked.anyway
 
-    async def write() -> None:
-        opening = Database.open(database_url(config.database_location), key=config.database_key)
-        async with opening as store:
+    async def write() -> bool:
+        async with registering.opened(config) as store:
             await store.tunings.evaluated(slug, known)
-            if enters:
-                await store.tunings.set_standing(slug, Standing.ENTERED)
+            if one.asked.simulated and await store.census.voted():
+                kept_out.append("learnt from people, as people vote here")
+            if kept_out and not one.asked.anyway:
+                return False
+            try:
+                await adapters.enter(store.tunings, slug, config=config)
+            except ConfigError as error:  # it is stale, which nothing makes good
+                kept_out.append(error.user_message.rstrip("."))
+                return False
+            await _rest_grandparent(store.tunings, slug)
+            return True
 
-    asyncio.run(write())
-    return {"entered": enters, "kept_out_by": kept_out}
+    return {"entered": asyncio.run(write()), "kept_out_by": kept_out}
+
+
+def write_report(config: Config, one: Round) -> dict[str, Any]:
+    """Write down what came of it."""
+    place = folder_of(config.home, one) / REPORT
+    write_whole(place, report(config, one).encode())
+    return {"file": str(place)}
 
 
 STEPS: Mapping[Step, Callable[[Config, Round], dict[str, Any]]] = {
@@ -155,6 +200,7 @@ STEPS: Mapping[Step, Callable[[Config, Round], dict[str, Any]]] = {
     Step.TRAIN: train,
     Step.EVALUATE: evaluate,
     Step.ENTER: enter,
+    Step.REPORT: write_report,
 }
 
 
@@ -165,8 +211,12 @@ def _run(*words: str) -> None:
         raise TwofoldError(f"twofold {words[0]} did not end well; see above. The round goes on.")
 
 
-def _held_out(dataset: rows.Dataset) -> int:
-    return dataset.pairs(rows.VALIDATION, rows.TEST)
+async def _rest_grandparent(store: TuningStore, slug: str) -> None:
+    known = {tuning.contender.slug: tuning for tuning in await store.all()}
+    parent = known.get(known[slug].contender.parent or "")
+    grandparent = known.get(parent.contender.parent or "") if parent else None
+    if grandparent and grandparent.standing is Standing.ENTERED:
+        await store.set_standing(grandparent.contender.slug, Standing.RESTING)
 
 
 def _path(one: Round, step: Step, name: str) -> Path:

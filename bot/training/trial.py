@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from bot.contenders import EngineKey
 from bot.engines.factory import EngineFactory
+from bot.errors import EngineError, ModelError
+from bot.terminal import err
 from bot.training import completing, rows
 from bot.training.behaviour import behaviour
 from bot.training.judging import Compared, judge
@@ -67,7 +69,7 @@ async def trial(
     """Have the model in `adapter` and its parent answer the same rendered prompts.
 
     `parent` is the adapter of a parent that was tuned itself. A judge compares them where the
-    settings have one. Raises EngineError, ModelError and ConfigError.
+    settings have one and it can. Raises EngineError, ModelError and ConfigError.
     """
     factory = EngineFactory(cache=config.models_folder, llama_cpp=False)
     base = base_of(record, config.contenders)
@@ -118,11 +120,19 @@ async def _judged(
     factory = EngineFactory(cache=config.models_folder)
     engine = factory.make(config.judge.engine, api_key=config.key_of(config.judge))
     pairs = [
-        Compared(prompt, one.finished.shown, other.finished.shown)
+        Compared(asked_in(prompt), one.finished.shown, other.finished.shown)
         for prompt, one, other in zip(prompts, tuned, parent, strict=True)
     ]
     try:
         await engine.start()
         return await judge(engine, pairs)
+    except (EngineError, ModelError) as error:
+        err.print(f"The judge could not compare them: {error.user_message}", soft_wrap=True)
+        return None
     finally:
         await engine.close()
+
+
+def asked_in(prompt: str) -> str:
+    """The last lines of a rendered prompt: what was asked, and where the answer begins."""
+    return "\n".join(prompt.splitlines()[-2:])

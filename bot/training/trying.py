@@ -94,25 +94,25 @@ def try_adapter(
 
 
 def parent_folder(record: TrainingRecord, config: Config) -> Path | None:
-    """The adapter of a parent that was tuned itself. Raises ModelNotFound where it is gone."""
+    """The adapter of a parent that was tuned itself. Raises TwofoldError where it is gone."""
     if record.generation == 1:
         return None
-    folder = config.adapters_folder / record.parent
-    if not folder.is_dir():
-        raise ModelNotFound(
-            f"The adapter of its parent is not in {folder} any more, so there is nothing to "
-            "compare with."
-        )
-    return folder
+    from bot.training.parents import parent_of
+
+    parent = parent_of(config, record.parent)
+    return parent.adapter
 
 
 def tables(tried: Trial, *, shown: int) -> Iterator[Table]:
     """Prompts with both answers side by side, and below what all answers are like."""
+    from bot.training.trial import asked_in
+
     if shown:
         texts = Table("Prompt", "Parent", "Tuned", box=None, pad_edge=False, padding=(0, 2, 1, 0))
         of_all = zip(tried.prompts, tried.parent, tried.tuned, strict=True)
         for prompt, *both in islice(of_all, shown):
-            texts.add_row(_end_of(prompt), *(Text(a.finished.shown or "(nothing)") for a in both))
+            said = [asked_in(prompt), *(answer.finished.shown or "(nothing)" for answer in both)]
+            texts.add_row(*map(Text, said))
         yield texts
     tuned, parent = tried.behaviours
     figures = Table("", "Parent", "Tuned", box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -221,11 +221,6 @@ def _divergence(record: TrainingRecord, place: Path, tried: Trial, config: Confi
     model = base_of(record, config.contenders).model
     base = pull(parse_source(model), config.models_folder)
     return divergence(base, place, said)
-
-
-def _end_of(prompt: str) -> Text:
-    """The last lines of a rendered prompt: what was asked, and where the answer begins."""
-    return Text("\n".join(prompt.splitlines()[-2:]))
 
 
 def figure(name: str, value: float) -> str:

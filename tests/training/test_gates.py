@@ -46,5 +46,7 @@ def test_a_collapse_is_seen(answers: list[Finished], gate: str) -> None:
 
 def test_one_like_its_parent_passes_and_what_it_learnt_counts() -> None:
     assert all(gate.held for gate in gates(wilson(17, 20), tuned=PARENT, parent=PARENT))
+    [unproven] = [gate for gate in gates(None, tuned=PARENT, parent=PARENT) if not gate.held]
+    assert unproven.found == "no pair was held out"
     by_chance = gates(wilson(12, 20), tuned=PARENT, parent=PARENT)
     assert [gate.name for gate in by_chance if not gate.held] == ["learnt the preferences"]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.adapters import WEIGHTS, adapters_folder
 from bot.cli import main
+from bot.engines.adapters import WEIGHTS
 from storage.database import Database, database_url
 from storage.records import Contender, Kind, Standing, Tuning
 
@@ -63,7 +63,7 @@ def standings(home: Path) -> dict[str, Standing]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Where an adapter is, in the data folder, that was recorded."""
-    folder = adapters_folder(tmp_path) / SLUG
+    folder = tmp_path / "adapters" / SLUG
     (folder / "pictures").mkdir(parents=True)
     (folder / WEIGHTS).write_bytes(b"weights")
     (folder / "pictures" / "loss.png").write_bytes(bytes(2_500_000))
