@@ -149,6 +149,16 @@ async def test_a_step_without_adapters_runs_the_plain_layers(house):
     assert not any(module._forward_hooks for module in house.model.modules())
 
 
+def test_an_adapter_whose_numbers_are_too_large_makes_no_nan(house, tmp_path):
+    model = deepcopy(house.plain)
+    folder = save_adapter(model, tmp_path, seed=9, strength=1e30)
+    with lora.Adapting(model).step([(lora.load(read_adapter(folder), model), 65)]):
+        made = model(torch.tensor([prompt(65)]))
+    layers = made.past_key_values.layers
+    cached = [tensor for layer in layers for tensor in (layer.keys, layer.values)]
+    assert all(tensor.isfinite().all() for tensor in (made.logits, *cached))
+
+
 async def test_numbers_too_large_for_one_adapter_reach_no_other_request(house, tmp_path):
     folder = save_adapter(house.plain, tmp_path, seed=9, strength=1e30)
     wild = lora.load(read_adapter(folder), house.model)

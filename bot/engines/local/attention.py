@@ -25,9 +25,6 @@ from transformers.masking_utils import AttentionMaskInterface, flash_attention_m
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MOST = 1e6
-"""Of a key's or a value's numbers; those of a sound model have three digits."""
-
 NAME = "paged_per_request"
 """Under which transformers knows it, as a value of `model.set_attn_implementation`."""
 
@@ -54,7 +51,7 @@ def attend(  # noqa: PLR0913 - transformers' signature
     """
     if kwargs.get("softcap") is not None:
         raise ValueError("this attention does not cap its scores")
-    key, value = cache.update(_kept(key), _kept(value), module.layer_idx, kwargs)
+    key, value = cache.update(key, value, module.layer_idx, kwargs)
     ends = kwargs["cu_seq_lens_k"]
     if kwargs.get("block_table") is None:
         spans = zip(_spans(cu_seq_lens_q), _spans(ends), strict=True)
@@ -75,15 +72,6 @@ def attend(  # noqa: PLR0913 - transformers' signature
         grouped, keys, values, attn_mask=step.seen(sliding_window), scale=scaling
     )
     return attended.reshape(1, len(keys), -1, attended.shape[-1]), None
-
-
-def _kept(new: torch.Tensor) -> torch.Tensor:
-    """`new` as it may be stored: an adapter that went wrong makes what is no number.
-
-    Pages are read as whole, and what lies behind a request's end, left by another, is masked: a
-    weight of 0. But 0 · NaN is NaN.
-    """
-    return new.clamp(-_MOST, _MOST).nan_to_num_(0.0)
 
 
 def _prompt(

@@ -4,6 +4,9 @@ A batch holds tokens of many requests. An adapted layer computes what it always 
 of them and adds `B(A(x)) · scaling`, in float32 as PEFT does, with the A and B of the adapter
 that a token's request has: all adapters of a step stand side by side in two matrices, and what
 is not a token's own is masked between them. In a step without adapters the model is the plain one.
+
+What is added is bounded. An adapter that goes wrong would else leave NaN in the cache, where the
+attention masks what is another's by a weight of 0, and 0 · NaN is NaN.
 """
 # ruff: noqa: ANN401 - transformers' models and requests have no usable types
 
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
     from bot.engines.adapters import Adapter
 
 _PREFIX, _DOWN, _UP = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
+
+_MOST = 1e6
+"""Of what is added to a number; what a sound adapter adds has three digits."""
 
 
 class Low(NamedTuple):
@@ -196,5 +202,5 @@ class Adapting:
             return None
         states = given[0].flatten(0, -2)
         low = states.float().mm(stack.down).masked_fill_(step.foreign(stack.ranks), 0.0)
-        total = made.flatten(0, -2).float().addmm_(low, stack.up)
-        return total.to(made.dtype).view_as(made)
+        added = low.mm(stack.up).clamp_(-_MOST, _MOST).nan_to_num_(0.0)
+        return made.float().add_(added.view_as(made)).to(made.dtype)
