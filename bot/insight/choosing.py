@@ -38,17 +38,20 @@ def chosen(arena: Arena, counting: Counting) -> Arena:
 
 
 def counted(arena: Arena, counting: Counting) -> Arena:
-    """What rankings count of `chosen`: the blind votes on live battles.
-
-    Never on those whose prompt one of the two had learnt from.
-    """
+    """What counts of `chosen`: the blind votes on live battles."""
     votes = arena.blind
     if not counting.author_votes:
         votes = votes & ~arena.by_author
     if counting.both_bad is BothBad.LEAVE_OUT:
         votes = votes & (arena.outcome != BOTH_BAD)
     live = arena.purpose == PURPOSES.index(Purpose.LIVE)
-    return arena.keep(battles=live & ~arena.unranked, votes=votes)
+    return arena.keep(battles=live, votes=votes)
+
+
+def ranked(arena: Arena, counting: Counting) -> Arena:
+    """What says of `chosen` how good models are: `counted`, on prompts that neither learnt from."""
+    live = counted(arena, counting)
+    return live.keep(battles=~live.unranked)
 
 
 def _days(day: date) -> int:

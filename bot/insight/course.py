@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bot.insight.arena import A, B
-from bot.insight.choosing import chosen, counted
+from bot.insight.choosing import chosen, ranked
 from bot.insight.results import Course
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def course(arena: Arena, counting: Counting) -> Course:
     they are left out. Votes are not weighed. Source: Elo (1978), The Rating of Chessplayers,
     with the logistic curve.
     """
-    live = counted(chosen(arena, counting), counting)
+    live = ranked(chosen(arena, counting), counting)
     of_vote = live.day[live.of]
     order = np.argsort(of_vote, kind="stable")
     days, ends = _ends(of_vote[order])

@@ -9,7 +9,7 @@ import numpy as np
 
 from bot.insight import davidson, design
 from bot.insight.arena import BOTH_BAD, NOBODY, PURPOSES
-from bot.insight.choosing import chosen, counted
+from bot.insight.choosing import chosen, ranked
 from bot.insight.clustering import weigh
 from bot.insight.counting import BothBad
 from bot.insight.descent import descent
@@ -39,7 +39,7 @@ def leaderboard(arena: Arena, counting: Counting) -> Leaderboard:
     `ranks.Ranks`. With `counting.style` length and markup are in the model too.
     """
     there = chosen(arena, counting)
-    part = counted(there, counting)
+    part = ranked(there, counting)
     voted = np.bincount(part.of, minlength=len(part.battle)) > 0
     days = part.day[voted]
     entrants = np.flatnonzero(np.bincount(part.contender.ravel()))

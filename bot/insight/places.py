@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from bot.insight.arena import UNKNOWN, A, B
-from bot.insight.choosing import chosen, counted
+from bot.insight.choosing import chosen, ranked
 from bot.insight.clustering import share
 from bot.insight.results import Place
 from storage.records import Kind
@@ -42,7 +42,7 @@ def places(arena: Arena, counting: Counting, by: By = "topic") -> tuple[Place, .
     Those where there are too few voters to tell come last; channels and guilds are named by
     their ids. Votes between two base models say nothing here.
     """
-    live = counted(chosen(arena, counting), counting)
+    live = ranked(chosen(arena, counting), counting)
     decide, hits = for_base(live)
     names, of_battle = _named(live, by)
     battle, voter = live.of[decide], live.voter[decide]

@@ -40,6 +40,13 @@ def test_votes_that_rankings_leave_out_are_still_votes_given() -> None:
     assert own(votes, 7, Counting()).votes == 3
 
 
+def test_prompts_that_a_model_learnt_from_are_left_out_of_nobodys_votes() -> None:
+    votes = arena(battle(vote(7, "a", guess="right"), vote(1, "a"), b="tuned", unranked=1))
+    assert own(votes, 7, Counting()) == Own(
+        votes=1, agreed=1.0, shared=1, right=1, guesses=1, base=1.0, decided=1
+    )
+
+
 def test_who_never_voted_or_is_not_to_be_known_has_nothing() -> None:
     votes = arena(battle(vote(-1, "a"), vote(1, "b")))
     for stranger in (7, -1, 0):
@@ -122,6 +129,14 @@ def test_other_channels_days_and_seen_votes_are_not_that_week() -> None:
     assert found == Week(
         battles=1, votes=0, voters=0, upset=None, base=None, closest=None, ahead=None
     )
+
+
+def test_a_week_has_the_battles_that_rank_nobody_but_no_scores_of_them() -> None:
+    learnt = battle(*said(*"aaa"), b="tuned", day="2026-11-05", unranked=1)
+    found = told(learnt)
+    assert (found.battles, found.votes, found.voters, found.base) == (1, 3, 3, 9)
+    assert found.ahead == "base"
+    assert told(learnt, battle(*said("a"), day="2026-11-05")).ahead == "instruct"
 
 
 def test_scores_that_say_nothing_make_no_upset() -> None:

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot.insight.choosing import chosen, counted
+from bot.insight.choosing import chosen, ranked
 from bot.insight.clustering import share
 from bot.insight.options import require_known
 from bot.insight.places import for_base
@@ -70,6 +70,6 @@ class Maker:
 
 
 def _of_base(arena: Arena, counting: Counting) -> Estimate | None:
-    live = counted(chosen(arena, counting), counting)
+    live = ranked(chosen(arena, counting), counting)
     decide, hits = for_base(live)
     return share(hits, live.voter[decide], weights=counting.weights) if len(hits) else None
