@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from copy import deepcopy
 from functools import cache
 from itertools import permutations
@@ -147,6 +149,23 @@ async def test_a_step_without_adapters_runs_the_plain_layers(house):
     assert any(module._forward_hooks for module in house.model.modules())
     await house.say(None, prompt(5))
     assert not any(module._forward_hooks for module in house.model.modules())
+
+
+async def test_a_dropped_adapter_is_let_go_by_the_next_step(house):
+    leaving = lora.load(read_adapter(house.folders["patterns"]), house.model)
+    ids = prompt(65, salt=3)
+
+    async def say_with(adapter):
+        pieces = house.batching.generate(list(ids), GREEDY, seed=0, adapter=adapter)
+        assert [piece async for piece in pieces]
+
+    await asyncio.gather(house.say_all([("all", ids)] * 4), say_with(leaving))
+    left = weakref.ref(leaving)
+    house.batching.drop(leaving)
+    del leaving
+    assert await house.say("all", ids) == house.expected("all", ids)
+    gc.collect()
+    assert left() is None
 
 
 def test_an_adapter_whose_numbers_are_too_large_makes_no_nan(house, tmp_path):

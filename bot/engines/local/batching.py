@@ -119,7 +119,8 @@ class Batching:
         return manager
 
     def drop(self, adapter: Lora) -> None:
-        """End what runs under an adapter, before the next step."""
+        """End what runs under an adapter, before the next step, which lets go of it."""
+        self._adapting.drop(adapter)
         for name, used in self._running.items():
             if used is adapter:
                 self.manager.cancel_request(name)

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakSet
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -155,7 +156,7 @@ class _Now(threading.local):
 class Adapting:
     """Adds to a model's layers what each request's adapter asks for.
 
-    Used by the thread that generates, so that nothing changes while a step runs.
+    Steps are of the thread that generates, so that nothing changes while one runs.
     """
 
     def __init__(self, model: Any) -> None:
@@ -163,6 +164,11 @@ class Adapting:
         self._now = _Now()
         self._stacked: tuple[Lora, ...] = ()
         self._hooks: list[Any] = []
+        self._dropped: WeakSet[Lora] = WeakSet()
+
+    def drop(self, lora: Lora) -> None:
+        """Keep it no longer than the requests that have it; from any thread."""
+        self._dropped.add(lora)
 
     @contextmanager
     def step(self, spans: Iterable[tuple[Lora | None, int]]) -> Iterator[None]:
@@ -172,7 +178,8 @@ class Adapting:
         """
         loras, lengths = zip(*spans, strict=True)
         used = tuple(dict.fromkeys(lora for lora in loras if lora is not None))
-        if not used or not set(used) <= set(self._stacked):
+        left = any(lora in self._dropped and lora not in used for lora in self._stacked)
+        if left or not used or not set(used) <= set(self._stacked):
             self._stack(used)
         if used:
             places = {lora: place for place, lora in enumerate(self._stacked)}
