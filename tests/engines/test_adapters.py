@@ -102,6 +102,14 @@ async def test_an_adapter_comes_and_goes_while_others_answer(started, adapter):
     await base.close()
 
 
+async def test_an_adapter_that_cannot_be_tried_is_told_apart_from_its_model(started, adapter):
+    base = await started()
+    base._running.batching.close()
+    with pytest.raises(ModelError, match="does not generate with the adapter adapter: the memory"):
+        await base._running.attach(adapter)
+    await base.close()
+
+
 async def test_other_weights_under_the_same_name_do_not_see_what_the_first_left(
     started, plain, tmp_path
 ):

@@ -65,14 +65,21 @@ class RunningModel:
     async def warm_up(self) -> None:
         """Draw some tokens in each way; raises ModelError where none come."""
         for generator in self._generators:
-            await self._try(generator.generate(self._warm_up_ids, Sampling(max_tokens=4), seed=0))
+            pieces = generator.generate(self._warm_up_ids, Sampling(max_tokens=4), seed=0)
+            await _try(
+                pieces,
+                f"{self.source} was loaded but does not generate: this kind of model may "
+                "not be supported, or the memory is too small. The log says more.",
+            )
 
     async def attach(self, folder: Path) -> Lora:
         """Read the adapter in `folder` beside the weights, and try it; raises ModelError."""
         adapter = await asyncio.to_thread(self._read, folder)
         sampling = Sampling(max_tokens=4)
-        await self._try(
-            self.batching.generate(self._warm_up_ids, sampling, seed=0, adapter=adapter)
+        await _try(
+            self.batching.generate(self._warm_up_ids, sampling, seed=0, adapter=adapter),
+            f"{self.source} does not generate with the adapter {folder.name}: the memory may be "
+            "too small for both. Free some, or choose another adapter. The log says more.",
         )
         return adapter
 
@@ -117,16 +124,6 @@ class RunningModel:
     @property
     def _warm_up_ids(self) -> list[int]:
         return self.loaded.encode(WARM_UP)
-
-    async def _try(self, pieces: AsyncGenerator[Piece, None]) -> None:
-        try:
-            async for _ in pieces:
-                pass
-        except EngineUnavailable as error:
-            raise ModelError(
-                f"{self.source} was loaded but does not generate: this kind of model may not be "
-                "supported, or the memory is too small. The log says more."
-            ) from error
 
 
 class LocalModel:
@@ -198,3 +195,12 @@ class LocalModel:
             batching=running,
             llama=llama,
         )
+
+
+async def _try(pieces: AsyncGenerator[Piece, None], refusal: str) -> None:
+    """Draw all; raises ModelError with the sentence `refusal` where the model fails."""
+    try:
+        async for _ in pieces:
+            pass
+    except EngineUnavailable as error:
+        raise ModelError(refusal) from error
