@@ -63,9 +63,11 @@ def body(board: Leaderboard, *, exact: bool = False) -> str:
             lines.append(f"-# And {count(len(board.lines) - place + 1, 'contender')} behind these.")
             break
         lines.append(said)
-    for said in _descent(board, exact=exact):
+    for told, said in enumerate(_descent(board, exact=exact)):
         room -= utf16_length(said) + 1
         if room < 0:
+            left = count(len(board.descent) - told, "more line")
+            lines.append(f"-# And {left} of descent.")
             break
         lines.append(said)
     if exact:
@@ -157,11 +159,19 @@ def _line(line: Line, *, place: int, of: int, exact: bool) -> Iterator[str]:
 
 
 def _descent(board: Leaderboard, *, exact: bool) -> Iterator[str]:
-    """Each line of descent, with what every generation is better by than the one before."""
+    """Each line of descent, with what every generation is better by than the one before.
+
+    Who was told of in an earlier line is not told of again.
+    """
+    said = ["**From generation to generation**"]
+    known: set[str] = set()
     for line in board.descent:
-        yield "**From generation to generation**"
         for parent, one in zip((None, *line), line, strict=False):
-            yield _generation(one, parent, exact=exact)
+            if one.entrant.slug not in known:
+                said.append(_generation(one, parent, exact=exact))
+        known |= {one.entrant.slug for one in line}
+        yield "\n".join(said)
+        said = []
 
 
 def _generation(one: Generation, parent: Generation | None, *, exact: bool) -> str:

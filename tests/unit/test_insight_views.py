@@ -139,8 +139,18 @@ def test_a_line_of_descent_says_what_each_generation_is_better_by() -> None:
     ]
     assert "against gemma-270m-raw: 60.0 % (50.0 % to 70.0 %)" in boards.body(ranked, exact=True)
     assert "over generations" in boards.alt(ranked)
+
+
+def test_lines_of_descent_that_have_no_room_are_counted() -> None:
     many = board(line("wild"), descent=examples.descent(40, generations=5))
-    assert utf16_length(boards.head(many) + boards.body(many)) <= 4000
+    body = boards.body(many)
+    assert utf16_length(boards.head(many) + body) <= 4000
+    for once in ("**From generation to generation**", "\ngemma-270m-raw · 900 points"):
+        assert body.count(once) == 1
+    told = body.count("→")
+    assert told
+    assert told % 4 == 0
+    assert f"\n-# And {40 - told // 4} more lines of descent.\n" in body
 
 
 def test_who_is_ahead_is_left_open_where_it_cannot_be_told() -> None:
