@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import JSON, Text, cast, delete, func, insert, or_, select, update
 
-from storage.learning import mark_stale
+from storage.learning import battles_of, mark_stale
+from storage.members import allowing
 from storage.people import personal_columns
-from storage.records import NOBODY, BattleState, Wiped
+from storage.records import NOBODY, BattleState, Consent, Wiped
 from storage.retention import cancel
 from storage.schema import (
     CleanText,
@@ -92,7 +93,9 @@ class ErasureStore:
             ending = own & await _in_state(connection, BattleState.OPEN)
             ending |= wiped & await _in_state(connection, BattleState.ANSWERING)
             stale = await _stale(connection, wiped | voted)
-            tuned = await mark_stale(connection, wiped | voted, at=at)
+            agreed = await allowing(connection, member_id, Consent.TRAIN)
+            learnable = wiped | await battles_of(connection, member_id, agreed)
+            tuned = await mark_stale(connection, learnable, at=at)
             rows = await _rows(connection, member_id)
             withdrawn = await cancel(connection, ending, at=at)
             await wipe(connection, wiped, Wiped.ERASED, at=at)

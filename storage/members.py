@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from storage.learning import battles_of, mark_stale
 from storage.records import Consent
@@ -15,6 +15,9 @@ from storage.transactions import insert_if_new, upsert
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
+
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from storage.records import Said
     from storage.transactions import Transactions
@@ -120,8 +123,8 @@ class MemberStore:
 
         A word for everywhere also answers for the guilds where they had only been asked, and
         takes the place of those for guilds that allow more; returns whether there were any.
-        Where it does not allow training, exports with anything of the member are stale, and so
-        is what was trained on them.
+        Where it takes back that their words and votes are learnt from, exports with them are
+        stale, and so is what was trained on them.
         """
         values = {
             "member_id": member_id,
@@ -142,14 +145,30 @@ class MemberStore:
         said = {"consent": consent, "consent_version": version, "updated_at": at}
         lowered = 0
         async with self._transactions.write() as connection:
+            if not consent.includes(Consent.TRAIN):
+                there = () if guild_id == EVERYWHERE else (battles.c.guild_id == guild_id,)
+                agreed = await allowing(connection, member_id, Consent.TRAIN)
+                theirs = await battles_of(connection, member_id, agreed, *there)
+                await mark_stale(connection, theirs, at=at)
             if guild_id == EVERYWHERE:
                 await connection.execute(unanswered)
                 lowered = (await connection.execute(beyond.values(**said))).rowcount
             await connection.execute(
                 upsert(connection, members, values, key=["member_id", "guild_id"]), values
             )
-            if not consent.includes(Consent.TRAIN):
-                there = () if guild_id == EVERYWHERE else (battles.c.guild_id == guild_id,)
-                theirs = await battles_of(connection, member_id, *there)
-                await mark_stale(connection, theirs, at=at)
         return lowered > 0
+
+
+async def allowing(
+    connection: AsyncConnection, member_id: int, scope: Consent
+) -> ColumnElement[bool]:
+    """Of battles: those in a place where a member's word, as it stands, includes `scope`."""
+    said = select(members.c.guild_id, members.c.consent).where(
+        members.c.member_id == member_id, members.c.consent_version != ASKED
+    )
+    words = await connection.execute(said)
+    allowed = {guild: Consent(word).includes(scope) for guild, word in words}
+    place = func.coalesce(battles.c.guild_id, EVERYWHERE)
+    if allowed.pop(EVERYWHERE, False):
+        return place.not_in([guild for guild, yes in allowed.items() if not yes])
+    return place.in_([guild for guild, yes in allowed.items() if yes])

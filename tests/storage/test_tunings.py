@@ -60,7 +60,7 @@ def tuning(
 
 
 async def asked(
-    arena: Arena, *, key: int, author: int = 9, guild_id: int = 7, tuned: str | None = None
+    arena: Arena, *, key: int, author: int = 9, guild_id: int | None = 7, tuned: str | None = None
 ) -> Battle:
     """An open battle on a prompt; of a tuned contender where one is named."""
     store = arena.database.battles
@@ -93,6 +93,13 @@ async def vote(arena: Arena, on: Battle, voter: int) -> None:
         by_author=False,
         at=arena.at(2),
     )
+
+
+async def agree(
+    arena: Arena, member: int, consent: Consent = Consent.TRAIN, *, guild_id: int = EVERYWHERE
+) -> None:
+    said = {"version": 1, "guild_id": guild_id, "at": arena.at(1)}
+    await arena.database.members.set_consent(member, consent, **said)
 
 
 async def export(arena: Arena, *on: Battle, dataset: str = "cd") -> None:
@@ -182,6 +189,7 @@ async def test_erasing_marks_what_learnt_from_words_or_votes_and_its_descendants
     arena: Arena,
 ) -> None:
     own, voted, apart = [await asked(arena, key=key, author=key) for key in (11, 12, 13)]
+    await agree(arena, 14)
     await vote(arena, voted, 14)
     store, erasure = arena.database.tunings, arena.database.erasure
     for battle, dataset, slug in ((own, "a", "from-words"), (voted, "b", "from-votes")):
@@ -213,6 +221,7 @@ async def test_what_left_after_the_export_makes_what_is_trained_on_it_stale_from
     arena: Arena, leaves: str
 ) -> None:
     battle, other = await asked(arena, key=1, author=11), await asked(arena, key=2)
+    await agree(arena, 12)
     await vote(arena, battle, 12)
     await export(arena, battle)
     await export(arena, other, dataset="another")
@@ -242,6 +251,7 @@ async def test_what_left_after_the_export_makes_what_is_trained_on_it_stale_from
 async def test_consent_that_is_taken_back_marks_what_learnt_by_it(
     arena: Arena, guild_id: int, consent: Consent, marked: list[str]
 ) -> None:
+    await agree(arena, 14)
     for guild, slug, key in ((7, "here", 1), (8, "there", 2)):
         battle = await asked(arena, key=key, guild_id=guild)
         await vote(arena, battle, 14)
@@ -250,6 +260,38 @@ async def test_consent_that_is_taken_back_marks_what_learnt_by_it(
     said = {"version": 1, "guild_id": guild_id, "at": arena.at(80)}
     await arena.database.members.set_consent(14, consent, **said)
     assert await stale(arena) == marked
+
+
+@pytest.mark.parametrize(
+    ("words", "guild_id", "marked"),
+    [
+        ({}, 7, []),
+        ({}, EVERYWHERE, []),
+        ({EVERYWHERE: Consent.EVALUATE}, EVERYWHERE, []),
+        ({EVERYWHERE: Consent.TRAIN, 7: Consent.NONE}, 7, []),
+        ({EVERYWHERE: Consent.TRAIN, 7: Consent.NONE}, EVERYWHERE, ["alone", "there"]),
+        ({7: Consent.PUBLISH}, EVERYWHERE, ["here"]),
+        ({7: Consent.TRAIN}, 8, []),
+    ],
+)
+@pytest.mark.parametrize("erased", [False, True])
+async def test_who_was_never_learnt_from_marks_nothing(
+    arena: Arena, words: dict[int, Consent], guild_id: int, marked: list[str], *, erased: bool
+) -> None:
+    for guild, word in words.items():
+        await agree(arena, 14, word, guild_id=guild)
+    for guild, slug, key in ((7, "here", 1), (8, "there", 2), (None, "alone", 3)):
+        battle = await asked(arena, key=key, guild_id=guild)
+        await vote(arena, battle, 14)
+        await export(arena, battle, dataset=slug)
+        await arena.database.tunings.record(tuning(arena, slug, dataset=slug))
+    if not erased:
+        await agree(arena, 14, Consent.EVALUATE, guild_id=guild_id)
+        assert await stale(arena) == marked
+        return
+    learnt = {guild for guild, word in words.items() if word.includes(Consent.TRAIN)}
+    expected = ["here"] if 7 in learnt else ["alone", "there"] if EVERYWHERE in learnt else []
+    assert list((await arena.database.erasure.erase(14, at=arena.at(80))).tuned) == expected
 
 
 async def test_a_prompt_that_is_deleted_marks_what_learnt_from_it(arena: Arena) -> None:
