@@ -5,16 +5,17 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy import and_, exists, func, insert, or_, select, update
 
+from storage.members import ASKED, EVERYWHERE
 from storage.records import Consent, Export
-from storage.schema import battles, exported, exports
+from storage.schema import battles, exported, exports, members, recounts, turns, votes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from sqlalchemy import RowMapping
+    from sqlalchemy import ColumnElement, RowMapping
 
     from storage.transactions import Transactions
 
@@ -58,8 +59,12 @@ class ExportStore:
                 added = insert(exported).compile(dialect=connection.dialect)
                 await connection.exec_driver_sql(str(added), part)
         whole = update(exports).where(exports.c.id == number).values(dataset=dataset)
-        async with self._transactions.write() as connection:
+        stale = update(exports).where(
+            exports.c.id == number, exports.c.stale_since.is_(None), _left_since(number, at)
+        )
+        async with self._transactions.write(alone=True) as connection:
             await connection.execute(whole)
+            await connection.execute(stale.values(stale_since=at))
         return int(number)
 
     async def all(self) -> tuple[Export, ...]:
@@ -113,6 +118,33 @@ class ExportStore:
             async for part in rows.partitions(_AT_ONCE):
                 found.update((battle_id, digest) for battle_id, digest in part)
         return found
+
+
+def _left_since(number: int, at: datetime) -> ColumnElement[bool]:
+    """Whether words or votes of an export were taken back since.
+
+    Whose votes went with an erasure is not known any more, so after any it is taken to be so.
+    """
+    rows = exported.join(battles, battles.c.id == exported.c.battle_id)
+    of_it = select(battles.c.id).select_from(rows).where(exported.c.export_id == number)
+    said, voted = (
+        exists()
+        .where(whose.table.c.battle_id == battles.c.id, whose == members.c.member_id)
+        .correlate(battles, members)
+        for whose in (turns.c.author_id, votes.c.voter_id)
+    )
+    there = members.c.guild_id.in_((EVERYWHERE, battles.c.guild_id))
+    enough = [word for word in Consent if word.includes(Consent.TRAIN)]
+    return or_(
+        exists().where(
+            members.c.updated_at >= at,
+            members.c.consent.not_in(enough),
+            members.c.consent_version != ASKED,
+            of_it.where(there, or_(said, voted)).correlate(members).exists(),
+        ),
+        exists().where(recounts.c.at >= at),
+        of_it.where(battles.c.wiped_because.is_not(None)).exists(),
+    )
 
 
 def _export_of(row: RowMapping) -> Export:

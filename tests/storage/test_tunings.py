@@ -240,6 +240,44 @@ async def test_what_left_after_the_export_makes_what_is_trained_on_it_stale_from
 
 
 @pytest.mark.parametrize(
+    ("leaves", "second", "missed"),
+    [
+        ("voter", 4, True),
+        ("author", 3, True),
+        ("voter", 2, False),
+        ("elsewhere", 4, False),
+        ("stranger", 4, False),
+        ("erased", 4, True),
+        ("erased", 2, False),
+        ("deleted", 4, True),
+    ],
+)
+async def test_who_left_while_an_export_was_written_makes_it_stale(
+    arena: Arena, leaves: str, second: int, *, missed: bool
+) -> None:
+    battle, _ = await asked(arena, key=1, author=11), await asked(arena, key=2, author=13)
+    for member in (11, 12, 13):
+        await agree(arena, member)
+    await agree(arena, 12, guild_id=8)
+    for voter in (12, 14):
+        await vote(arena, battle, voter)
+    at = arena.at(second)
+    if leaves == "erased":
+        await arena.database.erasure.erase(14, at=at)
+    elif leaves == "deleted":
+        await arena.database.retention.deleted([1], Wiped.DELETED, at=at)
+    else:
+        member = {"author": 11, "stranger": 13}.get(leaves, 12)
+        said = {"version": 1, "guild_id": 8 if leaves == "elsewhere" else 7, "at": at}
+        await arena.database.members.set_consent(member, Consent.EVALUATE, **said)
+    await export(arena, battle)
+    (found,) = await arena.database.exports.all()
+    assert (found.stale_since is not None) is missed
+    await arena.database.tunings.record(tuning(arena))
+    assert bool(await stale(arena)) is missed
+
+
+@pytest.mark.parametrize(
     ("guild_id", "consent", "marked"),
     [
         (EVERYWHERE, Consent.EVALUATE, ["here", "there"]),
