@@ -143,9 +143,10 @@ class MemberStore:
             members.c.consent.in_([more for more in Consent if not consent.includes(more)]),
         )
         said = {"consent": consent, "consent_version": version, "updated_at": at}
-        lowered = 0
-        async with self._transactions.write() as connection:
-            if not consent.includes(Consent.TRAIN):
+        lowered, below = 0, not consent.includes(Consent.TRAIN)
+        # What is recorded meanwhile of exports and tuned contenders would not be found.
+        async with self._transactions.write(alone=below) as connection:
+            if below:
                 there = () if guild_id == EVERYWHERE else (battles.c.guild_id == guild_id,)
                 agreed = await allowing(connection, member_id, Consent.TRAIN)
                 theirs = await battles_of(connection, member_id, agreed, *there)

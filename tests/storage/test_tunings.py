@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from storage.database import Database
 from storage.errors import StorageError
 from storage.members import EVERYWHERE
 from storage.records import (
@@ -22,13 +24,16 @@ from storage.records import (
     Tuning,
     Wiped,
 )
-from tests.storage.conftest import CONTENDERS
+from tests.storage.conftest import CONTENDERS, Arena
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from storage.records import Battle
-    from tests.storage.conftest import Arena, Raw
+    from tests.storage.conftest import Raw
+
+TIMES = 16
+"""How often a race is run: the other order may be the usual one."""
 
 SAMPLING = Sampling(temperature=0.7, top_p=0.9, top_k=40, max_tokens=64)
 
@@ -330,6 +335,28 @@ async def test_who_was_never_learnt_from_marks_nothing(
     learnt = {guild for guild, word in words.items() if word.includes(Consent.TRAIN)}
     expected = ["here"] if 7 in learnt else ["alone", "there"] if EVERYWHERE in learnt else []
     assert list((await arena.database.erasure.erase(14, at=arena.at(80))).tuned) == expected
+
+
+async def test_who_leaves_while_a_tuning_or_an_export_is_recorded_is_not_missed(
+    arena: Arena, url: str
+) -> None:
+    async with Database.open(url) as other:
+        for number in range(TIMES):
+            voter, slug = 100 + number, f"tuned-{number}"
+            battle = await asked(arena, key=number)
+            await agree(arena, voter)
+            await vote(arena, battle, voter)
+            recorded = Arena(other)
+            if number % 2:
+                await export(arena, battle, dataset=slug)
+                doing = recorded.database.tunings.record(tuning(recorded, slug, dataset=slug))
+            else:
+                doing = export(recorded, battle, dataset=slug)
+            said = {"version": 2, "at": arena.at(4)}
+            leaving = arena.database.members.set_consent(voter, Consent.NONE, **said)
+            await asyncio.gather(doing, leaving)
+        assert all(one.stale_since is not None for one in await arena.database.exports.all())
+        assert len(await stale(arena)) == len(await arena.database.tunings.all()) == TIMES // 2
 
 
 async def test_a_prompt_that_is_deleted_marks_what_learnt_from_it(arena: Arena) -> None:
