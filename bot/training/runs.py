@@ -1,7 +1,6 @@
 """The work folder of a run: what it is to do, how far it is, what it leaves when it ends.
 
     HOME/training/RUN/job.json       what is to be done; RUN follows from it
-    HOME/training/RUN/dataset/       the export, where the run made it itself
     HOME/training/RUN/log.txt        what the libraries said, tracebacks
     HOME/training/RUN/reference.json the parent's log-probabilities of every row
     HOME/training/RUN/checkpoint-N/  whole once it has its `whole.json`
@@ -17,8 +16,9 @@ import json
 import os
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
@@ -75,6 +75,20 @@ class Job(BaseModel):
         return f"{self.contender}-{self.recipe.method}-{digest[:12]}"
 
 
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A whole checkpoint: the seconds until it, and whether the training was over with it."""
+
+    folder: Path
+    seconds: float
+    ended: bool
+
+    @property
+    def step(self) -> int:
+        """After how many updates it was written."""
+        return int(self.folder.name.removeprefix("checkpoint-"))
+
+
 class Run:
     """A run's folder."""
 
@@ -108,46 +122,45 @@ class Run:
             shutil.rmtree(path, ignore_errors=True)
         (self.folder / REFERENCE).unlink(missing_ok=True)
 
-    def seal(self, step: int, *, seconds: float) -> None:
+    def seal(self, step: int, *, seconds: float, ended: bool) -> None:
         """Say that the checkpoint of a step is whole, once all of it is on the disk."""
         folder = self.folder / f"checkpoint-{step}"
         sizes = {}
         for path in sorted(folder.rglob("*")):
             if path.is_file():
-                _sync(path)
+                sync(path)
                 sizes[str(path.relative_to(folder))] = path.stat().st_size
-        write_whole(folder / WHOLE, json.dumps({"files": sizes, "seconds": seconds}).encode())
+        told = {"files": sizes, "seconds": seconds, "ended": ended}
+        write_whole(folder / WHOLE, json.dumps(told).encode())
 
-    def last(self) -> tuple[Path, float] | None:
-        """The last checkpoint that is whole, and the seconds until it; the others are removed."""
-        whole: list[tuple[int, Path, float]] = []
-        for path in list(self._checkpoints()):
-            told = _seal_of(path)
-            if told is None:
-                shutil.rmtree(path)
+    def last(self) -> Checkpoint | None:
+        """The last checkpoint that is whole; those that are not are removed."""
+        whole = []
+        for folder in list(self._checkpoints()):
+            checkpoint = _whole(folder)
+            if checkpoint is None:
+                shutil.rmtree(folder)
             else:
-                step = int(path.name.removeprefix("checkpoint-"))
-                whole.append((step, path, float(told["seconds"])))
-        if not whole:
-            return None
-        _, path, seconds = max(whole)
-        return path, seconds
+                whole.append(checkpoint)
+        return max(whole, key=lambda checkpoint: checkpoint.step, default=None)
 
     def _checkpoints(self) -> Iterator[Path]:
         return (path for path in self.folder.glob("*") if _CHECKPOINT.fullmatch(path.name))
 
 
-def _seal_of(checkpoint: Path) -> dict[str, Any] | None:
-    """What the seal of a whole checkpoint tells; None where a kill or a crash left a part."""
+def _whole(folder: Path) -> Checkpoint | None:
+    """What its seal tells of a whole checkpoint; None where a kill or a crash left a part."""
     try:
-        told = json.loads((checkpoint / WHOLE).read_bytes())
-        sizes = {name: (checkpoint / name).stat().st_size for name in told["files"]}
+        told = json.loads((folder / WHOLE).read_bytes())
+        sizes = {name: (folder / name).stat().st_size for name in told["files"]}
+        checkpoint = Checkpoint(folder, seconds=told["seconds"], ended=told["ended"])
     except (OSError, ValueError, LookupError):
         return None
-    return dict(told) if sizes == told["files"] else None
+    return checkpoint if sizes == told["files"] else None
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file, or what a folder lists, is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

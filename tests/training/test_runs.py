@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.training.recipe import Recipe
-from bot.training.runs import WHOLE, Job, Run
+from bot.training.runs import WHOLE, Checkpoint, Job, Run
 
 
 def checkpoint(run: Run, step: int) -> None:
@@ -18,13 +18,13 @@ def test_the_last_whole_checkpoint_counts_and_others_are_removed(tmp_path):
     for step in (5, 10, 15, 20):
         checkpoint(run, step)
     for step in (5, 10, 15):
-        run.seal(step, seconds=2.0 * step)
+        run.seal(step, seconds=2.0 * step, ended=step == 10)
     (tmp_path / "checkpoint-15" / "weights").write_bytes(b"cut off")
-    assert run.last() == (tmp_path / "checkpoint-10", 20.0)
+    assert run.last() == Checkpoint(tmp_path / "checkpoint-10", seconds=20.0, ended=True)
     left = sorted(path.name for path in tmp_path.iterdir())
     assert left == ["checkpoint-10", "checkpoint-5"]
     (tmp_path / "checkpoint-10" / WHOLE).write_bytes(b'{"files"')
-    assert run.last() == (tmp_path / "checkpoint-5", 10.0)
+    assert run.last() == Checkpoint(tmp_path / "checkpoint-5", seconds=10.0, ended=False)
 
 
 def test_what_decides_the_adapter_decides_the_run_and_nothing_else(tmp_path):

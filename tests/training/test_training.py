@@ -16,6 +16,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from bot.engines.adapters import CONFIG, WEIGHTS
 from bot.engines.local.loading import folder_hash
 from bot.errors import ConfigError, ModelCorrupt, ModelError, ModelNotFound
 from bot.training import child, record, rows
@@ -37,7 +38,7 @@ def run_of(tiny, folders, tmp_path):
         dataset = rows.read(folders.get(chosen.method, folders[Method.DPO]), chosen.method)
         more = {}
         if parent is not None:
-            sha256 = record.sha256_of(parent / record.WEIGHTS)
+            sha256 = record.sha256_of(parent / WEIGHTS)
             more = {"parent_adapter": parent, "parent_sha256": sha256, "generation": 2}
         job = Job(
             contender="small",
@@ -65,8 +66,8 @@ def trained(run: Run) -> Path:
     return child.train(run, lambda _: None)
 
 
-def killed(run: Run, *, at: int) -> None:
-    """Train, and end the process with SIGKILL right after a step."""
+def killed(run: Run, *, at: int | str) -> None:
+    """Train, and end the process with SIGKILL right after a step, or as a stage begins."""
     process = subprocess.Popen(
         [sys.executable, "-m", "bot.training.worker", str(run.folder)],
         env=os.environ | child._ENVIRONMENT | {"OMP_NUM_THREADS": "1"},
@@ -75,7 +76,7 @@ def killed(run: Run, *, at: int) -> None:
     )
     for line in process.stdout:
         event = json.loads(line)
-        if event["event"] == "step" and event["step"] >= at:
+        if at in (event.get("step"), event.get("stage")):
             break
     process.kill()
     assert process.wait() == -9
@@ -87,14 +88,14 @@ def test_every_method_leaves_a_folder_that_peft_reads(run_of, tiny, method):
     folder = trained(run)
     found = record.read(folder)
     assert found.slug == folder.name == f"small-{method}-{found.weights_sha256[:8]}"
-    assert found.weights_sha256 == record.sha256_of(folder / record.WEIGHTS)
+    assert found.weights_sha256 == record.sha256_of(folder / WEIGHTS)
     assert (found.parent, found.generation, found.method) == ("small", 1, method)
     assert found.steps == 8
     assert [step["step"] for step in found.curves] == list(range(1, 9))
     assert 0 < found.evaluation.pairs <= found.dataset.held_out
     assert found.evaluation.low <= found.evaluation.accuracy <= found.evaluation.high
 
-    settings = json.loads((folder / record.CONFIG).read_text())
+    settings = json.loads((folder / CONFIG).read_text())
     assert settings["base_model_name_or_path"] == "path:tiny"
     for path in folder.rglob("*.json"):
         assert str(tiny.parent) not in path.read_text("utf-8")
@@ -136,26 +137,49 @@ def test_killed_at_any_step_it_ends_with_the_same_adapter(run_of, method):
     resumed = child.train(run, lambda event: heard.append(dict(event)))
     assert {"event": "stage", "stage": "training", "resumed": True} in heard
     again = record.read(resumed)
-    tensors, others = (load_file(f / record.WEIGHTS) for f in (undisturbed, resumed))
+    tensors, others = (load_file(f / WEIGHTS) for f in (undisturbed, resumed))
     assert tensors.keys() == others.keys()
     assert all(torch.equal(tensor, others[name]) for name, tensor in tensors.items())
     assert (again.slug, again.steps, again.ended) == (whole.slug, whole.steps, whole.ended)
     assert again.curves == whole.curves
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"max_steps": 40, "evaluate_every": 1, "patience": 1, "learning_rate": 0.5},
+        {"max_steps": 5, "evaluate_every": 5, "schedule": "constant"},
+    ],
+    ids=["stopped early", "inside an epoch"],
+)
+@pytest.mark.parametrize("stage", ["evaluating", "writing the adapter"])
+def test_killed_when_its_training_is_over_it_does_not_train_on(run_of, more, stage):
+    undisturbed = trained(run_of("undisturbed", **more))
+    whole = record.read(undisturbed)
+    early = whole.ended is record.Ended.STOPPED_EARLY
+    assert early == (whole.steps < more["max_steps"]) == ("patience" in more)
+    run = run_of("killed", **more)
+    killed(run, at=stage)
+    assert run.adapter is None
+    again = record.read(trained(run))
+    assert (again.weights_sha256, again.ended) == (whole.weights_sha256, whole.ended)
+    assert (again.steps, again.best_step) == (whole.steps, whole.best_step)
+    assert (again.curves, again.evaluation) == (whole.curves, whole.evaluation)
+
+
 def test_a_child_goes_on_with_its_parents_adapter_and_keeps_to_it(run_of):
     parent = trained(run_of("parent"))
-    first = load_file(parent / record.WEIGHTS)
+    first = load_file(parent / WEIGHTS)
     run = run_of("child", parent=parent, learning_rate=1e-9)
     folder = trained(run)
     found = record.read(folder)
     assert (found.generation, found.parent_sha256) == (2, record.read(parent).weights_sha256)
-    for name, tensor in load_file(folder / record.WEIGHTS).items():
+    for name, tensor in load_file(folder / WEIGHTS).items():
         assert torch.allclose(tensor, first[name], atol=1e-6)
     assert found.curves[0]["margin"] == pytest.approx(0, abs=1e-3)
 
     other = run_of("other", parent=parent)
-    (parent / record.WEIGHTS).write_bytes(b"something else")
+    (parent / WEIGHTS).write_bytes(b"something else")
     with pytest.raises(ModelCorrupt, match="not the adapter that was named"):
         trained(other)
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from bot.engines.adapters import CONFIG, WEIGHTS
 from bot.errors import ModelCorrupt
 from bot.training import card
 from bot.training.record import sha256_of, write
+from bot.training.runs import sync
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,10 +67,10 @@ def publish(run: Run, job: Job, model: Any, record: TrainingRecord) -> Path:
         shutil.rmtree(draft)
         return place
     for path in draft.rglob("*"):
-        _sync(path)
+        sync(path)
     job.adapters.mkdir(parents=True, exist_ok=True)
     draft.replace(place)
-    _sync(job.adapters)
+    sync(job.adapters)
     return place
 
 
@@ -86,11 +86,3 @@ def _write_weights(folder: Path, model: Any, job: Job) -> None:
     plain = {name: sorted(v) if isinstance(v, set) else v for name, v in told.items()}
     text = json.dumps(plain, indent=2, sort_keys=True, default=str)
     (folder / CONFIG).write_text(f"{text}\n", "utf-8")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -77,4 +77,5 @@ class Following(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         """Seal the checkpoint that was just written."""
-        self._run.seal(state.global_step, seconds=self.seconds)
+        ended = control.should_training_stop
+        self._run.seal(state.global_step, seconds=self.seconds, ended=ended)

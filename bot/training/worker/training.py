@@ -2,7 +2,7 @@
 
 On a run that was begun before, the parent's log-probabilities are read again, and the training
 goes on from the last whole checkpoint with the weights, the optimizer, the schedule and the
-random state of then.
+random state of then. Where that was the end of the training, only the rest is done again.
 """
 # ruff: noqa: ANN401 - PEFT's models and TRL's trainers have no usable types
 
@@ -18,7 +18,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
+from peft import load_peft_weights, set_peft_model_state_dict
+from transformers import EarlyStoppingCallback, PrinterCallback, TrainerState, set_seed
+from transformers.trainer import TRAINER_STATE_NAME
 
 from bot.dataset.files import write_whole
 from bot.engines.local.loading import load
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
     from bot.engines.local.loading import Loaded
     from bot.training.recipe import Recipe
-    from bot.training.runs import Job, Run
+    from bot.training.runs import Checkpoint, Job, Run
     from bot.training.worker.following import Tell
     from bot.training.worker.scoring import Scores
     from bot.training.worker.tokens import Encoded
@@ -68,11 +70,14 @@ def train(run: Run, tell: Tell) -> None:
     tell("stage", stage="making ready")
     trainer = _trainer(job.recipe, model, tokenizer, data, run)
     last = run.last()
-    following = Following(run, tell=tell, before=last[1] if last else 0.0)
+    following = Following(run, tell=tell, before=last.seconds if last else 0.0)
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(following)
-    tell("stage", stage="training", resumed=last is not None)
-    trainer.train(resume_from_checkpoint=str(last[0]) if last else None)
+    if last is not None and last.ended:
+        _restore(trainer, last)
+    else:
+        tell("stage", stage="training", resumed=last is not None)
+        trainer.train(resume_from_checkpoint=str(last.folder) if last else None)
     if following.diverged is not None and not trainer.state.best_model_checkpoint:
         raise ModelError(
             f"The training diverged at step {following.diverged}: its loss is no number any more, "
@@ -143,6 +148,17 @@ def _trainer(recipe: Recipe, model: Any, tokenizer: Any, data: _Data, run: Run) 
     if held_out and recipe.patience:
         trainer.add_callback(EarlyStoppingCallback(recipe.patience))
     return trainer
+
+
+def _restore(trainer: Any, last: Checkpoint) -> None:
+    """The trainer as it was when its training ended, with the best weights.
+
+    From its last checkpoint a trainer would go on: it forgets that it stopped early, or makes
+    one more update where an epoch was not over.
+    """
+    trainer.state = TrainerState.load_from_json(str(last.folder / TRAINER_STATE_NAME))
+    best = trainer.state.best_model_checkpoint or last.folder
+    set_peft_model_state_dict(trainer.model, load_peft_weights(str(best)))
 
 
 def _record(job: Job, trainer: Any, data: _Data, following: Following) -> TrainingRecord:
