@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import signal
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import psutil
 import structlog
 
 from bot.errors import ConfigError
+from bot.training import beside
 from bot.training.rounds import all_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from bot.config import Config
@@ -28,14 +28,15 @@ LOOKS = timedelta(hours=1)
 AGAIN = timedelta(days=1)
 """Until a round is gone on with that could not end, mostly for want of votes."""
 
-LOG = "log.txt"
+LOG, TRIED = "log.txt", "tried"
+"""In the folder of the rounds: what they said, and a file as old as the last try."""
 
-_LOWEST = 19
-_TERM_SECONDS = 10.0
+STOP_SECONDS = 10.0
+"""A round that is to stop has so long, then it is killed."""
 
 
 def due(home: Path, *, every: timedelta, now: datetime, tried: datetime | None) -> bool:
-    """Whether a round is to be begun or gone on with; `tried` is when one was last tried here.
+    """Whether a round is to be begun or gone on with; `tried` is when one was last tried.
 
     Raises ConfigError where what is known of rounds cannot be read.
     """
@@ -63,13 +64,12 @@ async def scheduled(config: Config) -> AsyncIterator[None]:
 
 
 async def _watch(config: Config, every: timedelta) -> None:
-    tried: datetime | None = None
+    folder = config.home / "rounds"
     while True:
-        now = datetime.now(UTC)
         try:
+            now, tried = datetime.now(UTC), last_tried(folder)
             if due(config.home, every=every, now=now, tried=tried):
-                tried = now
-                await _round(config.home)
+                await run_beside(folder)
         except ConfigError as error:
             log.warning("no round", why=error.user_message)
         except OSError as error:
@@ -77,25 +77,39 @@ async def _watch(config: Config, every: timedelta) -> None:
         await asyncio.sleep(LOOKS.total_seconds())
 
 
-async def _round(home: Path) -> None:
-    """A round in a process of its own at the lowest priority; what it says goes to a file."""
-    folder = home / "rounds"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOG).open("ab") as said:
+def last_tried(folder: Path) -> datetime | None:
+    """When a round was last begun or gone on with; one that was stopped does not count."""
+    try:
+        return datetime.fromtimestamp((folder / TRIED).stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return None
+
+
+async def run_beside(folder: Path, *, command: Sequence[str] = beside.COMMAND) -> None:
+    """A round in a process of its own; what it says goes to a file. Cancelled, it is stopped."""
+    tried, log_file = folder / TRIED, folder / LOG
+    tried.parent.mkdir(parents=True, exist_ok=True)
+    tried.touch()
+    with log_file.open("ab") as said:
         child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bot.cli", "round"),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
+            *command, stdin=asyncio.subprocess.PIPE, stdout=said, stderr=said
         )
-    with suppress(psutil.Error):
-        psutil.Process(child.pid).nice(_LOWEST)
-    log.info("a round begins or goes on", log=str(folder / LOG))
+    log.info("a round begins or goes on", log=str(log_file))
     try:
         code = await child.wait()
     except asyncio.CancelledError:
-        child.terminate()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(child.wait(), _TERM_SECONDS)
+        await _stop(child)
+        tried.unlink(missing_ok=True)
         raise
-    log.info("a round ended" if code == 0 else "a round could not end yet", log=str(folder / LOG))
+    log.info("a round ended" if code == 0 else "a round could not end yet", log=str(log_file))
+
+
+async def _stop(child: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        child.send_signal(signal.SIGINT)
+    try:
+        await asyncio.wait_for(child.wait(), STOP_SECONDS)
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            child.kill()
+        await child.wait()
