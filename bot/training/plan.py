@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -15,7 +16,6 @@ from bot.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from bot.training.recipe import Recipe
     from bot.training.rows import Dataset, Row
@@ -129,12 +129,28 @@ def memory_needed(shape: Shape, recipe: Recipe, lengths: Lengths) -> int:
     )
 
 
-def require_room(needed: int, *, gpu: bool = False) -> None:
-    """Raise NoRoom where so much memory is not free."""
+def free_memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Bytes that this machine has left, or this container where it may have less.
+
+    What files have there is given back when memory is wanted. Source: the Linux kernel's
+    documentation of control groups, version 2, "Memory Interface Files".
+    """
     free = int(psutil.virtual_memory().available)
-    if not gpu and needed > free:
+    try:
+        most = int((cgroup / "memory.max").read_text("ascii"))
+        used = int((cgroup / "memory.current").read_text("ascii"))
+        stat = dict(line.split() for line in (cgroup / "memory.stat").read_text().splitlines())
+        return min(free, max(0, most - used + int(stat["inactive_file"])))
+    except (OSError, ValueError, LookupError):  # no such limit
+        return free
+
+
+def require_room(needed: int, *, gpu: int | None = None) -> None:
+    """Raise NoRoom where so much memory is not free; `gpu` is what a GPU has free, in bytes."""
+    kind, free = ("memory", free_memory()) if gpu is None else ("GPU memory", gpu)
+    if needed > free:
         raise NoRoom(
-            f"The training needs about {needed / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are "
+            f"The training needs about {needed / 1e9:.1f} GB of {kind} and {free / 1e9:.1f} GB are "
             "free. Close other programs, or take a smaller --batch (with a larger --accumulation) "
             "or --max-length, or --gradient-checkpointing."
         )

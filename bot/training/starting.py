@@ -52,12 +52,16 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """A run that is ready, with what is known of it beforehand."""
+    """A run that is ready, with what is known of it beforehand.
+
+    `memory` is what it needs and `gpu` what a GPU has free, both in bytes; None without a GPU.
+    """
 
     run: Run
     dataset: Dataset
     lengths: Lengths
     memory: int
+    gpu: int | None
 
     @property
     def held_out(self) -> int:
@@ -71,7 +75,7 @@ class Started:
         """
         place = self.run.adapter
         if place is None:
-            plan.require_room(self.memory)
+            plan.require_room(self.memory, gpu=self.gpu)
             with showing(held_out=self.held_out) as hear:
                 place = child.train(self.run, hear)
         else:
@@ -82,7 +86,7 @@ class Started:
         """Tell what it would be, with a few real steps for the time. Raises as `trained`."""
         recipe = self.run.job.recipe
         yield from plan.told(self.dataset, self.lengths, recipe, self.memory)
-        plan.require_room(self.memory)
+        plan.require_room(self.memory, gpu=self.gpu)
         with showing(held_out=self.held_out) as hear:
             found = child.measure(self.run, hear)
         yield (
@@ -94,6 +98,8 @@ class Started:
 
 def begun(config: Config, wanted: Wanted) -> Started:
     """Make everything ready that needs no training. Raises TwofoldError."""
+    from bot.engines.local.loading import free_on_gpu  # noqa: PLC0415 - it imports torch
+
     parent = parent_of(config, wanted.contender)
     template = wanted.template or parent.template
     templates = library(config.templates)
@@ -117,7 +123,8 @@ def begun(config: Config, wanted: Wanted) -> Started:
         plan.require_enough(dataset)
     weights = weights_of(parent, config)
     parameters = parameters_of(weights)
-    recipe = _recipe(wanted, parent, dataset, parameters)
+    gpu = free_on_gpu()
+    recipe = _recipe(wanted, parent, dataset, parameters, gpu=gpu is not None)
     lengths = plan.lengths_of(dataset, weights / "tokenizer.json")
     shape = plan.Shape.of(weights, parameters=parameters, dtype=wanted.dtype)
     job = _job(config, wanted, parent, dataset, recipe, weights)
@@ -127,10 +134,12 @@ def begun(config: Config, wanted: Wanted) -> Started:
     run = Run(config.home / "training" / job.run)
     run.begin(job)
     needed = plan.memory_needed(shape, recipe, lengths)
-    return Started(run=run, dataset=dataset, lengths=lengths, memory=needed)
+    return Started(run=run, dataset=dataset, lengths=lengths, memory=needed, gpu=gpu)
 
 
-def _recipe(wanted: Wanted, parent: Parent, dataset: Dataset, parameters: int) -> Recipe:
+def _recipe(
+    wanted: Wanted, parent: Parent, dataset: Dataset, parameters: int, *, gpu: bool
+) -> Recipe:
     """The recipe with what was chosen; LoRA's shape is the parent's where there is one."""
     train = dataset.splits.get(rows.TRAIN, ())
     chosen = dict(wanted.chosen)
@@ -145,7 +154,9 @@ def _recipe(wanted: Wanted, parent: Parent, dataset: Dataset, parameters: int) -
     answers = sum(len(row.texts) for row in train)
     number = answers if wanted.method == "kto" else len(train)
     try:
-        return advised(wanted.method, rows=number, liked=liked, parameters=parameters, **chosen)
+        return advised(
+            wanted.method, rows=number, liked=liked, parameters=parameters, gpu=gpu, **chosen
+        )
     except ValidationError as error:
         first = error.errors()[0]
         if "ctx" in first and "error" in first["ctx"]:

@@ -276,3 +276,8 @@ def _corrupt(folder: Path) -> ModelCorrupt:
         f"The model in {folder} cannot be read. Check its files; if Twofold fetched it, remove it "
         "with `twofold models rm` and pull it again."
     )
+
+
+def free_on_gpu() -> int | None:
+    """Bytes that are free on the GPU that weights would be loaded to; None without one."""
+    return int(torch.cuda.mem_get_info()[0]) if torch.cuda.is_available() else None
