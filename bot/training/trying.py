@@ -50,9 +50,10 @@ def try_adapter(
     """Compare a tuned model with its parent, side by side.
 
     Both answer prompts that were held out from the training, drawn with the same seeds, in the
-    prompt template of the arena. Below stand what their answers are like, the Kullback-Leibler
-    divergence from the base model, and how often a judge prefers the tuned one, where `[judge]`
-    is in the settings.
+    prompt template of the arena. Below stand what their answers are like, how much likelier its
+    own answers are under the tuned model than under its base (about their Kullback-Leibler
+    divergence, but of answers drawn with the arena's sampling), and how often a judge prefers
+    the tuned one, where `[judge]` is in the settings.
 
     Example: `twofold models try gemma-3-270m-dpo-1a2b3c4d`
     """

@@ -20,10 +20,14 @@ LONGEST = 2048
 
 
 def divergence(base: Path, adapter: Path, said: Sequence[tuple[str, str, bool]]) -> float | None:
-    """The Kullback-Leibler divergence from the base model, in nats a token.
+    """How far a model has gone from its base on its own answers, in nats a token.
 
-    It is estimated by what the tuned model said itself: the mean of log p(tuned) - log p(base)
-    over the tokens of `said`, each a prompt, a completion and whether the model ended it. None
+    The mean of log p(tuned) - log p(base) over the tokens of `said`, each a prompt, a completion
+    and whether the model ended it. Were the answers drawn at temperature 1 from all tokens, this
+    would estimate the Kullback-Leibler divergence. Those of the arena are drawn with its
+    temperature, top-p and top-k, and encoded anew from their text, while both probabilities are
+    those before temperature, top-p and top-k: likely tokens count for more, and it may be
+    below 0. Only compare it between models that answered with the same settings. None
     where there are no tokens. Raises ModelError where the weights cannot be read.
     """
     loaded = load(base)
