@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -145,8 +144,7 @@ def _folder(contender: Contender, config: Config) -> Path | None:
 def _require_weights(file: Path, tuning: Tuning) -> None:
     slug = tuning.contender.slug
     try:
-        with file.open("rb") as weights:
-            found = hashlib.file_digest(weights, "sha256").hexdigest()
+        found = record.sha256_of(file)
     except OSError as error:
         raise ConfigError(
             f"The adapter of {slug} cannot be read: {file} ({error.strerror}). Put it back, or "

@@ -13,6 +13,11 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
+def span(seconds: float) -> str:
+    """`12 s`, `3 minutes`."""
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} minutes"  # noqa: PLR2004
+
+
 def printable(text: str) -> str:
     """A text that no terminal takes for a command, and every file can hold."""
     return "".join(character if character.isprintable() else " " for character in text)

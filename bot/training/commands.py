@@ -12,6 +12,7 @@ import typer
 from bot.errors import ConfigError
 from bot.terminal import configured, err, out
 from bot.training.recipe import Method
+from bot.wording import span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -211,7 +212,7 @@ def train(  # noqa: PLR0913 - every hyperparameter is an option
 def told(record: TrainingRecord, place: Path) -> Iterator[str]:
     """What to say of an adapter that was trained."""
     best = f"step {record.best_step} of {record.steps}"
-    yield f"{record.slug}: {_ENDED[record.ended]}, {best} is kept, after {_span(record.seconds)}"
+    yield f"{record.slug}: {_ENDED[record.ended]}, {best} is kept, after {span(record.seconds)}"
     found = record.evaluation
     if found.accuracy is not None and found.low is not None and found.high is not None:
         yield (
@@ -219,10 +220,6 @@ def told(record: TrainingRecord, place: Path) -> Iterator[str]:
             f"({found.low:.0%} to {found.high:.0%}), margin {found.margin:+.2f}"
         )
     yield f"The adapter is in {place}"
-
-
-def _span(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} minutes"  # noqa: PLR2004
 
 
 def require_libraries() -> None:

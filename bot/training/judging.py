@@ -36,6 +36,7 @@ better written? Longer is not better. Answer with one letter: A, B, or T for a t
 [Reply B]
 {b}"""
 
+_LINE = re.compile(r"^\W*[ABT]\W*$", re.MULTILINE)
 _LETTER = re.compile(r"\b([ABT])\b")
 
 Letter = Literal["A", "B", "T"]
@@ -100,9 +101,16 @@ async def judge(
 
 
 def letter_in(text: str) -> Letter | None:
-    """The first A, B or T that stands alone in what a judge said."""
-    found = _LETTER.search(text)
-    return None if found is None else found[1]  # type: ignore[return-value]
+    """The letter that a judge decided for.
+
+    The only one that it named, else the last that has a line for itself, else the only one after
+    the last colon. None where none of these is there: both names are in a sentence then.
+    """
+    for said in (text, "".join(_LINE.findall(text)[-1:]), text.rpartition(":")[2]):
+        letters = set(_LETTER.findall(said))
+        if len(letters) == 1:
+            return letters.pop()  # type: ignore[no-any-return]
+    return None
 
 
 def _score(as_shown: Letter | None, turned: Letter | None) -> float | None:

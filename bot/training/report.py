@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bot.training import record
 from bot.training.rounds import Step, folder_of
 from bot.training.trying import MEANINGS, figure
-from bot.wording import count
+from bot.wording import count, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +32,8 @@ def _parts(config: Config, one: Round) -> Iterator[str]:
     yield (
         f"{learnt.method.upper()} on {count(learnt.dataset.pairs, 'pair')} that "
         f"{one.asked.parent} had not learnt from; {learnt.dataset.held_out:,} were held out. "
-        f"It began on {one.began_at:%Y-%m-%d} and took {_minutes(sum(one.seconds.values()))}: "
-        + ", ".join(f"{step.value} {_minutes(s)}" for step, s in one.seconds.items())
+        f"It began on {one.began_at:%Y-%m-%d} and took {span(sum(one.seconds.values()))}: "
+        + ", ".join(f"{step.value} {span(s)}" for step, s in one.seconds.items())
         + f". The training had {learnt.peak_memory_bytes / 1e9:.1f} GB of memory at most."
     )
     yield "## Gates"
@@ -92,7 +92,3 @@ def _line(text: str) -> str:
 def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"  # noqa: PLR2004

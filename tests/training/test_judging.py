@@ -53,7 +53,17 @@ async def test_a_judge_that_says_nothing_readable_is_no_judge() -> None:
 
 @pytest.mark.parametrize(
     ("said", "letter"),
-    [("A", "A"), ("**B**", "B"), ("Reply B is better.", "B"), ("T", "T"), ("At best", None)],
+    [
+        ("A", "A"),
+        ("**B**", "B"),
+        ("Reply B is better.", "B"),
+        ("T", "T"),
+        ("At best", None),
+        ("Neither A nor B: T", "T"),
+        ("B\n\nReply A is too long", "B"),
+        ("A and B say the same.\n**T**", "T"),
+        ("A is better than B", None),
+    ],
 )
 def test_letters_stand_alone(said: str, letter: str | None) -> None:
     assert letter_in(said) == letter
