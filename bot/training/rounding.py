@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -67,6 +68,7 @@ def round_(
     from bot.training.steps import require_possible
 
     require_libraries()
+    os.nice(19)  # a bot on the same machine comes first
     config = configured()
     asked = Asked(
         parent=contender or head_of_line(config, simulated=bool(simulated)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sqlite3
 import subprocess
@@ -101,7 +102,7 @@ class TestOneAfterTheOther:
         told = json.loads(done.stdout)
         assert (told["slug"], told["parent"]) == (slug, "tiny")
         assert 0 < len(told["prompts"]) <= 4
-        assert told["divergence"] > -0.1
+        assert math.isfinite(told["divergence"])
         assert set(told["behaviour"]) == {"tuned", "parent"}
         asked_for = twofold(home, "models", "try", str(slug), "--prompt", "why owls?", "--no-kl")
         assert asked_for.returncode == 0, asked_for.stderr
