@@ -51,8 +51,8 @@ class TuningStore:
         Those are the battles of every export of its dataset, and all that its parent had learnt
         from. It is stale from the start where its parent is, or where one of them was erased
         while it was trained. One that is known already gets its new evaluation and folder, and
-        keeps its standing. Raises StorageError where the slug is another contender's, or the
-        adapter's weights are others.
+        the battles that were not known then; it keeps its standing. Raises StorageError where
+        the slug is another contender's, or the adapter's weights are others.
         """
         contender = tuning.contender
         described = asdict(contender) | {"updated_at": tuning.trained_at}
@@ -69,7 +69,7 @@ class TuningStore:
                 await connection.execute(update(tunings).where(own).values(anew))
             else:
                 await connection.execute(insert(tunings).values(contender_id=number, **values))
-                await _learn(connection, number, parent, tuning)
+            await _learn(connection, number, parent, tuning)
             learnt = select(func.count()).where(trained_on.c.contender_id == number)
             return int(await connection.scalar(learnt) or 0)
 
@@ -137,14 +137,12 @@ async def _learn(
     )
     of_parent = select(trained_on.c.battle_id).where(trained_on.c.contender_id == parent)
     learnt = union(of_dataset, of_parent).subquery()
-    await connection.execute(
-        insert(trained_on).from_select(
-            ["contender_id", "battle_id"], select(literal(number), learnt.c.battle_id)
-        )
-    )
+    known = select(trained_on.c.battle_id).where(trained_on.c.contender_id == number)
+    fresh = select(literal(number), learnt.c.battle_id).where(learnt.c.battle_id.not_in(known))
+    await connection.execute(insert(trained_on).from_select(["contender_id", "battle_id"], fresh))
     if since := await _stale_since(connection, number, parent, tuning):
-        own = update(tunings).where(tunings.c.contender_id == number)
-        await connection.execute(own.values(stale_since=since))
+        own = (tunings.c.contender_id == number, tunings.c.stale_since.is_(None))
+        await connection.execute(update(tunings).where(*own).values(stale_since=since))
     answered = exists().where(answers.c.battle_id == battles.c.id, answers.c.contender_id == number)
     if await leave_unranked(connection, [number], answered):
         await connection.execute(insert(recounts).values(at=tuning.trained_at))

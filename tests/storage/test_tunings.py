@@ -179,6 +179,25 @@ async def test_a_slug_is_never_given_to_other_weights(arena: Arena) -> None:
     assert await arena.database.contenders.all() == (CONTENDERS[1], CONTENDERS[0], moved)
 
 
+async def test_recording_again_finds_what_was_not_known_before(arena: Arena) -> None:
+    first, second = await asked(arena, key=1, author=11), await asked(arena, key=2, author=12)
+    await export(arena, first)
+    await export(arena, second)
+    store = arena.database.tunings
+    assert await store.record(tuning(arena, dataset="moved")) == 0
+    await arena.database.erasure.erase(11, at=arena.at(70))
+    assert await stale(arena) == []
+    answered = await asked(arena, key=2, tuned="wild-dpo-1")
+    assert await store.record(tuning(arena)) == 2
+    assert await store.learnt_from("wild-dpo-1") == {first.id, second.id}
+    (found,) = await store.all()
+    assert found.stale_since == arena.at(70)
+    assert await store.record(tuning(arena, trained_at=arena.at(99))) == 2
+    assert await store.all() == (found,), "since then is since then"
+    await close(arena, answered)
+    assert await unranked(arena) == {answered.id}
+
+
 async def test_a_standing_and_an_evaluation_last(arena: Arena) -> None:
     store = arena.database.tunings
     await store.record(tuning(arena))
