@@ -122,10 +122,10 @@ class VoteStore:
         """Store a member's choice; None, and nothing stored, where the battle is not open.
 
         It is on the disk when this returns. It is blind where the member was not told the
-        sides, of this battle or of one with the same answers. The same choice
-        again changes nothing, not even `blind`, and leaves no event. Another choice takes
-        the reason away that was given for the first. `private` is whether it was made on the
-        ballot that the member got alone, `telling` whether they are told the sides with it.
+        sides, of this battle or of one with the same answers. The same choice again changes
+        nothing of the vote, not even `blind`, and leaves no event. Another choice takes the
+        reason away that was given for the first. `private` is whether it was made on the ballot
+        that the member got alone, `telling` whether they are told the sides with it.
         Raises StorageError for a winner of another battle, and one that does not go with the
         outcome.
         """
@@ -137,10 +137,10 @@ class VoteStore:
             known = {"battle_id": battle_id, "member_id": voter_id}
             before = (await connection.execute(_BEFORE, known)).mappings().one()
             others, told, earlier = before["others"], bool(before["told"]), _earlier(before)
-            if earlier is not None and _choice(earlier) == (outcome, winner_answer_id):
-                return CastVote(earlier, changed=False, votes=others + 1, told=told)
             if telling and not told:
                 await note(connection, known | {"told_at": at})
+            if earlier is not None and _choice(earlier) == (outcome, winner_answer_id):
+                return CastVote(earlier, changed=False, votes=others + 1, told=told or telling)
             since = (before["shown_at"] if private else None) or opened_at
             what = {"outcome": outcome, "winner_answer_id": winner_answer_id, "blind": not told}
             marks = {

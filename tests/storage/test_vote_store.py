@@ -36,6 +36,7 @@ async def press(
     voter: int = 5,
     second: int = 1,
     private: bool = False,
+    telling: bool = False,
 ) -> CastVote:
     """Vote as a member does: for a side, or `tie`, or `both_bad`."""
     wins = choice in set(Side)
@@ -46,6 +47,7 @@ async def press(
         winner_answer_id=battle.answer(Side(choice)).id if wins else None,
         by_author=voter == battle.author_id,
         private=private,
+        telling=telling,
         at=arena.at(second),
     )
     assert cast is not None
@@ -105,6 +107,17 @@ async def test_the_same_choice_again_changes_nothing(arena: Arena) -> None:
     first = await press(arena, battle, "a", second=3)
     assert await press(arena, battle, "a", second=9) == first
     assert len(await arena.database.votes.events(battle.id)) == 1
+
+
+async def test_the_same_choice_again_tells_who_was_not_told_before(arena: Arena) -> None:
+    battle, votes = await arena.open(), arena.database.votes
+    first = await press(arena, battle, "a")
+    assert not first.told
+    again = await press(arena, battle, "a", second=9, telling=True)
+    assert (again.vote, again.changed, again.told) == (first.vote, False, True)
+    assert again.vote.blind
+    assert await votes.told(battle.id, 5)
+    assert len(await votes.events(battle.id)) == 1
 
 
 async def test_what_the_schema_refuses_is_told_in_one_sentence(arena: Arena) -> None:
