@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.governing import GuildService
-    from storage.members import MemberStore, Word
+    from storage.members import Given, MemberStore, Word
 
 
 class ConsentText(BaseModel):
@@ -119,12 +119,12 @@ class ConsentService:
         *,
         version: int,
         simulated: bool = False,
-    ) -> bool:
+    ) -> Given:
         """Store a member's word for a guild, or for everywhere.
 
         `version` is that of the text they were shown; raises ConsentError where it is not
-        known. One for everywhere lowers the words for guilds that allow more; returns
-        whether it did. `simulated` members are marked as such with it.
+        known. One for everywhere lowers the words for guilds that allow more.
+        `simulated` members are marked as such with it.
         """
         self.text(version)
         return await self._members.set_consent(

@@ -163,12 +163,14 @@ class PrivacyCog(commands.Cog):
     ) -> LayoutView:
         member, here = interaction.user.id, _place(interaction)
         where = EVERYWHERE if place == _choices.EVERYWHERE else here
-        lowered = await self._consent.give(member, where, scope, version=version)
+        given = await self._consent.give(member, where, scope, version=version)
         position = await self._consent.position(member, here)
         if place == _choices.FIRST:
-            return privacy_views.thanks(position, hours=await self._hours(interaction))
+            return privacy_views.thanks(
+                position, hours=await self._hours(interaction), tuned=given.tuned
+            )
         return await self._panel_view(
-            interaction, done=privacy_views.stored(position, place, scope, lowered=lowered)
+            interaction, done=privacy_views.stored(position, place, scope, given)
         )
 
     async def _panel(self, interaction: discord.Interaction) -> Response:

@@ -38,6 +38,18 @@ class Word:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What a member's word did besides: what it lowered, and what it came too late for.
+
+    `lowered` is whether words for guilds allowed more, `tuned` the slugs of the contenders that
+    learnt from what is taken back.
+    """
+
+    lowered: bool = False
+    tuned: tuple[str, ...] = ()
+
+
 class MemberStore:
     """Consent by member and guild. Every method raises StorageError."""
 
@@ -118,13 +130,13 @@ class MemberStore:
         version: int,
         guild_id: int = EVERYWHERE,
         simulated: bool = False,
-    ) -> bool:
+    ) -> Given:
         """Store the member's word; `version` is that of the text they agreed to.
 
         A word for everywhere also answers for the guilds where they had only been asked, and
-        takes the place of those for guilds that allow more; returns whether there were any.
-        Where it takes back that their words and votes are learnt from, exports with them are
-        stale, and so is what was trained on them.
+        takes the place of those for guilds that allow more. Where it takes back that their
+        words and votes are learnt from, exports with them are stale, and so is what was
+        trained on them.
         """
         values = {
             "member_id": member_id,
@@ -143,6 +155,7 @@ class MemberStore:
             members.c.consent.in_([more for more in Consent if not consent.includes(more)]),
         )
         said = {"consent": consent, "consent_version": version, "updated_at": at}
+        tuned: tuple[str, ...] = ()
         lowered, below = 0, not consent.includes(Consent.TRAIN)
         # What is recorded meanwhile of exports and tuned contenders would not be found.
         async with self._transactions.write(alone=below) as connection:
@@ -150,14 +163,14 @@ class MemberStore:
                 there = () if guild_id == EVERYWHERE else (battles.c.guild_id == guild_id,)
                 agreed = await allowing(connection, member_id, Consent.TRAIN)
                 theirs = await battles_of(connection, member_id, agreed, *there)
-                await mark_stale(connection, theirs, at=at)
+                tuned = await mark_stale(connection, theirs, at=at)
             if guild_id == EVERYWHERE:
                 await connection.execute(unanswered)
                 lowered = (await connection.execute(beyond.values(**said))).rowcount
             await connection.execute(
                 upsert(connection, members, values, key=["member_id", "guild_id"]), values
             )
-        return lowered > 0
+        return Given(lowered=lowered > 0, tuned=tuned)
 
 
 async def allowing(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from bot.consent import ConsentText, Position
     from storage.erasure import Erasure
+    from storage.members import Given
 
 KEPT_FOR = {
     Consent.NONE: "only to run",
@@ -50,13 +51,14 @@ def first_contact(position: Position, text: ConsentText, *, hours: int) -> ui.La
     )
 
 
-def thanks(position: Position, *, hours: int) -> ui.LayoutView:
+def thanks(position: Position, *, hours: int, tuned: Sequence[str] = ()) -> ui.LayoutView:
     """What a first answer comes to."""
     line = f"Noted: your messages and votes are kept {KEPT_FOR[position.consent]}."
     if position.consent is Consent.NONE:
         line = f"Noted: nothing of yours is kept for longer than {_hours(hours)}."
     small = f"It {EVERY_SERVER} " if position.guild_id is None else ""
-    return layout(ui.TextDisplay(f"{line}\n-# {small}`/privacy` changes it at any time."))
+    lines = [line, *_learnt(tuned), f"-# {small}`/privacy` changes it at any time."]
+    return layout(ui.TextDisplay("\n".join(lines)))
 
 
 def panel(
@@ -85,12 +87,12 @@ def panel(
     return layout(*items, ui.ActionRow(*ways_on))
 
 
-def stored(position: Position, place: str, scope: Consent, *, lowered: bool = False) -> str:
-    """That a choice was stored, and for where; `lowered` is what it did to those for servers."""
+def stored(position: Position, place: str, scope: Consent, given: Given) -> str:
+    """That a choice was stored, for where, and what it did besides."""
     everywhere = place == _choices.EVERYWHERE
     where = "for everywhere" if everywhere else f"for {_here(position).removeprefix('in ')}"
-    others = ", and for every server where you had allowed more" if lowered else ""
-    return f"Stored {where}{others}: {KEPT_FOR[scope]}."
+    others = ", and for every server where you had allowed more" if given.lowered else ""
+    return "\n".join((f"Stored {where}{others}: {KEPT_FOR[scope]}.", *_learnt(given.tuned)))
 
 
 def whole_text(
@@ -138,18 +140,22 @@ def erased(erasure: Erasure) -> ui.LayoutView:
             "-# Datasets that were written before have rows of yours. Ask the operator to write "
             "them again."
         )
-    if erasure.tuned:
-        names = ", ".join(map(discord.utils.escape_markdown, erasure.tuned))
-        lines.append(
-            f"-# Tuned models learnt from you before and cannot forget: {names}. Ask the operator "
-            "to take them away."
-        )
+    lines += _learnt(erasure.tuned)
     if not erasure.overwritten:
         lines.append(
             "-# The file is being read, so traces in it are overwritten some minutes later."
         )
     lines.append("-# What I posted on Discord stays there until it is deleted there.")
     return layout(ui.TextDisplay("\n".join(lines)))
+
+
+def _learnt(tuned: Sequence[str]) -> Iterator[str]:
+    if tuned:
+        names = ", ".join(map(discord.utils.escape_markdown, tuned))
+        yield (
+            f"-# Tuned models learnt from you before and cannot forget: {names}. Ask the operator "
+            "to take them away."
+        )
 
 
 def _choice(title: str, place: str, position: Position, chosen: Consent) -> Iterator[ui.Item[Any]]:

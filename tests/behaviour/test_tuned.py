@@ -208,6 +208,27 @@ async def test_with_a_base_model_the_guess_is_asked_as_ever(open_town: OpenTown)
 
 
 async def test_who_is_erased_is_told_which_models_learnt_from_them(town: Town) -> None:
+    await learnt_from(town)
+    sure = await town.alice.slash(town.lounge, "mydata delete")
+    await town.alice.click(sure.response, label="Delete all of it")
+    assert f"learnt from you before and cannot forget: {CHILD}." in texts(sure.response)
+
+
+@pytest.mark.parametrize("place", ["here", "everywhere"])
+async def test_who_takes_consent_back_is_told_which_models_learnt_from_them(
+    town: Town, place: str
+) -> None:
+    told = f"learnt from you before and cannot forget: {CHILD}."
+    panel = (await town.alice.slash(town.hall, "privacy")).response
+    await town.alice.click(panel, custom_id=f"twofold-privacy:1:{place}:train:1")
+    await learnt_from(town)
+    assert told not in texts(panel)
+    await town.alice.click(panel, custom_id=f"twofold-privacy:1:{place}:none:1")
+    assert told in texts(panel)
+
+
+async def learnt_from(town: Town) -> None:
+    """Have Alice ask, and a tuned contender learn from it."""
     battle, store = await asked(town), town.services.store
     await store.exports.record(
         format="dpo",
@@ -219,6 +240,3 @@ async def test_who_is_erased_is_told_which_models_learnt_from_them(town: Town) -
         at=NOON,
     )
     await store.tunings.record(replace(tuning(CHILD, BASE), dataset="cd"))
-    sure = await town.alice.slash(town.lounge, "mydata delete")
-    await town.alice.click(sure.response, label="Delete all of it")
-    assert f"learnt from you before and cannot forget: {CHILD}." in texts(sure.response)

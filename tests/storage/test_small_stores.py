@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from storage.errors import StorageError
-from storage.members import EVERYWHERE, Word
+from storage.members import EVERYWHERE, Given, Word
 from storage.records import Consent, Contender, Export, Kind, Sampling, SettingChange
 from storage.schema import battles
 
@@ -73,8 +73,9 @@ async def test_a_word_for_everywhere_lowers_those_for_guilds_and_raises_none(
     for guild, word in ((7, Consent.PUBLISH), (8, Consent.NONE)):
         await members.set_consent(5, word, guild_id=guild, version=1, at=arena.at())
     await members.set_consent(6, Consent.TRAIN, guild_id=7, version=1, at=arena.at())
-    assert await members.set_consent(5, Consent.EVALUATE, version=2, at=arena.at(1))
-    assert not await members.set_consent(5, Consent.TRAIN, version=2, at=arena.at(2))
+    given = await members.set_consent(5, Consent.EVALUATE, version=2, at=arena.at(1))
+    assert given == Given(lowered=True)
+    assert await members.set_consent(5, Consent.TRAIN, version=2, at=arena.at(2)) == Given()
     words = await members.words(5)
     lowered = Word(consent=Consent.EVALUATE, version=2, at=arena.at(1))
     assert (words[7], words[8].consent) == (lowered, Consent.NONE)
