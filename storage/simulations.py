@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, func, insert, select
+from sqlalchemy import delete, exists, func, insert, select, update
 
-from storage.records import BattleState
+from storage.learning import mark_stale
+from storage.records import BattleState, Standing
 from storage.schema import (
     answers,
     battles,
@@ -19,6 +20,7 @@ from storage.schema import (
     sightings,
     simulations,
     trained_on,
+    tunings,
     turns,
     unranked,
     vote_events,
@@ -89,10 +91,18 @@ class SimulationStore:
             return int(await connection.scalar(statement) or 0)
 
     async def remove(self, *, at: datetime) -> Removed:
-        """Take every simulated row away, in one transaction; nothing else is touched."""
+        """Take every simulated row away, in one transaction.
+
+        Tuned contenders that learnt from them rest and are stale, as nobody knows any more which
+        prompts must not rank them; nothing else is touched.
+        """
         made = select(battles.c.id).where(battles.c.simulated)
         counts = {}
+        learnt = select(trained_on.c.contender_id).where(trained_on.c.battle_id.in_(made))
+        rest = update(tunings).where(tunings.c.contender_id.in_(learnt))
         async with self._transactions.write(alone=True) as connection:
+            await mark_stale(connection, set(await connection.scalars(made)), at=at)
+            await connection.execute(rest.values(standing=Standing.RESTING))
             for table in _OF_BATTLES:
                 done = await connection.execute(delete(table).where(table.c.battle_id.in_(made)))
                 counts[table.name] = done.rowcount

@@ -421,12 +421,20 @@ async def test_battles_that_were_read_before_a_tuning_is_known_are_read_again(
     assert await arena.database.arena.extent() == after, "nothing is new"
 
 
-async def test_made_up_battles_go_with_what_was_noted_of_them(arena: Arena, raw: Raw) -> None:
+async def test_made_up_battles_go_and_what_learnt_from_them_rests(arena: Arena, raw: Raw) -> None:
     learnt = await asked(arena, key=1)
     await export(arena, learnt)
     await arena.database.tunings.record(tuning(arena))
     await asked(arena, key=1, tuned="wild-dpo-1")
     raw.execute("UPDATE battles SET simulated = true")
+    store = arena.database.tunings
+    await store.record(tuning(arena, "other", dataset=None))
+    for slug in ("wild-dpo-1", "other"):
+        await store.set_standing(slug, Standing.ENTERED)
     removed = await arena.database.simulations.remove(at=arena.at(90))
     assert removed.battles == 2
-    assert len(await arena.database.tunings.all()) == 1
+    stand = {one.contender.slug: (one.standing, one.stale_since) for one in await store.all()}
+    assert stand == {
+        "wild-dpo-1": (Standing.RESTING, arena.at(90)),
+        "other": (Standing.ENTERED, None),
+    }
