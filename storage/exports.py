@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, exists, func, insert, or_, select, update
 
+from storage.guilds import CAP
 from storage.members import ASKED, EVERYWHERE
 from storage.records import Consent, Export
-from storage.schema import battles, exported, exports, members, recounts, turns, votes
+from storage.schema import (
+    battles,
+    exported,
+    exports,
+    members,
+    recounts,
+    setting_changes,
+    turns,
+    votes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -141,6 +151,13 @@ def _left_since(number: int, at: datetime) -> ColumnElement[bool]:
             members.c.consent.not_in(enough),
             members.c.consent_version != ASKED,
             of_it.where(there, or_(said, voted)).correlate(members).exists(),
+        ),
+        exists().where(
+            setting_changes.c.at >= at,
+            setting_changes.c.setting == CAP,
+            of_it.where(battles.c.guild_id == setting_changes.c.guild_id)
+            .correlate(setting_changes)
+            .exists(),
         ),
         exists().where(recounts.c.at >= at),
         of_it.where(battles.c.wiped_because.is_not(None)).exists(),

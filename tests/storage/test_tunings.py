@@ -274,6 +274,8 @@ async def test_what_left_after_the_export_makes_what_is_trained_on_it_stale_from
         ("erased", 4, True),
         ("erased", 2, False),
         ("deleted", 4, True),
+        ("cap", 4, True),
+        ("cap", 2, False),
     ],
 )
 async def test_who_left_while_an_export_was_written_makes_it_stale(
@@ -288,6 +290,8 @@ async def test_who_left_while_an_export_was_written_makes_it_stale(
     at = arena.at(second)
     if leaves == "erased":
         await arena.database.erasure.erase(14, at=at)
+    elif leaves == "cap":
+        await arena.database.guilds.update(7, "consent_cap", "none", by=1, at=at)
     elif leaves == "deleted":
         await arena.database.retention.deleted([1], Wiped.DELETED, at=at)
     else:
@@ -354,6 +358,34 @@ async def test_who_was_never_learnt_from_marks_nothing(
     learnt = {guild for guild, word in words.items() if word.includes(Consent.TRAIN)}
     expected = ["here"] if 7 in learnt else ["alone", "there"] if EVERYWHERE in learnt else []
     assert list((await arena.database.erasure.erase(14, at=arena.at(80))).tuned) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "marked"),
+    [
+        ("consent_cap", "evaluate", ["here"]),
+        ("consent_cap", "none", ["here"]),
+        ("consent_cap", "publish", []),
+        ("consent_cap", None, []),
+        ("template", "none", []),
+    ],
+)
+async def test_a_guild_that_lets_nothing_be_learnt_any_more_marks_what_learnt_there(
+    arena: Arena, key: str, value: str | None, marked: list[str]
+) -> None:
+    for guild, slug, prompt in ((7, "here", 1), (8, "there", 2), (None, "alone", 3)):
+        battle = await asked(arena, key=prompt, guild_id=guild)
+        await export(arena, battle, dataset=slug)
+        await arena.database.tunings.record(tuning(arena, slug, dataset=slug))
+    store = arena.database
+    await store.guilds.update(7, key, "train", by=1, at=arena.at(70))
+    await store.guilds.update(7, key, value, by=1, at=arena.at(80))
+    assert await stale(arena) == marked
+    assert [one.stale_since for one in await store.exports.all()] == [
+        arena.at(80) if marked else None,
+        None,
+        None,
+    ]
 
 
 async def test_who_leaves_while_a_tuning_or_an_export_is_recorded_is_not_missed(
