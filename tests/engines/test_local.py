@@ -175,6 +175,30 @@ async def test_a_missing_and_a_damaged_model_are_told_apart(tmp_path, tiny):
         await engine_on(tmp_path).start()
 
 
+def test_a_load_that_nobody_waits_for_any_more_leaves_no_thread_behind(tiny):
+    begun, go_on = threading.Event(), threading.Event()
+    workers = []
+
+    def fetch():
+        workers.append(threading.current_thread())
+        begun.set()
+        go_on.wait(30)
+        return tiny
+
+    async def give_up():
+        model = LocalModel(source="path:given up", fetch=fetch, dtype="float32")
+        starting = asyncio.create_task(LocalEngine(model).start())
+        await asyncio.to_thread(begun.wait, 30)
+        starting.cancel()
+        await asyncio.wait([starting])
+        assert starting.cancelled()
+        go_on.set()
+
+    asyncio.run(give_up())
+    workers[0].join(60)
+    assert not [thread.name for thread in threading.enumerate() if "given up" in thread.name]
+
+
 async def test_a_model_that_loads_but_cannot_generate_does_not_start(tiny, monkeypatch):
     def crash(*_):
         raise RuntimeError("no kernel")

@@ -8,6 +8,7 @@ torch is imported when the model is loaded.
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -21,6 +22,7 @@ from storage.records import Sampling
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
+    from concurrent.futures import Future
     from pathlib import Path
 
     from bot.engines.delivery import Piece
@@ -107,8 +109,12 @@ class RunningModel:
 
     async def close(self) -> None:
         """Stop after the step under way; callers still waiting get EngineUnavailable."""
+        await asyncio.to_thread(self.stop)
+
+    def stop(self) -> None:
+        """`close`, for a thread that may wait."""
         for generator in self._generators:
-            await asyncio.to_thread(generator.close)
+            generator.close()
 
     def _read(self, folder: Path) -> Lora:
         from bot.engines.local import lora  # noqa: PLC0415 - torch, late
@@ -157,7 +163,7 @@ class LocalModel:
         """
         async with self._turn:
             if self._running is None:
-                running = await asyncio.to_thread(self._load)
+                running = await self._loading()
                 try:
                     await running.warm_up()
                 except BaseException:
@@ -174,6 +180,17 @@ class LocalModel:
             if self._users == 0 and self._running is not None:
                 running, self._running = self._running, None
                 await running.close()
+
+    async def _loading(self) -> RunningModel:
+        """Load in a thread, which stops what it has loaded where nobody waits for it any more."""
+        worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"load {self.source}")
+        loading = worker.submit(self._load)
+        worker.shutdown(wait=False)
+        try:
+            return await asyncio.wrap_future(loading)
+        except asyncio.CancelledError:
+            loading.add_done_callback(_stop_loaded)
+            raise
 
     def _load(self) -> RunningModel:
         from bot.engines.local import batching, llamacpp, loading  # noqa: PLC0415 - torch, late
@@ -195,6 +212,11 @@ class LocalModel:
             batching=running,
             llama=llama,
         )
+
+
+def _stop_loaded(loading: Future[RunningModel]) -> None:
+    if not loading.cancelled() and loading.exception() is None:
+        loading.result().stop()
 
 
 async def _try(pieces: AsyncGenerator[Piece, None], refusal: str) -> None:
