@@ -152,6 +152,8 @@ class LocalModel:
         self._fetch = fetch
         self._dtype = dtype
         self._llama_cpp = llama_cpp
+        # A thread that ends takes OpenMP's with it, and the first steps are slow.
+        self._loader = ThreadPoolExecutor(max_workers=1)
         self._turn = asyncio.Lock()
         self._users = 0
         self._running: RunningModel | None = None
@@ -183,9 +185,7 @@ class LocalModel:
 
     async def _loading(self) -> RunningModel:
         """Load in a thread, which stops what it has loaded where nobody waits for it any more."""
-        worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"load {self.source}")
-        loading = worker.submit(self._load)
-        worker.shutdown(wait=False)
+        loading = self._loader.submit(self._load)
         try:
             return await asyncio.wrap_future(loading)
         except asyncio.CancelledError:
