@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from storage.lists import all_of, array, day, number, text
 from storage.records import Side
-from storage.schema import answers, battles, exported, remarks, turns, vote_events, votes
+from storage.schema import answers, battles, exported, remarks, turns, unranked, vote_events, votes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -71,6 +71,7 @@ def page_of(
         listed(turns, turns.c.author_id),
         listed(remarks, *_OF_REMARKS),
         listed(vote_events, *_OF_EVENTS) if log else literal("[]"),
+        number(exists().where(unranked.c.battle_id == battles.c.id)) if details else literal(0),
     )
     page = (
         select(
@@ -93,7 +94,7 @@ def page_of(
     return page.where(or_(has_vote, known) if earlier else has_vote)
 
 
-ABOUT = 16
+ABOUT = 17
 """How many columns there are before those of the answers."""
 
 _OF_REMARKS: tuple[ColumnElement[Any], ...] = (

@@ -480,7 +480,8 @@ class VotedBattle(NamedTuple):
     its split; None where no split takes it without a leak. `speakers` are those whose words it
     holds, those whom the bot had answered in its turns among them. `said` has the consents of
     everybody in its guild, `settings` what its admins set. `exported` is whether an earlier
-    export of the same sort has it.
+    export of the same sort has it, `unranked` whether a tuned contender in it had learnt from
+    its prompt, where details are wanted.
     """
 
     id: int
@@ -502,6 +503,7 @@ class VotedBattle(NamedTuple):
     said: Mapping[int, Said] = MappingProxyType({})
     settings: Mapping[str, object] = MappingProxyType({})
     exported: bool = False
+    unranked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -196,6 +196,7 @@ def _voted_battle(
         said[guild_id],
         settings.get(guild_id) or {},
         bool(row[11]),
+        bool(row[16]),
     )
 
 

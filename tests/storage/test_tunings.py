@@ -431,6 +431,10 @@ async def test_battles_on_prompts_that_one_learnt_from_rank_nobody(arena: Arena)
     )
     await close(arena, learnt, other, same, fresh, childs, base)
     assert await unranked(arena) == {same.id, childs.id}
+    for details, marked in ((True, {same.id, childs.id}), (False, set())):
+        pages = arena.database.voted.pages(unvoted=True, details=details)
+        read = [battle async for page in pages for battle in page]
+        assert {battle.id for battle in read if battle.unranked} == marked
     await arena.database.erasure.erase(9, at=arena.at(80))
     assert await unranked(arena) == {same.id, childs.id}, "also once the prompts are gone"
 

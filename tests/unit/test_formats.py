@@ -244,13 +244,14 @@ def test_raw_text_is_the_models_own_completion() -> None:
 
 
 def test_arena_has_a_pair_and_every_vote() -> None:
-    of = case(1, TIE, 2, remarks=(Written(2, Reason.FUNNY, "hm", 1, "anew"),))
+    of = case(1, TIE, 2, remarks=(Written(2, Reason.FUNNY, "hm", 1, "anew"),), unranked=True)
     came = made("arena", of)
     (pair,) = (row for table, row in came.rows if table == "pairs")
     votes = [row for table, row in came.rows if table == "votes"]
     assert (pair["model_a"], pair["model_b"], pair["winner"]) == ("base-1", "instruct-2", None)
     assert pair["conversation_a"] == [*ASKED, *message("so\nit is")]
     assert pair["conversation_b"] == [*ASKED, *message("thus")]
+    assert pair["unranked"]
     assert [vote["winner"] for vote in votes] == ["model_a", "tie", "model_b"]
     assert [vote["evaluation_order"] for vote in votes] == [1, 2, 3]
     assert {vote["battle"] for vote in votes} == {pair["id"]}

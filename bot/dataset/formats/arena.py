@@ -75,6 +75,7 @@ class Arena:
                 "votes_tie": "int",
                 "votes_both_bad": "int",
                 "votes_not_blind": "int",
+                "unranked": "bool",
                 "timestamp": "day",
             },
             VOTES: {
@@ -165,6 +166,7 @@ class Arena:
             "votes_tie": fell["tie"],
             "votes_both_bad": fell["both_bad"],
             "votes_not_blind": len(votes) - fell.total(),
+            "unranked": voted.unranked,
             "timestamp": voted.day,
         }
 
