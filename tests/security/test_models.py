@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import pickle
+import re
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -75,18 +76,31 @@ def test_a_manifest_of_another_program_is_no_fingerprint(folder: Path) -> None:
         assert folder_hash(folder) == known
 
 
-def test_every_reader_of_models_says_that_it_runs_no_code() -> None:
-    calls = [
-        (path.name, {keyword.arg: keyword.value for keyword in node.keywords})
+def readers() -> list[tuple[Path, str, dict[str | None, ast.expr]]]:
+    """Every call of a `from_pretrained`: where, whose, and with which keywords."""
+    return [
+        (path, ast.unparse(node.func.value), {word.arg: word.value for word in node.keywords})
         for path in (ROOT / "bot").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "from_pretrained"
     ]
+
+
+def test_every_reader_of_models_says_that_it_runs_no_code() -> None:
+    calls = [call for call in readers() if call[1] != "PeftModel"]
     assert len(calls) >= 4
-    for name, options in calls:
-        assert ast.literal_eval(options["trust_remote_code"]) is False, name
+    for path, _, options in calls:
+        assert ast.literal_eval(options["trust_remote_code"]) is False, path.name
+
+
+def test_every_reader_of_adapters_asks_for_safetensors_first() -> None:
+    # PEFT would read a pickle where they are missing, and has no option against that.
+    paths = [path for path, whose, _ in readers() if whose == "PeftModel"]
+    assert len(paths) >= 2
+    for path in paths:
+        assert re.search(r"WEIGHTS\b.*is_file\(\)|weights\.is_file\(\)", path.read_text("utf-8"))
 
 
 @pytest.mark.parametrize(

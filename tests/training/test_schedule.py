@@ -86,6 +86,7 @@ async def test_the_real_one_says_why_it_cannot_be_and_is_tried_the_next_day(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TWOFOLD_HOME", str(tmp_path))
+    monkeypatch.setenv("TWOFOLD_TRAINING_EXPORT", "true")
     folder = tmp_path / "rounds"
     (folder / "1").mkdir(parents=True)
     (folder / "1/round.json").write_text("{", "utf-8")

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from peft import PeftModel
 
+from bot.engines.adapters import WEIGHTS
 from bot.engines.local.loading import load
+from bot.errors import ModelNotFound
 from bot.training.rows import Row, Text
 from bot.training.worker.heads import score_answers_only
 from bot.training.worker.scoring import scores
@@ -39,6 +41,8 @@ def divergence(base: Path, adapter: Path, said: Sequence[tuple[str, str, bool]])
     tokens = sum(len(row.liked or ()) for row in rows)
     if not tokens:
         return None
+    if not (adapter / WEIGHTS).is_file():  # PEFT would take a pickle in its place
+        raise ModelNotFound(f"{adapter} holds no adapter: it has no {WEIGHTS}.")
     score_answers_only(loaded.model)
     model = PeftModel.from_pretrained(loaded.model, str(adapter))
     mine = scores(model, rows)
