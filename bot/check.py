@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot import client, machine
@@ -81,7 +80,7 @@ def _here(config: Config, source: Source, adapter: str | None) -> Iterator[str]:
     else:
         yield "weights will be fetched at the first start"
     if adapter is not None:
-        yield f"and the adapter is in {read_adapter(Path(adapter).expanduser()).folder}"
+        yield f"and the adapter is in {read_adapter(config.adapter_folder(adapter)).folder}"
 
 
 async def _moderator(config: Config) -> str:

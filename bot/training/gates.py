@@ -67,20 +67,15 @@ def _not_collapsed(tuned: Behaviour, parent: Behaviour) -> Iterator[Gate]:
         least <= tuned.words <= most,
         f"{tuned.words:.0f} words on average, its parent {parent.words:.0f}",
     )
-    for name, mine, before in (
-        ("says something", tuned.empty, parent.empty),
-        ("does not loop", tuned.looping, parent.looping),
-        ("comes to an end", tuned.cut_short, parent.cut_short),
-        ("does not say the same to everybody", tuned.same, parent.same),
+    for name, what, mine, before in (
+        ("says something", "empty", tuned.empty, parent.empty),
+        ("does not loop", "going round in a loop", tuned.looping, parent.looping),
+        ("comes to an end", "cut off by the limit", tuned.cut_short, parent.cut_short),
+        (
+            "does not say the same to everybody",
+            "word for word the same",
+            *(tuned.same, parent.same),
+        ),
     ):
-        what = _FAILING[name]
         found = f"{what}: {mine:.0%} of its answers, {before:.0%} of its parent's"
         yield Gate(name, mine <= before + MORE, found)
-
-
-_FAILING = {
-    "says something": "empty",
-    "does not loop": "going round in a loop",
-    "comes to an end": "cut off by the limit",
-    "does not say the same to everybody": "word for word the same",
-}

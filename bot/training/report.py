@@ -6,9 +6,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bot.dataset.card.markdown import line, table
+from bot.ranking import Interval
 from bot.training import record
 from bot.training.rounds import Step, folder_of
-from bot.training.trying import MEANINGS, figure
+from bot.training.trying import MEANINGS, figure, preferred
 from bot.wording import count, span
 
 if TYPE_CHECKING:
@@ -37,12 +39,12 @@ def _parts(config: Config, one: Round) -> Iterator[str]:
         + f". The training had {learnt.peak_memory_bytes / 1e9:.1f} GB of memory at most."
     )
     yield "## Gates"
-    yield _table(
+    yield table(
         ("holds", "gate", "found"),
         (("yes" if g["held"] else "**no**", g["name"], g["found"]) for g in found["gates"]),
     )
     yield "## What its answers are like"
-    yield _table(
+    yield table(
         ("", one.asked.parent, slug),
         (
             (meaning, figure(name, found["parent"][name]), figure(name, found["tuned"][name]))
@@ -50,10 +52,8 @@ def _parts(config: Config, one: Round) -> Iterator[str]:
         ),
     )
     if judged := found["judged"]:
-        yield (
-            f"The judge prefers the tuned one in {judged['share']:.0%} of {judged['pairs']} pairs "
-            f"({judged['low']:.0%} to {judged['high']:.0%}); ties count half."
-        )
+        wins = Interval(judged["share"], judged["low"], judged["high"])
+        yield preferred(wins, judged["pairs"])
     pictures = sorted((place / "pictures").glob("*.png"))
     if pictures:
         yield "## Curves"
@@ -81,14 +81,8 @@ def _outcome(one: Round) -> str:
 
 def _sample(sample: dict[str, Any], parent: str, slug: str) -> str:
     lines = [f"**{sample['prompt']}**"]
-    lines += [f"> {name}: {_line(sample[k])}" for name, k in ((parent, "parent"), (slug, "tuned"))]
+    lines += [
+        f"> {name}: {line(sample[k]) or '(nothing)'}"
+        for name, k in ((parent, "parent"), (slug, "tuned"))
+    ]
     return "\n\n".join(lines)
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split()) or "(nothing)"
-
-
-def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

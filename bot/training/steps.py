@@ -14,7 +14,6 @@ from bot import adapters
 from bot.dataset.files import write_whole
 from bot.dataset.gate import require_permission
 from bot.errors import ConfigError, TwofoldError
-from bot.prompting import library
 from bot.ranking import Interval
 from bot.terminal import advancing
 from bot.training import making, record, registering, rows, starting
@@ -23,7 +22,7 @@ from bot.training.parents import parent_of
 from bot.training.report import report
 from bot.training.rounds import REPORT, Step, folder_of
 from bot.training.trial import held_out, trial
-from bot.training.trying import parent_folder, rendered
+from bot.training.trying import parent_folder, rendered, template_of
 from bot.wording import count
 from storage.records import Consent, Standing
 
@@ -126,7 +125,7 @@ def evaluate(config: Config, one: Round) -> dict[str, Any]:
     """Compare with the parent on prompts that were held out, and look at the gates."""
     place = _path(one, Step.TRAIN, "folder")
     learnt = record.read(place)
-    template = library(config.templates)[learnt.template]
+    template = template_of(learnt, config)
     asked = held_out(_path(one, Step.EXPORT, "folder"), learnt)
     samples = tuple(rendered(learnt, config, text) for text in SAMPLES)
 

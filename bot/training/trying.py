@@ -63,7 +63,7 @@ def try_adapter(
     config = configured()
     place = _place(adapter, config)
     record = records.read(place)
-    template = _template(record, config)
+    template = template_of(record, config)
     if prompt:
         asked = tuple(rendered(record, config, text) for text in prompt)
     else:
@@ -139,10 +139,7 @@ def told(record: TrainingRecord, tried: Trial, far: float | None) -> Iterator[st
     if far is not None:
         yield f"Divergence from {record.base.source}: {far:.3f} nats a token."
     if tried.judged is not None:
-        yield (
-            f"The judge prefers the tuned one in {_share(tried.judged.wins)} of "
-            f"{tried.judged.pairs} pairs; ties count half."
-        )
+        yield preferred(tried.judged.wins, tried.judged.pairs)
 
 
 def to_json(record: TrainingRecord, tried: Trial, far: float | None) -> dict[str, object]:
@@ -171,7 +168,8 @@ def _place(named: str, config: Config) -> Path:
     )
 
 
-def _template(record: TrainingRecord, config: Config) -> Framed:
+def template_of(record: TrainingRecord, config: Config) -> Framed:
+    """The prompt template that it was trained in. Raises ConfigError where it is gone."""
     from bot.prompting import library
 
     templates = library(config.templates)
@@ -184,11 +182,12 @@ def _template(record: TrainingRecord, config: Config) -> Framed:
 
 
 def rendered(record: TrainingRecord, config: Config, text: str) -> str:
+    """What the model is given for a message of one member's. Raises as `template_of`."""
     from storage.records import Conversation, Turn
 
     turn = Turn(author_id=1, name="alice", text=text)
     talk = Conversation(turns=(turn,), bot_name="Twofold")
-    return str(_template(record, config).render(talk).prompt)
+    return str(template_of(record, config).render(talk).prompt)
 
 
 def dataset_folder(record: TrainingRecord, config: Config) -> Path:
@@ -229,5 +228,7 @@ def figure(name: str, value: float) -> str:
     return f"{value:.1f}" if name == "words" else f"{value:.0%}"
 
 
-def _share(interval: Interval) -> str:
-    return f"{interval.share:.0%} ({interval.low:.0%} to {interval.high:.0%})"
+def preferred(wins: Interval, pairs: int) -> str:
+    """What a judge found, in a sentence."""
+    share = f"{wins.share:.0%} ({wins.low:.0%} to {wins.high:.0%})"
+    return f"The judge prefers the tuned one in {share} of {pairs} pairs; ties count half."
