@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from bot.disk import size_of
 from bot.engines.adapters import WEIGHTS
 from bot.errors import ConfigError, ModelError
 from bot.training import making, record
@@ -96,7 +97,7 @@ async def remove(store: TuningStore, slug: str, *, config: Config) -> int:
         )
     freed = 0
     for gone in (*_own_dataset(folder, config), folder):
-        freed += _size(gone)
+        freed += size_of(gone)
         try:
             shutil.rmtree(gone)
         except FileNotFoundError:
@@ -161,11 +162,7 @@ def _where(contender: Contender, config: Config) -> str:
     folder = _folder(contender, config)
     if folder is None:
         return f"{contender.adapter} on its server"
-    return f"{_size(folder) / 1e6:.1f} MB" if folder.is_dir() else "its files are gone"
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return f"{size_of(folder) / 1e6:.1f} MB" if folder.is_dir() else "its files are gone"
 
 
 def _figures(evaluation: Mapping[str, object]) -> str:

@@ -50,6 +50,7 @@ from bot.growth import Showing
 from bot.prompting import Frame, built_in
 from bot.shards import read_shards
 from bot.telemetry.logs import secrets_in
+from bot.training.recipe import hyperparameters
 from storage.cipher import require_raw
 from storage.server import NAMES as SERVERS
 from storage.shards import Shards
@@ -256,6 +257,12 @@ class Config(BaseSettings):
         None,
         description="A chat model that compares answers for `twofold models try` and `twofold "
         "round`, as a `[judge]` table with `model` and, if need be, `base_url` and `api_key_env`.",
+    )
+    training: Annotated[dict[str, Any], AfterValidator(hyperparameters)] = Field(
+        default_factory=dict,
+        description="Hyperparameters of `twofold train` and `twofold round`, as a `[training]` "
+        "table: `method`, and what `twofold train --help` lists, with `_` for `-`. Default: by the "
+        "size of the data.",
     )
     training_export: bool = Field(
         default=False,

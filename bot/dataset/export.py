@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from bot.dataset import card, trainers
 from bot.dataset.delta import Delta
-from bot.dataset.files import Kind, Packing, Writer, write_whole
+from bot.dataset.files import Kind, Packing, Writer
 from bot.dataset.funnel import plainly
 from bot.dataset.halves import WORTH_IT, older_half
 from bot.dataset.layout import CARD, MANIFEST, TOMBSTONES
 from bot.dataset.manifest import left_in, manifest_of, to_bytes, written_by
 from bot.dataset.reading import begin, read
+from bot.disk import write_whole
 from bot.errors import ConfigError
 from bot.integrity import figures
 from bot.wording import count

@@ -18,6 +18,7 @@ from bot.dataset.formats.registry import purposes_of
 from bot.dataset.policy import Policy
 from bot.dataset.pseudonyms import Pseudonyms
 from bot.dataset.request import Means, Request
+from bot.disk import size_of
 from bot.errors import TwofoldError
 from bot.wording import count
 
@@ -157,7 +158,7 @@ class Parcels:
         def progress(battles: int) -> None:
             if self._stopping():
                 raise NotServed(STOPPING)
-            if battles > MOST_BATTLES or _size(folder) > MOST_WRITTEN:
+            if battles > MOST_BATTLES or size_of(folder) > MOST_WRITTEN:
                 raise TooMuch(
                     f"There is too much here for an export in Discord: more than {MOST_BATTLES:,} "
                     f"battles with votes, or {_mebibytes(MOST_WRITTEN)} MiB of rows. "
@@ -202,10 +203,6 @@ def _first_row(folder: Path, manifest: Mapping[str, Any]) -> Mapping[str, Any] |
             row: Mapping[str, Any] = orjson.loads(file.readline())
             return row
     return None
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _pack(folder: Path, archive: Path) -> None:

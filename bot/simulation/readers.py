@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from random import Random
 
 NATURE = Nature(
-    taste=0, raw=0, length=0, length_spread=0, side=0, topics={}, spam=0, bad=0.5, skill=(1.5, 2.5)
+    tie=0.4,
+    bad=0.5,
+    taste=0,
+    raw=0,
+    side=0,
+    length=0,
+    length_spread=0,
+    topics={},
+    skill=(2.0, 3.0),
+    spam=0,
 )
 """Of a community in which nothing counts but the texts."""
 
@@ -37,23 +46,32 @@ _SUBJECTS = (
     "candles", "whales", "mirrors", "gardens", "wolves", "paper", "salt", "kites", "islands",
     "pepper", "trains", "feathers", "caves", "rainbows", "castles", "ink", "oranges", "shadows",
     "turtles", "wine", "bells", "ice", "dragons", "libraries", "mushrooms", "windmills", "copper",
-    "dolphins", "gravity", "jazz", "knots",
+    "dolphins", "gravity", "jazz", "knots", "apples", "butter", "camels", "comets", "drums",
+    "eagles", "ferries", "frogs", "ginger", "hats", "horses", "jungles", "keys", "ladders",
+    "lemons", "magnets", "marbles", "masks", "meteors", "nests", "olives", "onions", "origami",
+    "pearls", "pigeons", "pirates", "planets", "poetry", "potatoes", "puppets", "puzzles", "rice",
+    "robots", "roses", "sand", "satellites", "scarves", "sharks", "silk", "sleep", "snails",
+    "soup", "stamps", "statues", "storms", "sugar", "sundials", "swans", "tigers", "tulips",
+    "tunnels", "umbrellas", "velvet", "walnuts", "waterfalls", "weeds", "whistles", "wool",
+    "yoghurt", "zebras",
 )  # fmt: skip
 _FORMS = (
-    "What are {} good for?", "Why do people like {}?", "What is interesting about {}?",
-    "Tell me something about {}.", "Are {} important?", "Where would I find {}?",
+    "What is the use of {}?", "Why do people like {}?", "What is interesting about {}?",
+    "Tell me something about {}.", "Could you live without {}?", "Where would I find {}?",
     "What should a child know about {}?", "How would you describe {} to a friend?",
     "Do you like {}?", "What is the best thing about {}?", "What do you think of {}?",
     "Give me one fact about {}.", "What comes to mind when you hear of {}?",
-    "Is there anything odd about {}?", "Why are there {} at all?", "What would we do without {}?",
+    "Is there anything odd about {}?", "Would anybody miss {}?", "What would we do without {}?",
     "Who first wrote about {}?", "What is hard about {}?", "Say something kind about {}.",
-    "What did you learn about {} today?",
+    "What did you learn about {} today?", "What is the worst thing about {}?",
+    "What makes {} special?", "How would you explain {} to somebody from another planet?",
+    "What would you change about {}?", "When did you last think of {}?",
 )  # fmt: skip
 _ASKING = frozenset(_WORD.findall(" ".join(_FORMS).casefold()))
 
 
 def question(rng: Random) -> Prompt:
-    """One of some 1,200 short questions."""
+    """One of 3,000 short questions."""
     subject, form = rng.choice(_ALL)
     return Prompt(form.format(subject), "question", "en", subject)
 

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bot.dataset.files import write_whole
+from bot.disk import write_whole
 from bot.training.curves import pictures
 from bot.wording import count
 

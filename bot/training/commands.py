@@ -39,12 +39,13 @@ def train(  # noqa: PLR0913 - every hyperparameter is an option
         ),
     ] = None,
     method: Annotated[
-        Method,
+        Method | None,
         typer.Option(
-            help="`dpo` and `orpo` learn from pairs, `kto` from single answers that were liked or "
-            "not, `sft` from liked ones alone."
+            help="`dpo` (the default) and `orpo` learn from pairs, `kto` from single answers that "
+            "were liked or not, `sft` from liked ones alone.",
+            show_default=False,
         ),
-    ] = Method.DPO,
+    ] = None,
     contender: Annotated[
         str | None,
         typer.Option(

@@ -16,7 +16,7 @@ from bot.ranking import wilson
 from storage.records import Sampling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from bot.engines import Engine
     from bot.ranking import Interval
@@ -66,16 +66,14 @@ async def judge(
     pairs: Sequence[Compared],
     *,
     deadline: float = 60.0,
-    progress: Callable[[int], None] = lambda _: None,
 ) -> Judged | None:
     """Have a chat model compare answers; None where it could say nothing of any pair.
 
     Raises EngineError as the engine does. `deadline` is in seconds, for one comparison.
     """
-    limit, done = asyncio.Semaphore(AT_ONCE), 0
+    limit = asyncio.Semaphore(AT_ONCE)
 
     async def said(pair: Compared, *, turned: bool) -> Letter | None:
-        nonlocal done
         a, b = (pair.second, pair.first) if turned else (pair.first, pair.second)
         asked = _ASKED.format(message=pair.message, a=a, b=b)
         request = CompletionRequest(
@@ -84,10 +82,7 @@ async def judge(
             deadline=deadline,
         )
         async with limit:
-            letter = letter_in((await complete(engine, request)).raw)
-        done += 1
-        progress(done // 2)
-        return letter
+            return letter_in((await complete(engine, request)).raw)
 
     both = (asyncio.gather(said(p, turned=False), said(p, turned=True)) for p in pairs)
     scores = [

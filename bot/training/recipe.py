@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -91,6 +91,23 @@ class Recipe(BaseModel):
         each = -(-rows // (self.batch * self.accumulation))
         planned = max(1, round(self.epochs * each))
         return min(planned, self.max_steps) if self.max_steps else planned
+
+
+def hyperparameters(table: dict[str, Any]) -> dict[str, Any]:
+    """The same, if all of it could stand in a recipe. Raises ValueError."""
+    try:
+        Recipe.model_validate(table)
+    except ValidationError as error:
+        raise ValueError(reason(error)) from None
+    return table
+
+
+def reason(error: ValidationError) -> str:
+    """What is wrong with a recipe, without a full stop."""
+    first = error.errors()[0]
+    if "error" in first.get("ctx", {}):
+        return str(first["ctx"]["error"])
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def advised(

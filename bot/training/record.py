@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bot.dataset.files import write_whole
+from bot.disk import write_whole
 from bot.errors import ModelCorrupt, ModelNotFound
 from bot.training.recipe import Recipe
 

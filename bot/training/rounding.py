@@ -12,7 +12,7 @@ import typer
 
 from bot.errors import TwofoldError
 from bot.terminal import configured, err, out
-from bot.training.recipe import Method
+from bot.training.recipe import Method  # noqa: TC001 - Typer reads it
 
 if TYPE_CHECKING:
     from bot.config import Config
@@ -31,7 +31,9 @@ def round_(
             show_default=False,
         ),
     ] = None,
-    method: Annotated[Method, typer.Option(help="As for `twofold train`.")] = Method.DPO,
+    method: Annotated[
+        Method | None, typer.Option(help="As for `twofold train`.", show_default=False)
+    ] = None,
     least: Annotated[int, typer.Option(min=1, help="New pairs that there must be.")] = LEAST,
     simulated: Annotated[
         int,
@@ -65,6 +67,7 @@ def round_(
     """
     from bot.training.commands import require_libraries
     from bot.training.rounds import Asked, alone, begin, save, unfinished
+    from bot.training.starting import method_of
     from bot.training.steps import require_possible
 
     require_libraries()
@@ -72,7 +75,7 @@ def round_(
     config = configured()
     asked = Asked(
         parent=contender or head_of_line(config, simulated=bool(simulated)),
-        method=method,
+        method=method or method_of(config),
         least=least,
         simulated=simulated,
         seed=seed,

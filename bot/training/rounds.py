@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bot.dataset.files import write_whole
+from bot.disk import write_whole
 from bot.errors import ConfigError
 from bot.training.recipe import Method
 

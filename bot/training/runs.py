@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from bot.dataset.files import write_whole
+from bot.disk import sync, write_whole
 from bot.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -157,12 +156,3 @@ def _whole(folder: Path) -> Checkpoint | None:
     except (OSError, ValueError, LookupError):
         return None
     return checkpoint if sizes == told["files"] else None
-
-
-def sync(path: Path) -> None:
-    """Wait until a file, or what a folder lists, is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -15,7 +15,7 @@ from bot.terminal import err
 from bot.training import child, plan, record, rows
 from bot.training.making import dataset_for
 from bot.training.parents import named, parameters_of, parent_of, weights_of
-from bot.training.recipe import advised
+from bot.training.recipe import Method, advised, reason
 from bot.training.registering import require_learnable
 from bot.training.runs import Job, Run
 from bot.training.showing import showing
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bot.config import Config
     from bot.training.parents import Parent
     from bot.training.plan import Lengths
-    from bot.training.recipe import Method, Recipe
+    from bot.training.recipe import Recipe
     from bot.training.record import TrainingRecord
     from bot.training.rows import Dataset
 
@@ -37,9 +37,12 @@ _LORA = ("rank", "alpha", "dropout", "target_modules")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What was asked for. `chosen` are hyperparameters by name; the others are advised."""
+    """What was asked for. `chosen` are hyperparameters by name.
 
-    method: Method
+    Those that are not chosen are as the settings have them, else advised; so is `method`.
+    """
+
+    method: Method | None = None
     contender: str | None = None
     dataset: Path | None = None
     simulated: bool = False
@@ -101,6 +104,12 @@ def begun(config: Config, wanted: Wanted) -> Started:
     from bot.engines.local.loading import free_on_gpu  # noqa: PLC0415 - it imports torch
 
     parent = parent_of(config, wanted.contender)
+    if parent.learnt and (fixed := [name for name in _LORA if name in wanted.chosen]):
+        raise ConfigError(
+            f"{parent.slug} goes on with its own adapter, so --{fixed[0].replace('_', '-')} cannot "
+            "be chosen."
+        )
+    method = wanted.method or method_of(config)
     template = wanted.template or parent.template
     templates = library(config.templates)
     if template not in templates:
@@ -109,13 +118,13 @@ def begun(config: Config, wanted: Wanted) -> Started:
         )
     fetch(parent.model, config=config, console=err)
     folder = wanted.dataset or dataset_for(
-        wanted.method,
+        method,
         template,
         config,
         simulated=wanted.simulated,
         new_to=parent.tuned,
     )
-    dataset = rows.read(folder, wanted.method)
+    dataset = rows.read(folder, method)
     identity = str(dataset.manifest["dataset"])
     asyncio.run(require_learnable(identity, config, unknown=wanted.anyway))
     rows.require_template(dataset, template, templates[template].frame)
@@ -124,7 +133,14 @@ def begun(config: Config, wanted: Wanted) -> Started:
     weights = weights_of(parent, config)
     parameters = parameters_of(weights)
     gpu = free_on_gpu()
-    recipe = _recipe(wanted, parent, dataset, parameters, gpu=gpu is not None)
+    recipe = _recipe(
+        method,
+        {**config.training, **wanted.chosen},
+        parent,
+        dataset,
+        parameters=parameters,
+        gpu=gpu is not None,
+    )
     lengths = plan.lengths_of(dataset, weights / "tokenizer.json")
     shape = plan.Shape.of(weights, parameters=parameters, dtype=wanted.dtype)
     job = _job(config, wanted, parent, dataset, recipe, weights)
@@ -137,32 +153,31 @@ def begun(config: Config, wanted: Wanted) -> Started:
     return Started(run=run, dataset=dataset, lengths=lengths, memory=needed, gpu=gpu)
 
 
+def method_of(config: Config) -> Method:
+    """The one that the settings name, else DPO."""
+    return Method(config.training.get("method", Method.DPO))
+
+
 def _recipe(
-    wanted: Wanted, parent: Parent, dataset: Dataset, parameters: int, *, gpu: bool
+    method: Method,
+    chosen: Mapping[str, Any],
+    parent: Parent,
+    dataset: Dataset,
+    *,
+    parameters: int,
+    gpu: bool,
 ) -> Recipe:
     """The recipe with what was chosen; LoRA's shape is the parent's where there is one."""
     train = dataset.splits.get(rows.TRAIN, ())
-    chosen = dict(wanted.chosen)
-    if parent.learnt is not None:
-        if other := [name for name in _LORA if name in chosen]:
-            raise ConfigError(
-                f"{parent.slug} goes on with its own adapter, so --{other[0].replace('_', '-')} "
-                "cannot be chosen."
-            )
-        chosen |= {name: getattr(parent.learnt.recipe, name) for name in _LORA}
+    inherited = {n: getattr(parent.learnt.recipe, n) for n in _LORA} if parent.learnt else {}
+    settled = {name: value for name, value in chosen.items() if name != "method"} | inherited
     liked = sum(row.liked is not None for row in train)
     answers = sum(len(row.texts) for row in train)
-    number = answers if wanted.method == "kto" else len(train)
+    number = answers if method is Method.KTO else len(train)
     try:
-        return advised(
-            wanted.method, rows=number, liked=liked, parameters=parameters, gpu=gpu, **chosen
-        )
+        return advised(method, rows=number, liked=liked, parameters=parameters, gpu=gpu, **settled)
     except ValidationError as error:
-        first = error.errors()[0]
-        if "ctx" in first and "error" in first["ctx"]:
-            raise ConfigError(f"{first['ctx']['error']}.") from None
-        name = ".".join(map(str, first["loc"])).replace("_", "-")
-        raise ConfigError(f"--{name}: {first['msg']}.") from None
+        raise ConfigError(f"{reason(error)}.") from None
 
 
 def _job(

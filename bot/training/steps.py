@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot import adapters
-from bot.dataset.files import write_whole
 from bot.dataset.gate import require_permission
+from bot.disk import write_whole
 from bot.errors import ConfigError, TwofoldError
 from bot.ranking import Interval
 from bot.terminal import advancing

@@ -29,12 +29,15 @@ def test_it_trains_once_and_says_where_the_adapter_is(twofold, folders, tmp_path
     assert {one.slug.rsplit("-", 2)[0] for one in found} == {"small"}
 
 
-def test_a_dry_run_tells_and_leaves_nothing(twofold, folders, tmp_path):
-    done = twofold("train", str(folders[Method.DPO]), *QUICK, "--anyway", "--dry-run")
+def test_a_dry_run_tells_and_leaves_nothing(twofold, folders, tmp_path, settings):
+    settings["TWOFOLD_TRAINING"] = '{"beta": 0.3, "learning_rate": 0.5, "max_steps": 2}'
+    chosen = ("--learning-rate", "3e-4")
+    done = twofold("train", str(folders[Method.DPO]), *QUICK, *chosen, "--anyway", "--dry-run")
     assert done.returncode == 0, done.stderr
     for words in ("of them pairs", "tokens of prompt", "memory: about", "measured:", "time: about"):
         assert words in done.stdout
-    assert "learning_rate 0.0002" in done.stdout
+    for hyperparameter in ("learning_rate 0.0003", "beta 0.3", "max_steps 4"):
+        assert hyperparameter in done.stdout
     assert not (tmp_path / "adapters").exists()
     assert not list(tmp_path.rglob("checkpoint-*"))
 
@@ -59,7 +62,7 @@ def test_what_cannot_be_trained_is_refused_with_a_sentence(twofold, folders, tmp
         (("--contender", "nobody"), "There are: small"),
         (("--template", "qa"), "are not written in the template qa"),
         (("--template", "nowhere"), "There is no template nowhere"),
-        (("--learning-rate", "0"), "--learning-rate:"),
+        (("--learning-rate", "0"), "learning_rate:"),
         (("--method", "kto", "--batch", "1"), "--batch must be 2 or more"),
     ):
         refused = twofold("train", folder, "--anyway", *arguments)

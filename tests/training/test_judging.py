@@ -46,9 +46,7 @@ async def test_a_judge_that_likes_what_it_sees_first_decides_nothing() -> None:
 
 
 async def test_a_judge_that_says_nothing_readable_is_no_judge() -> None:
-    seen: list[int] = []
-    assert await judge(ScriptedEngine("text=hm"), PAIRS, progress=seen.append) is None
-    assert seen[-1] == len(PAIRS)
+    assert await judge(ScriptedEngine("text=hm"), PAIRS) is None
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,8 @@ def test_a_named_file_gives_the_roster(monkeypatch: pytest.MonkeyPatch) -> None:
         ("[[contenders]]\nslug = 'x'\nkind = 'odd'\nmodel = 'scripted:'", "contenders.0.kind"),
         ("[[contenders]]\nslug = 'x'\nkind = 'base'\nmodel = 'scripted:'", "contenders"),
         ("preset = 'huge'", "preset"),
+        ("[training]\nlearning_rate = 0", "training"),
+        ("[training]\nlerning_rate = 1e-4", "training"),
         ("home = '~nobody-has-this/x'", "home"),  # though there is a variable HOME
         ("preset = 'tiny'\n" + ROSTER, "contenders"),
         (ROSTER.replace("http://", "ftp://"), r"contenders\.1\.base_url"),

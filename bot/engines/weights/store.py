@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from bot.disk import size_of, sync
 from bot.engines.weights import children, wheels
 from bot.engines.weights.sources import Source, notice, parse_source
 from bot.errors import ModelCorrupt, ModelError, ModelNameError, ModelNotFound, NoRoom
@@ -102,7 +102,7 @@ def remove(source: Source, cache: Path) -> int:
     there = [path for path in (folder, cache / _WORK / source.slug) if path.is_dir()]
     if not there:
         raise ModelNotFound(f"{source} is not in the cache. See `twofold models list`.")
-    freed = sum(_size(path) for path in there)
+    freed = sum(size_of(path) for path in there)
     for path in there:
         (path / MANIFEST).unlink(missing_ok=True)  # first: half a folder must not look ready
         shutil.rmtree(path)
@@ -155,18 +155,10 @@ def _publish(source: Source, out: Path, folder: Path, facts: dict[str, Any]) -> 
     }
     (out / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
     for path in [*out.iterdir(), out]:
-        _sync(path)
+        sync(path)
     shutil.rmtree(folder, ignore_errors=True)  # without a manifest it was never whole
     out.replace(folder)
-    _sync(folder.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(folder.parent)
 
 
 def _in_place(folder: Path) -> Path:
@@ -228,8 +220,4 @@ def _disk_full(source: Source) -> Iterator[None]:
 
 
 def _entry(source: Source, folder: Path, *, ready: bool) -> Installed:
-    return Installed(source=source, folder=folder, size=_size(folder), ready=ready)
-
-
-def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return Installed(source=source, folder=folder, size=size_of(folder), ready=ready)

@@ -173,7 +173,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _write(file: Path, html: str) -> None:
-    from bot.dataset.files import write_whole
+    from bot.disk import write_whole
 
     try:
         write_whole(file, html.encode())

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import save_file
 
+from bot.disk import sync
 from bot.engines.adapters import CONFIG, WEIGHTS
 from bot.errors import ModelCorrupt
 from bot.training import card
 from bot.training.record import sha256_of, write
-from bot.training.runs import sync
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,7 +22,7 @@ from peft import load_peft_weights, set_peft_model_state_dict
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerState, set_seed
 from transformers.trainer import TRAINER_STATE_NAME
 
-from bot.dataset.files import write_whole
+from bot.disk import write_whole
 from bot.engines.local.loading import load
 from bot.errors import ConfigError, ModelError
 from bot.training import rows

