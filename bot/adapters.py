@@ -45,9 +45,9 @@ def tuned_lines(tunings: Iterable[Tuning], config: Config) -> Iterator[str]:
             yield f"  on prompts that it was not trained on: {figures}"
         if tuning.stale_since is not None:
             yield (
-                f"  stale since {tuning.stale_since:%Y-%m-%d}: it learnt from what somebody erased "
-                "or took back since, and cannot forget. Train a new one, and take this one away: "
-                f"`twofold models rm {slug}`"
+                f"  stale since {tuning.stale_since:%Y-%m-%d}: it learnt from what was erased, "
+                "taken back or removed since, and cannot forget. Train a new one, and take this "
+                f"one away: `twofold models rm {slug}`"
             )
 
 
@@ -60,7 +60,7 @@ async def enter(store: TuningStore, slug: str, *, config: Config, anyway: bool =
     tuning = await _find(store, slug, config)
     if tuning.stale_since is not None and not anyway:
         raise ConfigError(
-            f"{slug} learnt from what somebody erased or took back since. Train a new one; "
+            f"{slug} learnt from what was erased, taken back or removed since. Train a new one; "
             "--anyway has this one enter all the same."
         )
     folder = _folder(tuning.contender, config)

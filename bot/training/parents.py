@@ -106,7 +106,7 @@ def named(model: str) -> str:
 def base_of(
     learnt: record.TrainingRecord, contenders: Iterable[ContenderConfig], *, name: str = ""
 ) -> ContenderConfig:
-    """The first contender with the model that an adapter was trained on.
+    """The first contender with the model that an adapter was trained on, a base one if it can be.
 
     Raises ConfigError where none has it; the adapter is called `name` then, else its slug.
     """
@@ -116,7 +116,7 @@ def base_of(
             f"{name or learnt.slug} was trained on {learnt.base.source}, which is the model of no "
             "contender of its own or of the settings. Name it there."
         )
-    return there[0]
+    return next((c for c in there if c.kind is Kind.BASE), there[0])
 
 
 def _tuned(config: Config, slug: str, folder: Path) -> Parent:
