@@ -185,7 +185,7 @@ def main() -> None:
     """Run the rounds one after the other; each begins with the child of the one before."""
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m benchmarks.rounds")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--battles", type=int, default=530, help="that each round learns from")
+    parser.add_argument("--battles", type=int, default=490, help="that each round learns from")
     parser.add_argument("--fresh", type=int, default=200, help="battles that each is judged by")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--home", type=Path, help="kept, with all that came of it")

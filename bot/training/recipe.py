@@ -12,8 +12,8 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
-UPDATES = 120
-"""So many are aimed at: with few pairs more epochs, with many fewer."""
+UPDATES = 75
+"""So many are aimed at, in up to three epochs: with few pairs more of them, with many fewer."""
 
 MANY = 2000
 """Rows from which on an update takes in twice as many."""
@@ -51,13 +51,13 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     method: Method = Method.DPO
-    learning_rate: Positive = 2e-4
+    learning_rate: Positive = 5e-5
     beta: Positive = 0.1
     sft_weight: Annotated[float, Field(ge=0)] = 0.2
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     desirable_weight: Positive = 1.0
     undesirable_weight: Positive = 1.0
-    epochs: Positive = 3.0
+    epochs: Positive = 2.0
     max_steps: Count | None = None
     batch: Count = 4
     accumulation: Count = 2
@@ -122,7 +122,8 @@ def advised(
     """The recipe for so many rows to train on, `liked` of them desirable; `chosen` goes before.
 
     TRL's learning rates are for all weights of large models: DPO's 1e-6 leaves a LoRA adapter
-    as it was. Small data wants rates near 1e-4 to 2e-4 and few passes. Raises ValidationError.
+    as it was. With some hundred pairs the default base model learns them by heart at 2e-4 in
+    four passes; at 5e-5 in two it does not. Raises ValidationError.
     """
     given = {name: value for name, value in chosen.items() if value is not None}
     single = method in {Method.KTO, Method.SFT}
@@ -133,10 +134,10 @@ def advised(
     each = max(1, -(-rows // size))
     sensible: dict[str, object] = {
         "method": method,
-        "learning_rate": 1e-4 if parameters > LARGE or method is Method.SFT else 2e-4,
+        "learning_rate": 1e-4 if method is Method.SFT else 2e-5 if parameters > LARGE else 5e-5,
         "batch": batch,
         "accumulation": accumulation,
-        "epochs": float(min(4, max(1, round(UPDATES / each)))),
+        "epochs": float(min(3, max(1, round(UPDATES / each)))),
         "evaluate_every": max(1, min(20, each // 2)),
         "gradient_checkpointing": parameters > LARGE,
     }
