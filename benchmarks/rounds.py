@@ -48,20 +48,15 @@ GIB = 2**30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """What a round brought."""
+    """What a round brought; `ranked` is None of a child that gates kept out."""
 
-    slug: str
-    parent: str
     pairs: int
     held_out: dict[str, float]
     minutes: float
     steps: dict[str, float]
     gib: float
-    entered: bool
-    ahead: dict[str, float]
-    wins: int
-    losses: int
-    undecided: int
+    kept_out_by: list[str]
+    ranked: dict[str, Any] | None
 
 
 class Memory:
@@ -99,14 +94,30 @@ def twofold(home: Path, *words: str) -> tuple[bytes, int]:
     return said, memory.most
 
 
-def one_round(home: Path, number: int, options: argparse.Namespace) -> Generation:
+def one_round(home: Path, options: argparse.Namespace) -> Generation:
     """A whole round, and the child beside its parent on prompts that nobody has learnt from."""
+    number = 1 + sum(1 for _ in home.glob("rounds/*/report.md"))
     began = time.monotonic()
     words = ("--simulated", str(options.battles), "--seed", str(options.seed))
     _, most = twofold(home, "round", *words)
     minutes = (time.monotonic() - began) / 60
     done = orjson.loads((home / "rounds" / str(number) / "round.json").read_bytes())
-    slug = done["done"]["train"]["slug"]
+    kept_out_by = done["done"]["enter"]["kept_out_by"]
+    return Generation(
+        pairs=done["done"]["export"]["pairs"],
+        held_out=done["done"]["evaluate"]["accuracy"],
+        minutes=minutes,
+        steps=done["seconds"],
+        gib=most / GIB,
+        kept_out_by=kept_out_by,
+        ranked=None
+        if kept_out_by
+        else judged(home, done["done"]["train"]["slug"], number, options),
+    )
+
+
+def judged(home: Path, slug: str, number: int, options: argparse.Namespace) -> dict[str, Any]:
+    """Have the child meet its parent; how it is ranked then, by the blind votes that rank."""
     card = orjson.loads((home / "adapters" / slug / "training.json").read_bytes())
     fresh = (
         *("--roster", "--readers", "--battles", str(options.fresh)),
@@ -114,40 +125,10 @@ def one_round(home: Path, number: int, options: argparse.Namespace) -> Generatio
         *("--contender", slug, "--contender", card["parent"]),
     )
     twofold(home, "simulate", *fresh)
-    met = meeting(home, slug, card["parent"])
-    return Generation(
-        slug=slug,
-        parent=card["parent"],
-        pairs=done["done"]["export"]["pairs"],
-        held_out=done["done"]["evaluate"]["accuracy"],
-        minutes=minutes,
-        steps=done["seconds"],
-        gib=most / GIB,
-        entered=done["done"]["enter"]["entered"],
-        **met,
-    )
-
-
-def meeting(home: Path, child: str, parent: str) -> dict[str, Any]:
-    """How the child did against its parent, by the blind votes that rank contenders."""
     said, _ = twofold(home, "leaderboard", "--simulated", "--json")
-    for met in orjson.loads(said)["meetings"]:
-        names = met["first"]["slug"], met["second"]["slug"]
-        if names == (child, parent):
-            return {name: met[name] for name in ("ahead", "wins", "losses", "undecided")}
-        if names == (parent, child):
-            ahead = met["ahead"]
-            return {
-                "ahead": {
-                    "value": 1 - ahead["value"],
-                    "low": 1 - ahead["high"],
-                    "high": 1 - ahead["low"],
-                },
-                "wins": met["losses"],
-                "losses": met["wins"],
-                "undecided": met["undecided"],
-            }
-    raise SystemExit(f"{child} has not met {parent}")
+    lines = orjson.loads(said)["descent"]
+    found: list[dict[str, Any]] = [one for line in lines for one in line]
+    return next(one for one in found if one["entrant"]["slug"] == slug)
 
 
 def table(generations: list[Generation]) -> Table:
@@ -158,7 +139,8 @@ def table(generations: list[Generation]) -> Table:
         "pairs",
         "held out",
         "blind win rate over the parent",
-        "wins, losses, undecided",
+        "decided votes",
+        "score",
         "minutes",
         "GiB",
     ):
@@ -168,12 +150,22 @@ def table(generations: list[Generation]) -> Table:
             str(number),
             str(one.pairs),
             _share(one.held_out),
-            _share(one.ahead),
-            f"{one.wins}, {one.losses}, {one.undecided}",
+            *_standing(one),
             f"{one.minutes:.1f}",
             f"{one.gib:.1f}",
         )
     return found
+
+
+def _standing(one: Generation) -> tuple[str, str, str]:
+    if one.ranked is None:
+        return f"kept out: {', '.join(one.kept_out_by)}", "", ""
+    score = one.ranked["score"]
+    return (
+        _share(one.ranked["over_parent"]),
+        f"{one.ranked['decided']:,}",
+        f"{score['value']:.0f} ({score['low']:.0f} to {score['high']:.0f})",
+    )
 
 
 def _share(estimate: dict[str, float]) -> str:
@@ -182,7 +174,7 @@ def _share(estimate: dict[str, float]) -> str:
 
 
 def main() -> None:
-    """Run the rounds one after the other; each begins with the child of the one before."""
+    """Run the rounds one after the other; each begins with the last child that entered."""
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m benchmarks.rounds")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--battles", type=int, default=490, help="that each round learns from")
@@ -198,10 +190,10 @@ def main() -> None:
         if models.exists() and not (home / "models").exists():
             (home / "models").symlink_to(models)
         generations: list[Generation] = []
-        for number in range(1, options.rounds + 1):
-            generations.append(one_round(home, number, options))
+        for _ in range(options.rounds):
+            generations.append(one_round(home, options))
             CONSOLE.print(table(generations))
-            CONSOLE.print(f"seconds: {generations[-1].steps}; entered: {generations[-1].entered}")
+            CONSOLE.print(f"seconds: {generations[-1].steps}")
 
 
 if __name__ == "__main__":

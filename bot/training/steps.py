@@ -126,7 +126,7 @@ def evaluate(config: Config, one: Round) -> dict[str, Any]:
     place = _path(one, Step.TRAIN, "folder")
     learnt = record.read(place)
     template = template_of(learnt, config)
-    asked = held_out(_path(one, Step.EXPORT, "folder"), learnt)
+    asked = held_out(_path(one, Step.EXPORT, "folder"), learnt.recipe.method)
     samples = tuple(rendered(learnt, config, text) for text in SAMPLES)
 
     with advancing("both answer") as advance:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bot.training.behaviour import Behaviour
     from bot.training.completing import Answered
     from bot.training.judging import Judged
+    from bot.training.recipe import Method
     from bot.training.record import TrainingRecord
 
 MOST = 64
@@ -49,11 +50,18 @@ class Trial:
         return behaviour(tuned), behaviour(parent)
 
 
-def held_out(folder: Path, record: TrainingRecord, *, most: int = MOST) -> tuple[str, ...]:
-    """Prompts of a dataset that the model was not trained on. Raises ConfigError."""
-    splits = rows.read(folder, record.recipe.method).splits
+def held_out(
+    folder: Path, method: Method, *, own: Path | None = None, most: int = MOST
+) -> tuple[str, ...]:
+    """Prompts that a dataset holds out and the model was not trained on. Raises ConfigError.
+
+    `own` is the dataset that it was trained on with `method`, where `folder` may be another one.
+    """
+    splits = rows.read(folder, method).splits
+    learnt = rows.read(own, method).splits.get(rows.TRAIN, ()) if own else ()
+    seen = {row.prompt for row in learnt}
     kept = (row.prompt for name in (rows.TEST, rows.VALIDATION) for row in splits.get(name, ()))
-    return tuple(dict.fromkeys(kept))[:most]
+    return tuple(prompt for prompt in dict.fromkeys(kept) if prompt not in seen)[:most]
 
 
 async def trial(

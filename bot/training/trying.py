@@ -58,6 +58,7 @@ def try_adapter(
     Example: `twofold models try gemma-3-270m-dpo-1a2b3c4d`
     """
     from bot.training import record as records
+    from bot.training.making import folder_of
     from bot.training.trial import held_out, trial
 
     config = configured()
@@ -67,7 +68,11 @@ def try_adapter(
     if prompt:
         asked = tuple(rendered(record, config, text) for text in prompt)
     else:
-        asked = held_out(dataset or dataset_folder(record, config), record, most=prompts)
+        own = folder_of(record.dataset.identity, config)
+        folder = dataset or _required(own)
+        asked = held_out(
+            folder, record.recipe.method, own=own if own.is_dir() else None, most=prompts
+        )
     if not asked:
         raise ConfigError("No prompt was held out. Name some with --prompt.")
     with advancing("both answer") as advance:
@@ -190,11 +195,7 @@ def rendered(record: TrainingRecord, config: Config, text: str) -> str:
     return str(template_of(record, config).render(talk).prompt)
 
 
-def dataset_folder(record: TrainingRecord, config: Config) -> Path:
-    """Where `twofold train` left the dataset that it made. Raises ConfigError where it is gone."""
-    from bot.training.making import folder_of
-
-    folder = folder_of(record.dataset.identity, config)
+def _required(folder: Path) -> Path:
     if not folder.is_dir():
         raise ConfigError(
             "The dataset that it was trained on is not here. Name an exported folder with "
