@@ -83,7 +83,8 @@ class Memory:
 
 def twofold(home: Path, *words: str) -> tuple[bytes, int]:
     """Run a command; what it printed, and the most memory that it took. It must end well."""
-    environment = os.environ | {"TWOFOLD_HOME": str(home)}
+    own = {"TWOFOLD_HOME": str(home), "TWOFOLD_CONFIG": str(home / "twofold.toml")}
+    environment = os.environ | own
     command = [sys.executable, "-m", "bot.cli", *words]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
         memory = Memory(process.pid)
