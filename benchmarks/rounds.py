@@ -51,7 +51,7 @@ class Generation:
     """What a round brought; `ranked` is None of a child that gates kept out."""
 
     pairs: int
-    held_out: dict[str, float]
+    held_out: dict[str, float | None] | None
     minutes: float
     steps: dict[str, float]
     gib: float
@@ -165,12 +165,15 @@ def _standing(one: Generation) -> tuple[str, str, str]:
     return (
         _share(one.ranked["over_parent"]),
         f"{one.ranked['decided']:,}",
-        f"{score['value']:.0f} ({score['low']:.0f} to {score['high']:.0f})",
+        "–" if score["value"] is None else f"{score['value']:.0f}",
     )
 
 
-def _share(estimate: dict[str, float]) -> str:
-    value, low, high = (estimate[name] for name in ("value", "low", "high"))
+def _share(interval: dict[str, float | None] | None) -> str:
+    """A share with its interval; a dash where there were too few to tell."""
+    if interval is None or None in interval.values():
+        return "–"
+    value, low, high = interval.values()
     return f"{value:.0%} ({low:.0%} to {high:.0%})"
 
 

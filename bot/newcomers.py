@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import structlog
 
 from bot.contenders import ContenderConfig
-from bot.errors import ModelError, StorageError, TwofoldError
+from bot.errors import ConfigError, ModelError, StorageError, TwofoldError
 from bot.roster import contender_of
+from bot.training.parents import misnamed
 from storage.records import Kind, Standing
 
 if TYPE_CHECKING:
@@ -75,8 +77,10 @@ class NewcomerService:
     async def watching(self) -> AsyncIterator[None]:
         """Look, and go on to in the background; at the end the engines of all are closed.
 
-        Raises StorageError.
+        Raises StorageError, and ConfigError for a configured one that has another name than it
+        was trained by.
         """
+        await self._require_names()
         try:
             await self.look()
             watching = asyncio.create_task(self._watch())
@@ -107,6 +111,13 @@ class NewcomerService:
         for slug in wanted:
             if slug not in here:
                 await self._admit(slug, tunings, self._make)
+
+    async def _require_names(self) -> None:
+        trained = {one.contender.slug for one in await self._tunings.all()}
+        for slug, config in self._configured.items():
+            name = PurePath(config.adapter or "").name
+            if name != slug and name in trained:
+                raise ConfigError(misnamed(slug, name))
 
     async def _let_go(self, slug: str, *, left: bool) -> None:
         """Take it off the roster; a later look closes its engine, once nobody can ask it."""

@@ -184,6 +184,14 @@ class Framed:
         """A prompt that was rendered earlier, as datasets hold it: who spoke is not known then."""
         return Rendering(prompt, () if self.frame.verbatim else tuple(self._stops(())))
 
+    def last_turn(self, prompt: str) -> str:
+        """The turn that a rendered prompt has to be answered, from where it begins."""
+        if self.frame.verbatim:
+            return prompt
+        lines = prompt.split("\n")[: -1 - self.frame.cue.count("\n")]
+        begins = (at for at, line in enumerate(lines) if line and not line.startswith(INDENT))
+        return "\n".join(lines[max(begins, default=0) :])
+
     def complete(self, text: str) -> str:
         """What a model would have written for `parse` to find `text` in it.
 

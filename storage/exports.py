@@ -83,6 +83,13 @@ class ExportStore:
             rows = (await connection.execute(select(exports).order_by(exports.c.id))).mappings()
             return tuple(map(_export_of, rows))
 
+    async def states(self) -> dict[str, Export]:
+        """The newest export of each state, by its identity: that one tells whether somebody left.
+
+        Who took consent back and gave it again has left an earlier export of the same rows.
+        """
+        return {export.dataset: export for export in await self.all() if export.dataset}
+
     async def find(self, dataset: str, *, format: str, purpose: Consent) -> Export | None:  # noqa: A002
         """Find the newest export of a state in this format and for this purpose."""
         statement = (

@@ -83,6 +83,12 @@ class SimulationStore:
             rows = await connection.scalars(select(simulations.c.seed).order_by(simulations.c.seed))
             return tuple(rows)
 
+    async def battles(self) -> int:
+        """Count all battles in them."""
+        statement = select(func.count()).where(battles.c.simulated)
+        async with self._transactions.read() as connection:
+            return int(await connection.scalar(statement) or 0)
+
     async def interrupted(self) -> int:
         """Count the battles of members that a bot left half-answered, which it has to tell of."""
         answering = battles.c.state == BattleState.ANSWERING

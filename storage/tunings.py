@@ -158,7 +158,8 @@ async def _stale_since(
         battles.c.wiped_because.is_not(None),
     )
     parents = select(tunings.c.stale_since).where(tunings.c.contender_id == parent)
-    written = select(func.min(exports.c.stale_since)).where(_of(tuning.dataset))
+    newest = exports.c.id.desc()
+    written = select(exports.c.stale_since).where(_of(tuning.dataset)).order_by(newest).limit(1)
     for known in (parents, written):
         since: datetime | None = await connection.scalar(known)
         if since is not None:

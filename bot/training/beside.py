@@ -1,6 +1,6 @@
-"""A round beside the bot: `python -m bot.training.beside`, at the lowest priority.
+"""A command beside the bot: `python -m bot.training.beside`, at the lowest priority.
 
-It hangs on the bot's end of standard input. When the bot ends, in whatever way, or asks it to
+It hangs on its parent's end of standard input. When the parent ends, in whatever way, or asks it to
 stop, it is interrupted like a command by Ctrl-C, so that it takes away its temporary files.
 """
 
@@ -17,9 +17,12 @@ from bot.engines.weights.tether import TETHERED, heed
 if TYPE_CHECKING:
     from types import FrameType
 
-COMMAND = (sys.executable, "-m", "bot.training.beside", "round", TETHERED)
-
 _NICE = 19
+
+
+def command(*words: str) -> tuple[str, ...]:
+    """What runs `twofold` with these words; its standard input has to be a pipe."""
+    return (sys.executable, "-m", "bot.training.beside", *words, TETHERED)
 
 
 def tethered(arguments: list[str]) -> list[str]:

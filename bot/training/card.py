@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot.disk import write_whole
+from bot.engines.weights.sources import licences_in
 from bot.training.curves import pictures
 from bot.wording import count
 
@@ -166,7 +167,7 @@ def _licence(folder: Path, base: Path) -> Iterator[str]:
     """What the base model's folder tells of its licence, with the files copied along."""
     yield "## Licence of the base model\n"
     told = _manifest(base)
-    names = [*told.get("licences", ()), *(path.name for path in base.glob("LICENSE*"))]
+    names = [*told.get("licences", ()), *licences_in(base)]
     copied = []
     for name in dict.fromkeys(Path(name).name for name in names):
         if (base / name).is_file():

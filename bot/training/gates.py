@@ -24,6 +24,9 @@ DISTINCT = 0.6
 LENGTH = 4.0
 """So many times shorter or longer than the parent's answers may be on average."""
 
+FEW = 10.0
+"""Words that are not many, however few the parent says."""
+
 MORE = 0.1
 """By so much of all answers may empty, looping, half or identical ones become more."""
 
@@ -61,7 +64,7 @@ def _not_collapsed(tuned: Behaviour, parent: Behaviour) -> Iterator[Gate]:
         f"{tuned.distinct:.0%} of its pairs of words are different, of its parent's "
         f"{parent.distinct:.0%}",
     )
-    least, most = parent.words / LENGTH, parent.words * LENGTH
+    least, most = parent.words / LENGTH, max(parent.words, FEW) * LENGTH
     yield Gate(
         "as long as it should be",
         least <= tuned.words <= most,

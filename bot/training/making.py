@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import psutil
+from filelock import FileLock, Timeout
 
 from bot.dataset.export import export, told
 from bot.dataset.gate import TRAINING_NEEDS, require_permission
+from bot.dataset.layout import MANIFEST
 from bot.dataset.policy import Policy
 from bot.dataset.pseudonyms import Pseudonyms
 from bot.dataset.request import Means, Request
@@ -22,10 +26,12 @@ from bot.redaction.presidio import presidio
 from bot.terminal import database_of, err
 from bot.training.recipe import Method
 from bot.training.rows import TAKES
+from bot.training.runs import JOB, Run
 from storage.database import Database
 from storage.records import Consent
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
     from typing import Any
 
@@ -79,21 +85,46 @@ def dataset_for(
     return folder
 
 
+def datasets(config: Config) -> list[Path]:
+    """The folders of all that were made for trainings."""
+    return list((config.home / "training" / DATASETS).glob("[!.]*"))
+
+
 def _sweep(place: Path, config: Config) -> None:
-    """Take away what was broken off, and datasets that somebody has left since."""
+    """Take away what was broken off, and what has words or votes of somebody who left since."""
     for draft in place.glob(".new-*"):
         if not psutil.pid_exists(int(draft.name.removeprefix(".new-"))):
             shutil.rmtree(draft)
-    for dataset in asyncio.run(_left(config)):
+    left = asyncio.run(_left(config))
+    for dataset in left:
         shutil.rmtree(folder_of(dataset, config), ignore_errors=True)
+    for job in place.parent.glob(f"*/{JOB}"):
+        _forget(Run(job.parent), left)
+
+
+def _forget(run: Run, left: Collection[str]) -> None:
+    """Take a run away that was broken off, if its dataset is gone or somebody has left it since.
+
+    Its checkpoints have learnt from them.
+    """
+    with suppress(OSError, ValueError, Timeout), FileLock(run.folder / ".lock", timeout=0):
+        if run.adapter is None and _identity(run.job.dataset) in {None, *left}:
+            shutil.rmtree(run.folder)
+
+
+def _identity(dataset: Path) -> str | None:
+    try:
+        return str(json.loads((dataset / MANIFEST).read_bytes())["dataset"])
+    except (OSError, ValueError, LookupError):
+        return None
 
 
 async def _left(config: Config) -> list[str]:
     """The datasets that somebody has left since."""
     url = database_of(config, None)
     async with Database.open(url, key=config.database_key) as store:
-        exports = await store.exports.all()
-    return [export.dataset for export in exports if export.stale_since and export.dataset]
+        states = await store.exports.states()
+    return [dataset for dataset, export in states.items() if export.stale_since is not None]
 
 
 def folder_of(identity: str, config: Config) -> Path:

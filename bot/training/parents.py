@@ -35,8 +35,8 @@ class Parent:
 
     @property
     def tuned(self) -> str | None:
-        """What it was called when it was trained, if it was: the settings may rename it."""
-        return self.learnt.slug if self.learnt else None
+        """Its name, if it was trained itself."""
+        return self.slug if self.learnt else None
 
     @property
     def generation(self) -> int:
@@ -103,6 +103,14 @@ def named(model: str) -> str:
     return f"path:{Path(source.name).name}" if source.scheme == "path" else str(source)
 
 
+def misnamed(slug: str, trained_as: str) -> str:
+    """What to say of a tuned contender that the settings call something else."""
+    return (
+        f"{slug} in the settings was trained as {trained_as}. Call it that there too: by this name "
+        "it is known from whom it learnt, and which battles must not rank it."
+    )
+
+
 def base_of(
     learnt: record.TrainingRecord, contenders: Iterable[ContenderConfig], *, name: str = ""
 ) -> ContenderConfig:
@@ -121,6 +129,8 @@ def base_of(
 
 def _tuned(config: Config, slug: str, folder: Path) -> Parent:
     learnt = record.read(folder)
+    if learnt.slug != slug:
+        raise ConfigError(misnamed(slug, learnt.slug))
     own = [c for c in config.contenders if c.slug == slug]
     base = base_of(learnt, own or config.contenders, name=slug)
     template = (own[0].template if own else None) or learnt.template

@@ -11,6 +11,7 @@ import psutil
 from tokenizers import Tokenizer
 
 from bot.errors import ConfigError, NoRoom
+from bot.training.recipe import Method
 from bot.training.rows import TEST, TRAIN, VALIDATION
 from bot.wording import count
 
@@ -35,6 +36,9 @@ _ADAM = 16
 _TILE = 128
 """Positions whose logits are there at once."""
 
+_LOGIT = 8
+"""Bytes of a logit with its gradient, in float32."""
+
 _LAYER = 36
 """Bytes of a token in a layer, for each of its hidden and inner features (measured)."""
 
@@ -51,7 +55,7 @@ class Shape:
     bytes_each: int
 
     @classmethod
-    def of(cls, folder: Path, *, parameters: int, dtype: str | None) -> Shape:
+    def of(cls, folder: Path, *, parameters: int, dtype: str) -> Shape:
         """Of the model in a folder. Raises ConfigError."""
         try:
             told = json.loads((folder / "config.json").read_bytes())
@@ -108,10 +112,12 @@ def memory_needed(shape: Shape, recipe: Recipe, lengths: Lengths) -> int:
     """About how many bytes the training takes at most.
 
     Weights, the adapter with its optimizer, and what a batch of the longest rows keeps for the
-    way back. Answers are scored in tiles, so that logits count for little.
+    way back. Answers are scored in tiles, so that logits count for little, but with ORPO,
+    where TRL scores prompts and answers at once.
     """
     longest = max((n for n in lengths.rows if n <= recipe.max_length), default=0)
-    tokens = 2 * recipe.batch * longest
+    pairs = recipe.method in {Method.DPO, Method.ORPO}
+    tokens = (2 if pairs else 1) * recipe.batch * longest
     linear = 7 * (shape.hidden + shape.inner) * shape.layers  # about all-linear's in and out
     kept = (
         tokens
@@ -119,13 +125,13 @@ def memory_needed(shape: Shape, recipe: Recipe, lengths: Lengths) -> int:
         * _LAYER
         * (1 if recipe.gradient_checkpointing else shape.layers)
     )
-    tile = min(tokens, _TILE) * shape.vocabulary * 8
+    scored = tokens if recipe.method is Method.ORPO else min(tokens, _TILE)
     return int(
         _LIBRARIES
         + shape.parameters * shape.bytes_each
         + linear * recipe.rank * _ADAM
         + kept
-        + tile
+        + scored * shape.vocabulary * _LOGIT
     )
 
 

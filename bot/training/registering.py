@@ -11,7 +11,6 @@ from storage.records import Contender, Kind, Tuning
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
-    from datetime import datetime
     from pathlib import Path
 
     from bot.config import Config
@@ -70,23 +69,29 @@ async def require_learnable(dataset: str, config: Config, *, unknown: bool = Fal
     database did not write it: nobody could tell then which adapters learnt from whom.
     """
     async with opened(config) as store:
-        written = [export for export in await store.exports.all() if export.dataset == dataset]
-    if any(export.stale_since for export in written):
+        written = (await store.exports.states()).get(dataset)
+    if written is not None and written.stale_since is not None:
         raise ConfigError(
             "Somebody has left since whose words or votes this dataset has. Export it anew."
         )
-    if not written and not unknown:
+    if written is None and not unknown:
         raise ConfigError(
             "This database did not write the dataset, so it could not tell whom an adapter learnt "
             "from, nor which battles must not rank it. Export it here, or say --anyway."
         )
 
 
-async def stale_since(dataset: str, config: Config) -> datetime | None:
-    """When somebody first left whose words or votes a dataset of this identity has."""
+async def is_stale(config: Config, *, dataset: str, parent: str | None) -> bool:
+    """Whether somebody has left whose words or votes this dataset has, or its parent learnt from.
+
+    `parent` is a tuned one; it is stale too where it is not there any more.
+    """
     async with opened(config) as store:
-        left = [e.stale_since for e in await store.exports.all() if e.dataset == dataset]
-    return min(filter(None, left), default=None)
+        written = (await store.exports.states()).get(dataset)
+        tunings = {one.contender.slug: one for one in await store.tunings.all()}
+    if written is not None and written.stale_since is not None:
+        return True
+    return parent is not None and (parent not in tunings or tunings[parent].stale_since is not None)
 
 
 def opened(config: Config) -> AbstractAsyncContextManager[Database]:

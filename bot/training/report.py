@@ -67,6 +67,8 @@ def _parts(config: Config, one: Round) -> Iterator[str]:
 
 def _outcome(one: Round) -> str:
     entered = one.done[Step.ENTER]
+    if refused := entered.get("refused"):
+        return f"It is not in the arena. {refused}"
     if not entered["kept_out_by"]:
         return "All gates hold, and it is in the arena."
     missing = ", ".join(entered["kept_out_by"])

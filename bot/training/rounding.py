@@ -42,7 +42,10 @@ def round_(
             help="Have simulated members vote on so many battles first, and learn from them alone.",
         ),
     ] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, another adapter.")] = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Another seed, another adapter.", show_default=False),
+    ] = None,
     *,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Let it enter although a gate does not hold.")
@@ -68,7 +71,7 @@ def round_(
     from bot.training.commands import require_libraries
     from bot.training.rounds import Asked, alone, begin, save, unfinished
     from bot.training.starting import method_of
-    from bot.training.steps import require_possible
+    from bot.training.steps import freshen, require_possible
 
     require_libraries()
     os.nice(19)  # a bot on the same machine comes first
@@ -92,6 +95,7 @@ def round_(
             one = begin(config.home, asked, at=datetime.now(UTC))
         else:
             err.print(f"Round {one.number} goes on where it was.")
+            freshen(config, one)
             one.go_on(asked)
         run(config, one)
 
@@ -103,11 +107,12 @@ def run(config: Config, one: Round) -> None:
     from bot.training.rounds import Step, save
     from bot.training.steps import STEPS, freshen
 
-    freshen(config, one)
     for number, (step, do) in enumerate(STEPS.items(), start=1):
         if step in one.done:
             continue
         err.print(f"round {one.number}, {number} of {len(Step)}: {step.value}")
+        if step is Step.EVALUATE:
+            freshen(config, one)
         began = time.monotonic()
         one.done[step] = do(config, one)
         one.seconds[step] = round(time.monotonic() - began, 1)

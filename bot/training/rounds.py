@@ -53,32 +53,34 @@ class Asked(BaseModel):
     method: Method = Method.DPO
     least: int
     simulated: int = 0
-    seed: int = 0
+    seed: int | None = None
     anyway: bool = False
 
 
 class Round(BaseModel):
     """A round in its folder. `done` is what came of each step, `seconds` how long it took.
 
-    `given_up` are those in whose place another one was begun.
+    `given_up` are those in whose place another one was begun. `simulated_before` is how many
+    simulated battles there were when it began to collect.
     """
 
     number: int
     began_at: datetime
     asked: Asked
     given_up: bool = False
+    simulated_before: int | None = None
     done: dict[Step, dict[str, Any]] = Field(default_factory=dict)
     seconds: dict[Step, float] = Field(default_factory=dict)
 
     def go_on(self, asked: Asked) -> None:
         """Take up what it is asked for now, as far as that can still be chosen.
 
-        Before votes are exported that is everything, but for made-up ones that are there already.
+        Before votes are exported that is everything; where more are to be made up, they are.
         """
         if Step.EXPORT in self.done:
             asked = self.asked.model_copy(update={"anyway": asked.anyway})
-        elif Step.COLLECT in self.done:
-            asked = asked.model_copy(update={"simulated": self.asked.simulated})
+        elif asked.simulated > self.asked.simulated:
+            self.done.pop(Step.COLLECT, None)
         self.asked = asked
 
     @property

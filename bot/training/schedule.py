@@ -31,6 +31,9 @@ AGAIN = timedelta(days=1)
 LOG, TRIED = "log.txt", "tried"
 """In the folder of the rounds: what they said, and a file as old as the last try."""
 
+_LINE = 1000
+"""Bytes that a last word may have."""
+
 STOP_SECONDS = 10.0
 """A round that is to stop has so long, then it is killed."""
 
@@ -85,14 +88,17 @@ def last_tried(folder: Path) -> datetime | None:
         return None
 
 
-async def run_beside(folder: Path, *, command: Sequence[str] = beside.COMMAND) -> None:
+async def run_beside(folder: Path, *, command: Sequence[str] | None = None) -> None:
     """A round in a process of its own; what it says goes to a file. Cancelled, it is stopped."""
     tried, log_file = folder / TRIED, folder / LOG
     tried.parent.mkdir(parents=True, exist_ok=True)
     tried.touch()
     with log_file.open("ab") as said:
         child = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.PIPE, stdout=said, stderr=said
+            *(command or beside.command("round")),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=said,
+            stderr=said,
         )
     log.info("a round begins or goes on", log=str(log_file))
     try:
@@ -101,7 +107,16 @@ async def run_beside(folder: Path, *, command: Sequence[str] = beside.COMMAND) -
         await _stop(child)
         tried.unlink(missing_ok=True)
         raise
-    log.info("a round ended" if code == 0 else "a round could not end yet", log=str(log_file))
+    if code == 0:
+        log.info("a round ended", log=str(log_file))
+    else:
+        log.warning("a round could not end yet", why=_last_line(log_file), log=str(log_file))
+
+
+def _last_line(file: Path) -> str:
+    with file.open("rb") as said:
+        said.seek(max(0, file.stat().st_size - _LINE))
+        return said.read().decode(errors="replace").strip().rpartition("\n")[2]
 
 
 async def _stop(child: asyncio.subprocess.Process) -> None:

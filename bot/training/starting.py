@@ -101,7 +101,11 @@ class Started:
 
 def begun(config: Config, wanted: Wanted) -> Started:
     """Make everything ready that needs no training. Raises TwofoldError."""
-    from bot.engines.local.loading import free_on_gpu  # noqa: PLC0415 - it imports torch
+    from bot.engines.local.loading import (  # noqa: PLC0415 - it imports torch
+        choose_dtype,
+        folder_hash,
+        free_on_gpu,
+    )
 
     parent = parent_of(config, wanted.contender)
     if parent.learnt and (fixed := [name for name in _LORA if name in wanted.chosen]):
@@ -117,13 +121,16 @@ def begun(config: Config, wanted: Wanted) -> Started:
             f"There is no template {template}. Choose one of: {', '.join(templates)}."
         )
     fetch(parent.model, config=config, console=err)
-    folder = wanted.dataset or dataset_for(
-        method,
-        template,
-        config,
-        simulated=wanted.simulated,
-        new_to=parent.tuned,
-    )
+    folder = wanted.dataset
+    if folder is None:
+        folder = dataset_for(
+            method, template, config, simulated=wanted.simulated, new_to=parent.tuned
+        )
+        err.print(
+            f"These votes are in {folder}. Where it is broken off and more are given meanwhile, "
+            "name that folder to go on.",
+            soft_wrap=True,
+        )
     dataset = rows.read(folder, method)
     identity = str(dataset.manifest["dataset"])
     asyncio.run(require_learnable(identity, config, unknown=wanted.anyway))
@@ -131,6 +138,12 @@ def begun(config: Config, wanted: Wanted) -> Started:
     if not wanted.anyway:
         plan.require_enough(dataset)
     weights = weights_of(parent, config)
+    digest = folder_hash(weights)
+    if parent.learnt and parent.learnt.base.weights != digest:
+        raise ConfigError(
+            f"{parent.slug} was trained on other weights of {parent.learnt.base.source} than are "
+            "here now. Put those back, or train from the base model."
+        )
     parameters = parameters_of(weights)
     gpu = free_on_gpu()
     recipe = _recipe(
@@ -142,10 +155,24 @@ def begun(config: Config, wanted: Wanted) -> Started:
         gpu=gpu is not None,
     )
     lengths = plan.lengths_of(dataset, weights / "tokenizer.json")
-    shape = plan.Shape.of(weights, parameters=parameters, dtype=wanted.dtype)
-    job = _job(config, wanted, parent, dataset, recipe, weights)
-    job = job.model_copy(
-        update={"template": template, "template_digest": templates[template].digest}
+    dtype = wanted.dtype or str(choose_dtype("cpu" if gpu is None else "cuda"))
+    shape = plan.Shape.of(weights, parameters=parameters, dtype=dtype.removeprefix("torch."))
+    job = Job(
+        contender=parent.slug,
+        base=named(parent.model),
+        base_folder=weights.resolve(),
+        weights=digest,
+        parent_adapter=parent.adapter and parent.adapter.resolve(),
+        parent_sha256=parent.learnt and parent.learnt.weights_sha256,
+        generation=parent.generation + 1,
+        template=template,
+        template_digest=templates[template].digest,
+        dataset=dataset.folder.resolve(),
+        dataset_identity=dataset.identity,
+        recipe=recipe,
+        dtype=wanted.dtype,
+        adapters=config.adapters_folder.resolve(),
+        threads=wanted.threads,
     )
     run = Run(config.home / "training" / job.run)
     run.begin(job)
@@ -178,32 +205,3 @@ def _recipe(
         return advised(method, rows=number, liked=liked, parameters=parameters, gpu=gpu, **settled)
     except ValidationError as error:
         raise ConfigError(f"{reason(error)}.") from None
-
-
-def _job(
-    config: Config,
-    wanted: Wanted,
-    parent: Parent,
-    dataset: Dataset,
-    recipe: Recipe,
-    weights: Path,
-) -> Job:
-    from bot.engines.local.loading import folder_hash  # noqa: PLC0415 - it imports torch
-
-    return Job(
-        contender=parent.slug,
-        base=named(parent.model),
-        base_folder=weights.resolve(),
-        weights=folder_hash(weights),
-        parent_adapter=parent.adapter and parent.adapter.resolve(),
-        parent_sha256=parent.learnt and parent.learnt.weights_sha256,
-        generation=parent.generation + 1,
-        template="",
-        template_digest="",
-        dataset=dataset.folder.resolve(),
-        dataset_identity=dataset.identity,
-        recipe=recipe,
-        dtype=wanted.dtype,
-        adapters=config.adapters_folder.resolve(),
-        threads=wanted.threads,
-    )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import shutil
 import subprocess
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,11 @@ from bot.disk import write_whole
 from bot.errors import ConfigError, TwofoldError
 from bot.ranking import Interval
 from bot.terminal import advancing
-from bot.training import making, record, registering, rows, starting
+from bot.training import beside, making, record, registering, rows, starting
 from bot.training.gates import gates
 from bot.training.parents import parent_of
 from bot.training.report import report
-from bot.training.rounds import REPORT, Step, folder_of
+from bot.training.rounds import REPORT, Step, folder_of, save
 from bot.training.trial import held_out, trial
 from bot.training.trying import parent_folder, rendered, template_of
 from bot.wording import count
@@ -57,37 +57,62 @@ def require_possible(config: Config, asked: Asked) -> None:
 
 
 def freshen(config: Config, one: Round) -> None:
-    """Have a round export anew where somebody has left since, and it is not trained yet."""
-    if Step.EXPORT in one.done and Step.TRAIN not in one.done:
-        identity = one.done[Step.EXPORT]["dataset"]
-        if asyncio.run(registering.stale_since(identity, config)):
-            shutil.rmtree(_path(one, Step.EXPORT, "folder"), ignore_errors=True)
-            del one.done[Step.EXPORT]
+    """Look whether somebody has left since whose words or votes a round has exported.
+
+    One that is not trained yet exports anew. One that is trained is given up, as its adapter
+    cannot forget. Raises ConfigError then.
+    """
+    if Step.EXPORT not in one.done or Step.EVALUATE in one.done:
+        return
+    bases = {contender.slug for contender in config.contenders if contender.adapter is None}
+    stale = registering.is_stale(
+        config,
+        dataset=one.done[Step.EXPORT]["dataset"],
+        parent=None if one.asked.parent in bases else one.asked.parent,
+    )
+    if not asyncio.run(stale):
+        return
+    one.given_up = Step.TRAIN in one.done
+    if not one.given_up:
+        del one.done[Step.EXPORT]
+    save(config.home, one)
+    if one.given_up:
+        raise ConfigError(
+            f"Somebody has left since whose words or votes {one.done[Step.TRAIN]['slug']} learnt "
+            "from, so this round is given up. `twofold round` begins another."
+        )
 
 
 def collect(config: Config, one: Round) -> dict[str, Any]:
     """Have simulated members vote, where that was asked for; people have voted already.
 
-    A community that was broken off is gone on with as it is.
+    After a community that was broken off another one votes on what is missing.
     """
     if not one.asked.simulated:
         return {}
-    seed = int(one.began_at.timestamp()) % 2**31
 
-    async def known() -> bool:
+    async def known() -> tuple[tuple[int, ...], int]:
         async with registering.opened(config) as store:
-            return seed in await store.simulations.seeds()
+            return await store.simulations.seeds(), await store.simulations.battles()
 
-    if not asyncio.run(known()):
-        words = ("--battles", str(one.asked.simulated), "--seed", str(seed))
+    seeds, there = asyncio.run(known())
+    if one.simulated_before is None:
+        one.simulated_before = there
+        save(config.home, one)
+    left = one.asked.simulated - (there - one.simulated_before)
+    if left > 0:
+        fresh = itertools.count(int(one.began_at.timestamp()) % 2**30)
+        seed = next(seed for seed in fresh if seed not in seeds)
+        words = ("--battles", str(left), "--seed", str(seed))
         _run("simulate", "--roster", "--readers", *words)
-    return {"simulated": one.asked.simulated, "seed": seed}
+    return {"simulated": one.asked.simulated}
 
 
 def export(config: Config, one: Round) -> dict[str, Any]:
     """Write the pairs that the parent has not learnt from. Raises TooFew."""
     asked = one.asked
     parent = parent_of(config, asked.parent)
+    there = set(making.datasets(config))
     folder = making.dataset_for(
         asked.method,
         parent.template,
@@ -98,10 +123,16 @@ def export(config: Config, one: Round) -> dict[str, Any]:
     dataset = rows.read(folder, asked.method)
     pairs = dataset.pairs(rows.TRAIN, rows.VALIDATION, rows.TEST)
     if pairs < asked.least:
-        shutil.rmtree(folder)
+        if folder not in there:
+            shutil.rmtree(folder)
+        more = 2 * asked.simulated
         raise TooFew(
-            f"There {'is' if pairs == 1 else 'are'} {count(pairs, 'new pair')} of "
-            f"{asked.least:,}: go on collecting votes. `twofold round` goes on here then."
+            f"There {'is' if pairs == 1 else 'are'} {count(pairs, 'new pair')} of {asked.least:,}: "
+            + (
+                f"`twofold round --simulated {more}` has more votes given and goes on here."
+                if asked.simulated
+                else "go on collecting votes. `twofold round` goes on here then."
+            )
         )
     return {"folder": str(folder), "dataset": str(dataset.manifest["dataset"]), "pairs": pairs}
 
@@ -113,7 +144,7 @@ def train(config: Config, one: Round) -> dict[str, Any]:
         contender=one.asked.parent,
         dataset=_path(one, Step.EXPORT, "folder"),
         simulated=bool(one.asked.simulated),
-        chosen={"seed": one.asked.seed},
+        chosen={} if one.asked.seed is None else {"seed": one.asked.seed},
         anyway=True,
     )
     learnt, place = starting.begun(config, wanted).trained()
@@ -168,22 +199,21 @@ def enter(config: Config, one: Round) -> dict[str, Any]:
     known |= {name: found[name] for name in ("gates", "tuned", "parent", "judged")}
     kept_out = [gate["name"] for gate in found["gates"] if not gate["held"]]
 
-    async def write() -> bool:
+    async def write() -> dict[str, Any]:
         async with registering.opened(config) as store:
             await store.tunings.evaluated(slug, known)
             if one.asked.simulated and await store.census.voted():
                 kept_out.append("learnt from people, as people vote here")
             if kept_out and not one.asked.anyway:
-                return False
+                return {"entered": False}
             try:
                 await adapters.enter(store.tunings, slug, config=config)
-            except ConfigError as error:  # it is stale, which nothing makes good
-                kept_out.append(error.user_message.rstrip("."))
-                return False
+            except ConfigError as error:
+                return {"entered": False, "refused": error.user_message}
             await _rest_grandparent(store.tunings, slug)
-            return True
+            return {"entered": True}
 
-    return {"entered": asyncio.run(write()), "kept_out_by": kept_out}
+    return asyncio.run(write()) | {"kept_out_by": kept_out}
 
 
 def write_report(config: Config, one: Round) -> dict[str, Any]:
@@ -204,9 +234,13 @@ STEPS: Mapping[Step, Callable[[Config, Round], dict[str, Any]]] = {
 
 
 def _run(*words: str) -> None:
-    """Run a command of ours as a process of its own, which gives its memory back."""
-    done = subprocess.run([sys.executable, "-m", "bot.cli", *words], check=False)  # noqa: S603
-    if done.returncode:
+    """Run a command of ours as a process of its own, which gives its memory back.
+
+    It does not outlive this one.
+    """
+    with subprocess.Popen(beside.command(*words), stdin=subprocess.PIPE) as child:  # noqa: S603
+        code = child.wait()
+    if code:
         raise TwofoldError(f"twofold {words[0]} did not end well; see above. The round goes on.")
 
 

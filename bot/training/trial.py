@@ -36,9 +36,13 @@ MOST = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """What both answered to each prompt, what each is like, and what a judge said, if one did."""
+    """What both answered to each prompt, what each is like, and what a judge said, if one did.
+
+    `asked` is the turn in each prompt that is answered.
+    """
 
     prompts: tuple[str, ...]
+    asked: tuple[str, ...]
     tuned: tuple[Answered, ...]
     parent: tuple[Answered, ...]
     judged: Judged | None = None
@@ -108,11 +112,13 @@ async def trial(
             heard=advance,
         )
         tuned, before = await asyncio.gather(*map(ask, both))
+    turns = tuple(map(template.last_turn, prompts))
     return Trial(
         prompts=tuple(prompts),
+        asked=turns,
         tuned=tuple(tuned),
         parent=tuple(before),
-        judged=await _judged(config, prompts, tuned, before),
+        judged=await _judged(config, turns, tuned, before),
     )
 
 
@@ -121,15 +127,15 @@ DEADLINE = 600.0
 
 
 async def _judged(
-    config: Config, prompts: Sequence[str], tuned: Sequence[Answered], parent: Sequence[Answered]
+    config: Config, asked: Sequence[str], tuned: Sequence[Answered], parent: Sequence[Answered]
 ) -> Judged | None:
     if config.judge is None:
         return None
     factory = EngineFactory(cache=config.models_folder)
     engine = factory.make(config.judge.engine, api_key=config.key_of(config.judge))
     pairs = [
-        Compared(asked_in(prompt), one.finished.shown, other.finished.shown)
-        for prompt, one, other in zip(prompts, tuned, parent, strict=True)
+        Compared(turn, one.finished.shown, other.finished.shown)
+        for turn, one, other in zip(asked, tuned, parent, strict=True)
     ]
     try:
         await engine.start()
@@ -139,8 +145,3 @@ async def _judged(
         return None
     finally:
         await engine.close()
-
-
-def asked_in(prompt: str) -> str:
-    """The last lines of a rendered prompt: what was asked, and where the answer begins."""
-    return "\n".join(prompt.splitlines()[-2:])

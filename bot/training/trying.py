@@ -58,7 +58,6 @@ def try_adapter(
     Example: `twofold models try gemma-3-270m-dpo-1a2b3c4d`
     """
     from bot.training import record as records
-    from bot.training.making import folder_of
     from bot.training.trial import held_out, trial
 
     config = configured()
@@ -68,11 +67,8 @@ def try_adapter(
     if prompt:
         asked = tuple(rendered(record, config, text) for text in prompt)
     else:
-        own = folder_of(record.dataset.identity, config)
-        folder = dataset or _required(own)
-        asked = held_out(
-            folder, record.recipe.method, own=own if own.is_dir() else None, most=prompts
-        )
+        own = _dataset(record, place, config)
+        asked = held_out(_required(dataset or own), record.recipe.method, own=own, most=prompts)
     if not asked:
         raise ConfigError("No prompt was held out. Name some with --prompt.")
     with advancing("both answer") as advance:
@@ -100,24 +96,25 @@ def try_adapter(
 
 
 def parent_folder(record: TrainingRecord, config: Config) -> Path | None:
-    """The adapter of a parent that was tuned itself. Raises TwofoldError where it is gone."""
+    """The adapter of a parent that was tuned itself and is still here. Raises TwofoldError."""
     if record.generation == 1:
         return None
     from bot.training.parents import parent_of
 
-    parent = parent_of(config, record.parent)
-    return parent.adapter
+    configured = {contender.slug for contender in config.contenders}
+    if record.parent in configured or (config.adapters_folder / record.parent).is_dir():
+        return parent_of(config, record.parent).adapter
+    err.print(f"Its parent {record.parent} is gone; in its place stands the base model.")
+    return None
 
 
 def tables(tried: Trial, *, shown: int) -> Iterator[Table]:
     """Prompts with both answers side by side, and below what all answers are like."""
-    from bot.training.trial import asked_in
-
     if shown:
         texts = Table("Prompt", "Parent", "Tuned", box=None, pad_edge=False, padding=(0, 2, 1, 0))
-        of_all = zip(tried.prompts, tried.parent, tried.tuned, strict=True)
-        for prompt, *both in islice(of_all, shown):
-            said = [asked_in(prompt), *(answer.finished.shown or "(nothing)" for answer in both)]
+        of_all = zip(tried.asked, tried.parent, tried.tuned, strict=True)
+        for asked, *both in islice(of_all, shown):
+            said = [asked, *(answer.finished.shown or "(nothing)" for answer in both)]
             texts.add_row(*map(Text, said))
         yield texts
     tuned, parent = tried.behaviours
@@ -195,8 +192,20 @@ def rendered(record: TrainingRecord, config: Config, text: str) -> str:
     return str(template_of(record, config).render(talk).prompt)
 
 
-def _required(folder: Path) -> Path:
-    if not folder.is_dir():
+def _dataset(record: TrainingRecord, place: Path, config: Config) -> Path | None:
+    """The folder that it was trained on, if that is still here."""
+    from bot.training.making import folder_of
+    from bot.training.runs import JOB, Run
+
+    runs = (Run(job.parent) for job in (config.home / "training").glob(f"*/{JOB}"))
+    named = (run.job.dataset for run in runs if run.adapter == place.resolve())
+    return next(
+        (f for f in (folder_of(record.dataset.identity, config), *named) if f.is_dir()), None
+    )
+
+
+def _required(folder: Path | None) -> Path:
+    if folder is None:
         raise ConfigError(
             "The dataset that it was trained on is not here. Name an exported folder with "
             "--dataset, or prompts with --prompt."

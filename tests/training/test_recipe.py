@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from bot.training.recipe import LARGE, UPDATES, Method, Recipe, advised
+from bot.training.recipe import LARGE, UPDATES, Method, Recipe, advised, hyperparameters
 
 
 @pytest.mark.parametrize("rows", [60, 300, 2000])
@@ -28,6 +28,17 @@ def test_the_rarer_kind_of_answers_weighs_more_in_kto():
     recipe = advised(Method.KTO, rows=400, liked=100, parameters=10**8)
     assert (recipe.desirable_weight, recipe.undesirable_weight) == (3.0, 1.0)
     assert recipe.desirable_weight * 100 == recipe.undesirable_weight * 300
+
+
+def test_hyperparameters_of_the_settings_are_as_a_recipe_has_them():
+    assert hyperparameters({"batch": 8.0, "method": "kto"}) == {"batch": 8, "method": Method.KTO}
+    for table, words in (
+        ({"epochs": 0}, "epochs: Input should be greater than 0"),
+        ({"epoch": 2}, "epoch: Extra inputs"),
+        ({"method": "kto", "batch": 1}, "--batch must be 2 or more"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            hyperparameters(table)
 
 
 def test_large_models_compute_twice_to_save_memory():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import os
@@ -14,10 +15,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.config import Config
 from bot.errors import ConfigError
 from bot.training.recipe import Method
+from bot.training.registering import opened
 from bot.training.rounds import Asked, Step, all_of, alone, begin, save, unfinished
 from bot.training.schedule import due
+from bot.training.steps import freshen
+from storage.records import Consent
 from tests.engines.tiny_model import save_tiny_model
 
 if TYPE_CHECKING:
@@ -68,15 +73,22 @@ class TestOneAfterTheOther:
     def test_with_too_few_votes_it_waits_and_has_lost_nothing(self, home: Path) -> None:
         done = twofold(home, "round", "--simulated", "80", "--least", "500")
         assert done.returncode == 1
-        assert "go on collecting votes" in done.stderr
+        assert "`twofold round --simulated 160` has more votes given" in done.stderr
         assert "Traceback" not in done.stderr
         left = unfinished(home, simulated=True)
         assert left is not None
         assert set(left.done) == {Step.COLLECT}
 
+    def test_more_votes_are_added_to_those_that_are_there(self, home: Path) -> None:
+        [(before,)] = asked(home, "SELECT count(*) FROM battles")
+        done = twofold(home, "round", "--simulated", "100", "--least", "500")
+        assert "`twofold round --simulated 200`" in done.stderr
+        [(now,)] = asked(home, "SELECT count(*) FROM battles")
+        assert 100 <= now < before + 60, "only those that were missing"
+
     def test_it_goes_on_where_it_was_and_enters_what_passes_the_gates(self, home: Path) -> None:
         battles = asked(home, "SELECT count(*) FROM battles")
-        done = twofold(home, "round", "--simulated", "80", "--least", "5")
+        done = twofold(home, "round", "--simulated", "100", "--least", "5")
         assert done.returncode == 0, done.stderr
         assert asked(home, "SELECT count(*) FROM battles") == battles, "nobody voted again"
         [one] = all_of(home)
@@ -135,6 +147,47 @@ class TestOneAfterTheOther:
             ON c.id = a.contender_id WHERE c.kind = 'tuned'
         """
         assert asked(home, met)[0][0], "the entered one met the others"
+
+
+async def exported(config: Config, dataset: str) -> None:
+    async with opened(config) as store:
+        facts = {"format": "dpo", "purpose": Consent.TRAIN, "manifest": {}, "sha256": "0"}
+        await store.exports.record(**facts, dataset=dataset, rows=(), at=NOON)
+
+
+def leave(home: Path) -> None:
+    with closing(sqlite3.connect(home / "twofold.db")) as connection, connection:
+        connection.execute("UPDATE exports SET stale_since = created_at")
+
+
+def test_where_somebody_left_a_round_exports_anew_or_is_given_up(tmp_path: Path) -> None:
+    config = Config(home=tmp_path)
+    one = begin(tmp_path, Asked(parent=config.contenders[0].slug, least=1), at=NOON)
+    one.done = {Step.COLLECT: {}, Step.EXPORT: {"dataset": "d1", "folder": "x"}}
+    asyncio.run(exported(config, "d1"))
+    freshen(config, one)
+    assert Step.EXPORT in one.done
+    leave(tmp_path)
+    freshen(config, one)
+    assert set(all_of(tmp_path)[0].done) == {Step.COLLECT}
+    one.done[Step.EXPORT] = {"dataset": "d1", "folder": "x"}
+    asyncio.run(exported(config, "d1"))  # the same rows, as they came back
+    freshen(config, one)
+    assert Step.EXPORT in one.done
+    one.done[Step.TRAIN] = {"slug": "tuned", "folder": "y"}
+    leave(tmp_path)
+    with pytest.raises(ConfigError, match="this round is given up"):
+        freshen(config, one)
+    assert unfinished(tmp_path, simulated=False) is None
+
+
+def test_a_round_does_not_train_who_is_gone(tmp_path: Path) -> None:
+    config = Config(home=tmp_path)
+    one = begin(tmp_path, Asked(parent="gone-dpo-1a2b3c4d", least=1), at=NOON)
+    one.done = {Step.COLLECT: {}, Step.EXPORT: {"dataset": "d1", "folder": "x"}}
+    asyncio.run(exported(config, "d1"))
+    freshen(config, one)
+    assert set(one.done) == {Step.COLLECT}
 
 
 def test_two_at_once_are_refused(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_what_is_preferred_becomes_more_likely_than_what_is_not(run_of):
     assert found.curves[0]["margin"] == pytest.approx(0, abs=1e-3)  # it begins as its parent
 
 
-@pytest.mark.parametrize("method", [Method.KTO])
+@pytest.mark.parametrize("method", [Method.DPO, Method.KTO])
 def test_killed_at_any_step_it_ends_with_the_same_adapter(run_of, method):
     more = {
         "method": method,

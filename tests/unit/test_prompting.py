@@ -141,6 +141,19 @@ def test_a_prompt_ends_where_the_answer_begins(name: str) -> None:
     assert prompt == prompt.rstrip()
 
 
+@pytest.mark.parametrize("name", FRAMED)
+def test_what_is_answered_is_found_again_in_a_prompt(name: str) -> None:
+    template = TEMPLATES[name]
+    log = talk(said("before"), bot_said("an answer\nof two lines"), said("look:\n\n- one\n- two"))
+    turn = template.last_turn(template.render(log).prompt)
+    assert re.sub(r"\s+", " ", turn).strip('"').endswith("look: - one - two")
+    assert "answer" not in turn.casefold()
+
+
+def test_what_is_answered_is_all_of_a_raw_prompt() -> None:
+    assert TEMPLATES["raw"].last_turn(SEED_PROMPT) == SEED_PROMPT
+
+
 def test_templates_can_be_added_and_replaced() -> None:
     letter = Frame(help="A letter.", person="Dear {name}, {text}", cue="Dear all,")
     mine = library({"letter": letter, "irc": letter})

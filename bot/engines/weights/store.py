@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 
 from bot.disk import size_of, sync
 from bot.engines.weights import children, wheels
-from bot.engines.weights.sources import Source, notice, parse_source
+from bot.engines.weights.sources import Source, licences_in, notice, parse_source
 from bot.errors import ModelCorrupt, ModelError, ModelNameError, ModelNotFound, NoRoom
 
 if TYPE_CHECKING:
@@ -139,8 +139,7 @@ def _from_hub(source: Source, work: Path, out: Path, progress: Progress) -> dict
     for file in draft.iterdir():
         file.replace(out / file.name)
     _in_place(out)
-    licences = [file.name for file in out.glob("LICENSE*")]
-    return {"fingerprint": commit, "commit": commit, "licences": licences}
+    return {"fingerprint": commit, "commit": commit, "licences": licences_in(out)}
 
 
 def _publish(source: Source, out: Path, folder: Path, facts: dict[str, Any]) -> None:

