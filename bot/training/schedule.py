@@ -31,7 +31,7 @@ AGAIN = timedelta(days=1)
 LOG, TRIED = "log.txt", "tried"
 """In the folder of the rounds: what they said, and a file as old as the last try."""
 
-_LINE = 1000
+_WORD = 1000
 """Bytes that a last word may have."""
 
 STOP_SECONDS = 10.0
@@ -110,13 +110,14 @@ async def run_beside(folder: Path, *, command: Sequence[str] | None = None) -> N
     if code == 0:
         log.info("a round ended", log=str(log_file))
     else:
-        log.warning("a round could not end yet", why=_last_line(log_file), log=str(log_file))
+        log.warning("a round could not end yet", why=_last_word(log_file), log=str(log_file))
 
 
-def _last_line(file: Path) -> str:
+def _last_word(file: Path) -> str:
+    """The sentence with which a command ended."""
     with file.open("rb") as said:
-        said.seek(max(0, file.stat().st_size - _LINE))
-        return said.read().decode(errors="replace").strip().rpartition("\n")[2]
+        said.seek(max(0, file.stat().st_size - _WORD))
+        return " ".join(said.read().decode(errors="replace").rpartition("twofold: ")[2].split())
 
 
 async def _stop(child: asyncio.subprocess.Process) -> None:

@@ -170,9 +170,8 @@ async def test_one_that_cannot_be_served_is_told_of_and_the_others_go_on(
 async def test_one_that_the_settings_call_something_else_is_refused(open_town: OpenTown) -> None:
     async with open_town() as town:
         await town.services.store.tunings.record(tuning(CHILD, BASE))
-    renamed = ContenderConfig(
-        slug="mine", kind=Kind.TUNED, model="scripted:", adapter=f"far/{CHILD}"
-    )
+    far = {"model": "openai:far", "base_url": "http://127.0.0.1:1/v1", "adapter": CHILD}
+    renamed = ContenderConfig(slug="mine", kind=Kind.TUNED, **far)
     with pytest.raises(ConfigError, match=f"mine in the settings was trained as {CHILD}"):
         async with open_town(more=[renamed]):
             pass

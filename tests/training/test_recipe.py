@@ -14,7 +14,7 @@ def test_few_rows_are_seen_more_often_than_many(method, rows):
     few = advised(method, rows=rows, liked=rows // 2, parameters=10**8)
     many = advised(method, rows=20 * rows, liked=10 * rows, parameters=10**8)
     assert few.epochs >= many.epochs >= 1
-    assert few.updates(rows) <= UPDATES * 1.5
+    assert few.epochs == 1 or few.updates(rows) <= UPDATES * 1.5
     assert few.evaluate_every <= few.updates(rows)
 
 

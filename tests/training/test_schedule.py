@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.engines.weights.tether import TETHERED
 from bot.training import schedule
@@ -90,6 +91,8 @@ async def test_the_real_one_says_why_it_cannot_be_and_is_tried_the_next_day(
     folder = tmp_path / "rounds"
     (folder / "1").mkdir(parents=True)
     (folder / "1/round.json").write_text("{", "utf-8")
-    await run_beside(folder)
+    with capture_logs() as logs:
+        await run_beside(folder)
+    assert "round.json cannot be read. Remove its folder" in logs[-1]["why"]
     assert "round.json cannot be read" in " ".join((folder / LOG).read_text("utf-8").split())
     assert last_tried(folder) is not None
