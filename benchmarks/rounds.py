@@ -8,6 +8,7 @@ other simulated members of the same taste vote, blind. Nothing here is made up b
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import tempfile
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.throughput import cpu
+from bot.insight.arena import Entrant
+from bot.insight.plots.descent import generations
+from bot.insight.results import Estimate, Generation
+from storage.records import Kind
 
 SETTINGS = """\
 [[contenders]]
@@ -47,16 +52,16 @@ GIB = 2**30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Generation:
+class Brought:
     """What a round brought; `ranked` is None of a child that gates kept out."""
 
     pairs: int
-    held_out: dict[str, float | None] | None
+    held_out: dict[str, float] | None
     minutes: float
     steps: dict[str, float]
     gib: float
     kept_out_by: list[str]
-    ranked: dict[str, Any] | None
+    ranked: Generation | None
 
 
 class Memory:
@@ -95,7 +100,7 @@ def twofold(home: Path, *words: str) -> tuple[bytes, int]:
     return said, memory.most
 
 
-def one_round(home: Path, options: argparse.Namespace) -> Generation:
+def one_round(home: Path, options: argparse.Namespace) -> Brought:
     """A whole round, and the child beside its parent on prompts that nobody has learnt from."""
     number = 1 + sum(1 for _ in home.glob("rounds/*/report.md"))
     began = time.monotonic()
@@ -104,7 +109,7 @@ def one_round(home: Path, options: argparse.Namespace) -> Generation:
     minutes = (time.monotonic() - began) / 60
     done = orjson.loads((home / "rounds" / str(number) / "round.json").read_bytes())
     kept_out_by = done["done"]["enter"]["kept_out_by"]
-    return Generation(
+    return Brought(
         pairs=done["done"]["export"]["pairs"],
         held_out=done["done"]["evaluate"]["accuracy"],
         minutes=minutes,
@@ -117,7 +122,7 @@ def one_round(home: Path, options: argparse.Namespace) -> Generation:
     )
 
 
-def judged(home: Path, slug: str, number: int, options: argparse.Namespace) -> dict[str, Any]:
+def judged(home: Path, slug: str, number: int, options: argparse.Namespace) -> Generation:
     """Have the child meet its parent; how it is ranked then, by the blind votes that rank."""
     card = orjson.loads((home / "adapters" / slug / "training.json").read_bytes())
     fresh = (
@@ -126,13 +131,32 @@ def judged(home: Path, slug: str, number: int, options: argparse.Namespace) -> d
         *("--contender", slug, "--contender", card["parent"]),
     )
     twofold(home, "simulate", *fresh)
+    return next(one for line in descent(home) for one in line if one.entrant.slug == slug)
+
+
+def descent(home: Path) -> list[list[Generation]]:
+    """The lines of descent, as `/leaderboard` shows them."""
     said, _ = twofold(home, "leaderboard", "--simulated", "--json")
-    lines = orjson.loads(said)["descent"]
-    found: list[dict[str, Any]] = [one for line in lines for one in line]
-    return next(one for one in found if one["entrant"]["slug"] == slug)
+    return [[generation_of(one) for one in line] for line in orjson.loads(said)["descent"]]
 
 
-def table(generations: list[Generation]) -> Table:
+def generation_of(told: dict[str, Any]) -> Generation:
+    """One of a line of descent, from its JSON."""
+    entrant, nothing = told["entrant"], {"value": None, "low": None, "high": None}
+    score, share = (
+        Estimate(**{k: math.nan if v is None else v for k, v in (told[name] or nothing).items()})
+        for name in ("score", "over_parent")
+    )
+    return Generation(
+        entrant=Entrant(**entrant | {"kind": Kind(entrant["kind"])}),
+        generation=told["generation"],
+        score=score,
+        over_parent=share,
+        decided=told["decided"],
+    )
+
+
+def table(rounds: list[Brought]) -> Table:
     """What the rounds brought, a line each."""
     found = Table(title=f"Rounds on {cpu()}")
     for name in (
@@ -146,7 +170,7 @@ def table(generations: list[Generation]) -> Table:
         "GiB",
     ):
         found.add_column(name, justify="right")
-    for number, one in enumerate(generations, start=1):
+    for number, one in enumerate(rounds, start=1):
         found.add_row(
             str(number),
             str(one.pairs),
@@ -158,20 +182,20 @@ def table(generations: list[Generation]) -> Table:
     return found
 
 
-def _standing(one: Generation) -> tuple[str, str, str]:
+def _standing(one: Brought) -> tuple[str, str, str]:
     if one.ranked is None:
         return f"kept out: {', '.join(one.kept_out_by)}", "", ""
-    score = one.ranked["score"]
+    score = one.ranked.score
     return (
-        _share(one.ranked["over_parent"]),
-        f"{one.ranked['decided']:,}",
-        "–" if score["value"] is None else f"{score['value']:.0f}",
+        _share(asdict(one.ranked.over_parent) if one.ranked.over_parent else None),
+        f"{one.ranked.decided:,}",
+        f"{score.value:.0f}" if score.known else "–",
     )
 
 
-def _share(interval: dict[str, float | None] | None) -> str:
+def _share(interval: dict[str, float] | None) -> str:
     """A share with its interval; a dash where there were too few to tell."""
-    if interval is None or None in interval.values():
+    if interval is None or not all(map(math.isfinite, interval.values())):
         return "–"
     value, low, high = interval.values()
     return f"{value:.0%} ({low:.0%} to {high:.0%})"
@@ -185,6 +209,7 @@ def main() -> None:
     parser.add_argument("--fresh", type=int, default=200, help="battles that each is judged by")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--home", type=Path, help="kept, with all that came of it")
+    parser.add_argument("--picture", type=Path, help="where to draw the line of descent, as .png")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         home = options.home or Path(temporary)
@@ -193,11 +218,13 @@ def main() -> None:
         models = platformdirs.user_data_path("twofold", appauthor=False) / "models"
         if models.exists() and not (home / "models").exists():
             (home / "models").symlink_to(models)
-        generations: list[Generation] = []
+        rounds: list[Brought] = []
         for _ in range(options.rounds):
-            generations.append(one_round(home, options))
-            CONSOLE.print(table(generations))
-            CONSOLE.print(f"seconds: {generations[-1].steps}")
+            rounds.append(one_round(home, options))
+            CONSOLE.print(table(rounds))
+            CONSOLE.print(f"seconds: {rounds[-1].steps}")
+        if options.picture:
+            options.picture.write_bytes(generations(descent(home)).png())
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
-UPDATES = 75
+UPDATES = 60
 """So many are aimed at, in up to three epochs: with few pairs more of them, with many fewer."""
 
 MANY = 2000
