@@ -171,7 +171,7 @@ def test_a_kill_while_publishing_leaves_nothing_that_looks_ready(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "_sync", killed)
+        patch.setattr(store, "sync", killed)
         with pytest.raises(KeyboardInterrupt):
             pull(SOURCE, cache)
     assert not (cache / SOURCE.slug / "manifest.json").exists()

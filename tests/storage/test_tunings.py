@@ -181,8 +181,7 @@ async def test_a_slug_is_never_given_to_other_weights(arena: Arena) -> None:
 
 async def test_recording_again_finds_what_was_not_known_before(arena: Arena) -> None:
     first, second = await asked(arena, key=1, author=11), await asked(arena, key=2, author=12)
-    await export(arena, first)
-    await export(arena, second)
+    await export(arena, first, second)
     store = arena.database.tunings
     assert await store.record(tuning(arena, dataset="moved")) == 0
     await arena.database.erasure.erase(11, at=arena.at(70))

