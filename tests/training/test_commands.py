@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+
 from bot.training import record
 from bot.training.recipe import Method
 from tests.unit.answered import answered
@@ -24,9 +27,25 @@ def test_it_trains_once_and_says_where_the_adapter_is(twofold, folders, tmp_path
         "train", str(folders[Method.DPO]), *QUICK, "--anyway", "--contender", folder.name
     )
     assert child.returncode == 0, child.stderr
-    found = [record.read(path) for path in (tmp_path / "adapters").iterdir()]
-    assert sorted(one.generation for one in found) == [1, 2]
-    assert {one.slug.rsplit("-", 2)[0] for one in found} == {"small"}
+    found = {path: record.read(path) for path in (tmp_path / "adapters").iterdir()}
+    assert sorted(one.generation for one in found.values()) == [1, 2]
+    assert {one.slug.rsplit("-", 2)[0] for one in found.values()} == {"small"}
+
+    compared = twofold("models", "try", folder.name, "--prompts", "2", "--no-kl", "--json")
+    assert len(json.loads(compared.stdout)["prompts"]) == 2
+    told = json.loads((folder / record.RECORD).read_text("utf-8"))
+    told["base"]["weights"] = "0" * 12
+    (folder / record.RECORD).write_text(json.dumps(told), "utf-8")
+    refused = twofold(
+        "train", str(folders[Method.DPO]), *QUICK, "--anyway", "--contender", folder.name
+    )
+    assert "was trained on other weights of path:tiny" in refused.stderr
+
+    shutil.rmtree(folder)
+    [grandchild] = [path.name for path, one in found.items() if one.generation == 2]
+    compared = twofold("models", "try", grandchild, "--prompts", "2", "--no-kl", "--json")
+    assert f"Its parent {folder.name} is gone" in compared.stderr
+    assert compared.returncode == 0, compared.stderr
 
 
 def test_a_dry_run_tells_and_leaves_nothing(twofold, folders, tmp_path, settings):

@@ -1,0 +1,82 @@
+"""Datasets that are made for trainings, and what goes when somebody leaves."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.config import Config
+from bot.training import making, rows
+from bot.training.recipe import Method, Recipe
+from bot.training.rounds import Asked, Step, begin
+from bot.training.runs import RESULT, Job, Run
+from bot.training.steps import TooFew, export
+from tests.unit.records import NOON
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def config(home, tmp_path) -> Config:
+    return Config(home=shutil.copytree(home, tmp_path / "home"))
+
+
+def dataset_for(config: Config, method: Method = Method.DPO) -> Path:
+    return making.dataset_for(method, "transcript", config, simulated=True)
+
+
+def begun(config: Config, dataset: Path, name: str) -> Run:
+    """A run on a dataset, with a checkpoint."""
+    identity = rows.read(dataset, Method.DPO).identity
+    run = Run(config.home / "training" / name)
+    run.begin(
+        Job(
+            contender="small",
+            base="path:small",
+            base_folder=config.home,
+            weights="0",
+            template="transcript",
+            template_digest="0",
+            dataset=dataset,
+            dataset_identity=identity,
+            recipe=Recipe(),
+            adapters=config.adapters_folder,
+        )
+    )
+    (run.folder / "checkpoint-5").mkdir()
+    return run
+
+
+def test_what_has_learnt_from_somebody_who_left_goes_with_the_dataset(config):
+    dataset = dataset_for(config)
+    unfinished, done = (begun(config, dataset, name) for name in ("unfinished", "done"))
+    adapter = config.adapters_folder / "small-dpo-1"
+    adapter.mkdir(parents=True)
+    (done.folder / RESULT).write_text(json.dumps({"adapter": str(adapter)}), "utf-8")
+    assert dataset_for(config) == dataset
+    assert unfinished.folder.exists()
+    with closing(sqlite3.connect(config.home / "twofold.db")) as connection, connection:
+        connection.execute("UPDATE exports SET stale_since = created_at")
+    dataset_for(config, Method.KTO)
+    assert not dataset.exists()
+    assert not unfinished.folder.exists()
+    assert done.folder.exists(), "models list tells of its adapter"
+
+
+def test_too_few_pairs_take_no_dataset_away_that_was_there(config):
+    asked = Asked(parent=config.contenders[0].slug, least=10**6, simulated=1)
+    one = begin(config.home, asked, at=NOON)
+    one.done = {Step.COLLECT: {}}
+    with pytest.raises(TooFew):
+        export(config, one)
+    assert making.datasets(config) == []
+    there = dataset_for(config)
+    with pytest.raises(TooFew):
+        export(config, one)
+    assert making.datasets(config) == [there]
