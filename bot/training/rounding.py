@@ -66,7 +66,7 @@ def round_(
     exported, of the options only --anyway is looked at. Its report is in `rounds/NUMBER/report.md`
     in the data folder.
 
-    Examples: `twofold round`, `twofold round --simulated 300`
+    Examples: `twofold round`, `twofold round --simulated 500`
     """
     from bot.training.commands import require_libraries
     from bot.training.rounds import Asked, alone, begin, save, unfinished

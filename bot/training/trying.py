@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -230,7 +231,9 @@ def _divergence(record: TrainingRecord, place: Path, tried: Trial, config: Confi
     ]
     model = base_of(record, config.contenders).model
     base = pull(parse_source(model), config.models_folder)
-    return divergence(base, place, said)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # what libraries tell each other
+        return divergence(base, place, said)
 
 
 def figure(name: str, value: float) -> str:
