@@ -32,7 +32,8 @@ _CLOSE = 1e-10
 class Truth:
     """What statistics should find, but for what chance did.
 
-    `points` are Davidson's strengths with 400 points for ten to one and the mean 1000, `tie` is
+    `points` are Davidson's strengths with 400 points for ten to one and the mean 1000, of those
+    that met anybody, `tie` is
     how often two equal contenders tie, `first` the share of decided votes for the answer that
     is seen first, `guessed` that of right ones among guesses. `base` is the base models' share
     of decided votes by topic. A member counts by the square root of how many votes or guesses
@@ -58,14 +59,15 @@ class Truth:
 
 def truth(community: Community, happened: Happened) -> Truth:
     """The truth about the live battles that there were, and those who voted on them."""
-    slugs = sorted(community.kinds)
+    step = 1 + len(happened.sights) * len(community.members) // MOST
+    sights = happened.sights[::step]
+    slugs = sorted({slug for sight in sights for slug in sight.slugs} or community.kinds)
     place = {slug: at for at, slug in enumerate(slugs)}
     weights = _weights(community, happened.votes)
     won, tied = np.zeros((len(slugs),) * 2), np.zeros((len(slugs),) * 2)
     first = np.zeros(2)
     base: dict[str, Floats] = {}
-    step = 1 + len(happened.sights) * len(community.members) // MOST
-    for sight in happened.sights[::step]:
+    for sight in sights:
         said = weights @ np.array([chances(community, m, sight) for m in community.members])
         turned = np.array([chances(community, m, sight.turned) for m in community.members])
         a, b = (place[slug] for slug in sight.slugs)

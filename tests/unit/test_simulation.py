@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Any
@@ -212,10 +213,14 @@ async def test_exports_and_figures_have_the_one_or_the_other(tmp_path: Path) -> 
 
 
 async def test_configured_contenders_can_be_had_instead(tmp_path: Path) -> None:
-    wanted = Wanted(battles=5, members=5, seed=1, real=True)
-    made = await simulate(_scripted(tmp_path), wanted)
+    wanted = Wanted(battles=5, members=5, seed=1, real=True, contenders=("plain", "polite"))
+    config = _scripted(tmp_path)
+    idle = ContenderConfig(slug="idle", kind=Kind.BASE, model="scripted:text=nothing")
+    config = config.model_copy(update={"contenders": (*config.contenders, idle)})
+    made = await simulate(config, wanted)
     assert made.happened.battles == 5
     assert set(made.truth.points) == {"plain", "polite"}
+    assert all(map(math.isfinite, made.truth.points.values()))
 
 
 def test_the_command_prints_what_is_true_and_refuses_a_second_time(tmp_path: Path) -> None:
