@@ -187,7 +187,7 @@ def _standing(one: Brought) -> tuple[str, str, str]:
         return f"kept out: {', '.join(one.kept_out_by)}", "", ""
     score = one.ranked.score
     return (
-        _share(asdict(one.ranked.over_parent) if one.ranked.over_parent else None),
+        _share(one.ranked.over_parent and asdict(one.ranked.over_parent)),
         f"{one.ranked.decided:,}",
         f"{score.value:.0f}" if score.known else "–",
     )

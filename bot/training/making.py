@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 from contextlib import suppress
@@ -15,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from bot.dataset.export import export, told
 from bot.dataset.gate import TRAINING_NEEDS, require_permission
-from bot.dataset.layout import MANIFEST
+from bot.dataset.manifest import left_in
 from bot.dataset.policy import Policy
 from bot.dataset.pseudonyms import Pseudonyms
 from bot.dataset.request import Means, Request
@@ -111,15 +110,8 @@ def _forget(run: Run, left: Collection[str]) -> None:
     Its checkpoints have learnt from them.
     """
     with suppress(OSError, ValueError, Timeout), FileLock(run.folder / ".lock", timeout=0):
-        if run.adapter is None and _identity(run.job.dataset) in {None, *left}:
+        if run.adapter is None and left_in(run.job.dataset).get("dataset") in {None, *left}:
             shutil.rmtree(run.folder)
-
-
-def _identity(dataset: Path) -> str | None:
-    try:
-        return str(json.loads((dataset / MANIFEST).read_bytes())["dataset"])
-    except (OSError, ValueError, LookupError):
-        return None
 
 
 async def _left(config: Config) -> list[str]:

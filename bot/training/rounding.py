@@ -105,14 +105,12 @@ def run(config: Config, one: Round) -> None:
     from pathlib import Path
 
     from bot.training.rounds import Step, save
-    from bot.training.steps import STEPS, freshen
+    from bot.training.steps import STEPS
 
     for number, (step, do) in enumerate(STEPS.items(), start=1):
         if step in one.done:
             continue
         err.print(f"round {one.number}, {number} of {len(Step)}: {step.value}")
-        if step is Step.EVALUATE:
-            freshen(config, one)
         began = time.monotonic()
         one.done[step] = do(config, one)
         one.seconds[step] = round(time.monotonic() - began, 1)

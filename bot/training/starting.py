@@ -121,6 +121,13 @@ def begun(config: Config, wanted: Wanted) -> Started:
             f"There is no template {template}. Choose one of: {', '.join(templates)}."
         )
     fetch(parent.model, config=config, console=err)
+    weights = weights_of(parent, config)
+    digest = folder_hash(weights)
+    if parent.learnt and parent.learnt.base.weights != digest:
+        raise ConfigError(
+            f"{parent.slug} was trained on other weights of {parent.learnt.base.source} than are "
+            "here now. Put those back, or train from the base model."
+        )
     folder = wanted.dataset
     if folder is None:
         folder = dataset_for(
@@ -137,13 +144,6 @@ def begun(config: Config, wanted: Wanted) -> Started:
     rows.require_template(dataset, template, templates[template].frame)
     if not wanted.anyway:
         plan.require_enough(dataset)
-    weights = weights_of(parent, config)
-    digest = folder_hash(weights)
-    if parent.learnt and parent.learnt.base.weights != digest:
-        raise ConfigError(
-            f"{parent.slug} was trained on other weights of {parent.learnt.base.source} than are "
-            "here now. Put those back, or train from the base model."
-        )
     parameters = parameters_of(weights)
     gpu = free_on_gpu()
     recipe = _recipe(

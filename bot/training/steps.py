@@ -153,7 +153,11 @@ def train(config: Config, one: Round) -> dict[str, Any]:
 
 
 def evaluate(config: Config, one: Round) -> dict[str, Any]:
-    """Compare with the parent on prompts that were held out, and look at the gates."""
+    """Compare with the parent on prompts that were held out, and look at the gates.
+
+    Nothing of those who left while it was trained is used. Raises ConfigError as `freshen` does.
+    """
+    freshen(config, one)
     place = _path(one, Step.TRAIN, "folder")
     learnt = record.read(place)
     template = template_of(learnt, config)

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def config(home, tmp_path) -> Config:
-    return Config(home=shutil.copytree(home, tmp_path / "home"))
+    votes_alone = shutil.ignore_patterns("training")
+    return Config(home=shutil.copytree(home, tmp_path / "home", ignore=votes_alone))
 
 
 def dataset_for(config: Config, method: Method = Method.DPO) -> Path:
