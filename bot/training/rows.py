@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from pydantic import BaseModel, ValidationError
 
 from bot.answers import CUT_SHORT, TRUNCATED
 from bot.dataset import layout, manifest
@@ -30,6 +31,25 @@ TAKES = {
     Method.SFT: ("dpo", "reward", "sft"),
 }
 """Which formats of an export each method learns from, the best one first."""
+
+
+class _File(BaseModel):
+    sha256: str
+
+
+class _Source(BaseModel):
+    kind: str
+
+
+class _Manifest(BaseModel):
+    """What of a manifest a training needs, the adapter's record and card included."""
+
+    format: str
+    purpose: str
+    policy: dict[str, Any]
+    source: _Source
+    dataset: str
+    files: dict[str, _File]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +102,7 @@ class Dataset:
 def read(folder: Path, method: Method) -> Dataset:
     """Read a folder for a method. Raises ConfigError where it is not one to train on."""
     told = manifest.read(folder / layout.MANIFEST)
+    _require_whole(told, folder)
     _require_fit(told, folder, method)
     splits = {}
     for split, path in layout.tables(told).get(layout.ONE_TABLE, {}).items():
@@ -107,6 +128,16 @@ def require_template(dataset: Dataset, name: str, frame: Frame) -> None:
             f"{name} (only such battles) or --render-with {name} (all, written anew), or name the "
             "template of the rows with --template."
         )
+
+
+def _require_whole(told: Mapping[str, Any], folder: Path) -> None:
+    try:
+        _Manifest.model_validate(told)
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise ConfigError(
+            f"{folder / layout.MANIFEST} does not tell {where} as an export does. Export it again."
+        ) from None
 
 
 def _require_fit(told: Mapping[str, Any], folder: Path, method: Method) -> None:

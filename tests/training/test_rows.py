@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import pytest
@@ -71,6 +72,26 @@ async def test_folders_that_are_for_something_else_are_refused(dpo, changed, wor
     manifest = dpo / "manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | changed))
     with pytest.raises(ConfigError, match=words):
+        read(dpo, Method.DPO)
+
+
+@pytest.mark.parametrize(
+    ("changed", "where"),
+    [
+        ({"format": None}, "format"),
+        ({"purpose": ["train"]}, "purpose"),
+        ({"policy": None}, "policy"),
+        ({"source": {"name": "x"}}, "source.kind"),
+        ({"dataset": 3}, "dataset"),
+        ({"files": {"train.jsonl": {"rows": 3}}}, "files.train.jsonl.sha256"),
+        ({"files": {"train.jsonl": None}}, "files.train.jsonl"),
+    ],
+)
+async def test_a_manifest_that_lacks_what_a_training_tells_is_refused(dpo, changed, where):
+    manifest = dpo / "manifest.json"
+    told = json.loads(manifest.read_text()) | changed
+    manifest.write_text(json.dumps({key: value for key, value in told.items() if value}))
+    with pytest.raises(ConfigError, match=f"does not tell {re.escape(where)} as an export does"):
         read(dpo, Method.DPO)
 
 
