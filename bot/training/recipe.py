@@ -12,6 +12,9 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
+ALL_LINEAR = "all-linear"
+"""Every linear layer but the one that scores tokens, as PEFT calls them."""
+
 UPDATES = 60
 """So many are aimed at, in up to three epochs: with few pairs more of them, with many fewer."""
 
@@ -48,7 +51,8 @@ class Recipe(BaseModel):
     KTO's, balanced by default so that both kinds weigh the same in all.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A job is written as JSON, which has no inf and no nan.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     method: Method = Method.DPO
     learning_rate: Positive = 5e-5
@@ -68,7 +72,7 @@ class Recipe(BaseModel):
     rank: Count = 16
     alpha: Count = 32
     dropout: Share = 0.0
-    target_modules: tuple[str, ...] = ("all-linear",)
+    target_modules: Annotated[tuple[str, ...], Field(min_length=1)] = (ALL_LINEAR,)
     max_length: Annotated[int, Field(ge=16)] = 512
     evaluate_every: Count = 20
     patience: Annotated[int, Field(ge=0)] = 3
@@ -79,6 +83,12 @@ class Recipe(BaseModel):
     def _batches_that_kto_takes(self) -> Self:
         if self.method is Method.KTO and self.batch == 1:
             raise ValueError("kto compares answers within a batch, so --batch must be 2 or more")
+        return self
+
+    @model_validator(mode="after")
+    def _all_layers_or_some(self) -> Self:
+        if ALL_LINEAR in self.target_modules and len(self.target_modules) > 1:
+            raise ValueError(f"{ALL_LINEAR} is every linear layer, so name no other --target")
         return self
 
     @property

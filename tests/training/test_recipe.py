@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf, nan
+
 import pytest
 from pydantic import ValidationError
 
@@ -36,6 +38,11 @@ def test_hyperparameters_of_the_settings_are_as_a_recipe_has_them():
         ({"epochs": 0}, "epochs: Input should be greater than 0"),
         ({"epoch": 2}, "epoch: Extra inputs"),
         ({"method": "kto", "batch": 1}, "--batch must be 2 or more"),
+        ({"max_grad_norm": inf}, "max_grad_norm: Input should be a finite number"),
+        ({"epochs": inf}, "epochs: Input should be a finite number"),
+        ({"weight_decay": nan}, "weight_decay: Input should be a finite number"),
+        ({"target_modules": ["all-linear", "q_proj"]}, "all-linear is every linear layer"),
+        ({"target_modules": []}, "target_modules: "),
     ):
         with pytest.raises(ValueError, match=words):
             hyperparameters(table)

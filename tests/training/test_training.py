@@ -198,8 +198,30 @@ def test_no_row_that_fits_is_a_sentence(run_of):
         trained(run_of(max_length=16))
 
 
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ({"target_modules": ("no_such_layer",)}, "down_proj, gate_proj, k_proj, o_proj, q_proj,"),
+        ({"target_modules": ("q_proj", "lm_head")}, "--target lm_head names no linear layers"),
+        ({"target_modules": ("embed_tokens",)}, "--target embed_tokens names no linear layers"),
+        ({"target_modules": ("mlp",)}, "--target mlp names no linear layers"),
+        ({"rank": 17}, "--rank 17 is more than the 16 numbers"),
+    ],
+)
+def test_what_could_not_be_served_is_not_trained(run_of, shape, words):
+    with pytest.raises(ConfigError, match=words):
+        trained(run_of(**shape))
+
+
+def test_some_layers_can_be_named_by_the_end_of_their_names(run_of):
+    folder = trained(run_of(target_modules=("q_proj", "0.mlp.down_proj"), rank=32, max_steps=1))
+    layers = {name.rsplit(".", 3)[1] for name in load_file(folder / WEIGHTS)}
+    assert layers == {"q_proj", "down_proj"}
+
+
 def test_a_fault_that_nobody_knew_of_is_in_the_log(run_of):
-    run = run_of(target_modules=("no_such_layer",))
+    run = run_of()
+    run.begin(run.job.model_copy(update={"dtype": "no_such_type"}))
     with pytest.raises(ModelError, match=re.escape(str(run.log))):
         trained(run)
     assert "Traceback" in run.log.read_text("utf-8")

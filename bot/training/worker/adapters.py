@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import save_file
+from torch import nn
 
 from bot.disk import sync
 from bot.engines.adapters import CONFIG, WEIGHTS
-from bot.errors import ModelCorrupt
+from bot.errors import ConfigError, ModelCorrupt
 from bot.training import card
+from bot.training.recipe import ALL_LINEAR
 from bot.training.record import sha256_of, write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bot.training.recipe import Recipe
     from bot.training.record import TrainingRecord
     from bot.training.runs import Job, Run
 
@@ -28,15 +31,19 @@ _OWN_END = re.compile(r"-(?:dpo|kto|sft|orpo)-[0-9a-f]{8}")
 
 
 def with_lora(model: Any, job: Job) -> Any:
-    """The model with a new adapter, or with its parent's to go on with. Raises ModelCorrupt."""
+    """The model with a new adapter, or with its parent's to go on with.
+
+    Raises ModelCorrupt, and ConfigError where the adapter could not be served afterwards.
+    """
     recipe = job.recipe
     if job.parent_adapter is None:
+        _require_served(model, recipe)
         modules = list(recipe.target_modules)
         shape = LoraConfig(
             r=recipe.rank,
             lora_alpha=recipe.alpha,
             lora_dropout=recipe.dropout,
-            target_modules=modules[0] if modules == ["all-linear"] else modules,
+            target_modules=modules[0] if modules == [ALL_LINEAR] else modules,
             task_type="CAUSAL_LM",
         )
         return get_peft_model(model, shape)
@@ -44,6 +51,34 @@ def with_lora(model: Any, job: Job) -> Any:
     if not weights.is_file() or sha256_of(weights) != job.parent_sha256:
         raise ModelCorrupt(f"{weights} is not the adapter that was named. Name it again.")
     return PeftModel.from_pretrained(model, str(job.parent_adapter), is_trainable=True)
+
+
+def _require_served(model: Any, recipe: Recipe) -> None:
+    """Raise ConfigError for layers and ranks that the local engine does not serve.
+
+    A target is a layer's name or the end of it, as PEFT has it.
+    """
+    head = model.get_output_embeddings()
+    modules = dict(model.named_modules())
+    linear = {n: m for n, m in modules.items() if isinstance(m, nn.Linear) and m is not head}
+    adapted = set[str]()
+    for target in recipe.target_modules:
+        meant = {name for name in modules if f".{name}".endswith(f".{target}")}
+        if target == ALL_LINEAR:
+            meant = set(linear)
+        if not meant or not meant <= linear.keys():
+            there = sorted({name.rpartition(".")[2] for name in linear})
+            raise ConfigError(
+                f"--target {target} names no linear layers inside of this model. Choose of: "
+                f"{', '.join(there)}."
+            )
+        adapted |= meant
+    narrowest = min(min(linear[n].in_features, linear[n].out_features) for n in adapted)
+    if recipe.rank > narrowest:
+        raise ConfigError(
+            f"--rank {recipe.rank} is more than the {narrowest} numbers of the narrowest layer "
+            "that is adapted. Choose a smaller one."
+        )
 
 
 def publish(run: Run, job: Job, model: Any, record: TrainingRecord) -> Path:
