@@ -22,6 +22,7 @@ from bot.errors import ConfigError, ModelCorrupt, ModelError, ModelNotFound
 from bot.training import child, record, rows
 from bot.training.recipe import Method, Recipe
 from bot.training.runs import Job, Run
+from bot.training.worker import training
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -217,6 +218,19 @@ def test_some_layers_can_be_named_by_the_end_of_their_names(run_of):
     folder = trained(run_of(target_modules=("q_proj", "0.mlp.down_proj"), rank=32, max_steps=1))
     layers = {name.rsplit(".", 3)[1] for name in load_file(folder / WEIGHTS)}
     assert layers == {"q_proj", "down_proj"}
+
+
+def test_a_gpu_is_asked_to_compute_the_same_each_time(monkeypatch):
+    before = torch.are_deterministic_algorithms_enabled()
+    try:
+        training._repeat()
+        assert torch.are_deterministic_algorithms_enabled() == before, "a processor does anyway"
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        training._repeat()
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.is_deterministic_algorithms_warn_only_enabled()
+    finally:
+        torch.use_deterministic_algorithms(before)
 
 
 def test_a_fault_that_nobody_knew_of_is_in_the_log(run_of):

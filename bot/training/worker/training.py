@@ -96,12 +96,19 @@ def ready(job: Job) -> tuple[Loaded, Any]:
     """The base model with its tokenizer, and the model with the adapter that is to be trained."""
     if job.threads:
         torch.set_num_threads(job.threads)
+    _repeat()
     loaded = load(job.base_folder, dtype=job.dtype)
     tokenizer = loaded.tokenizer
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     score_answers_only(loaded.model)
     set_seed(job.recipe.seed)
     return loaded, adapters.with_lora(loaded.model, job)
+
+
+def _repeat() -> None:
+    """Have a GPU compute the same each time, as a processor does, where its kernels can."""
+    if torch.cuda.is_available():
+        torch.use_deterministic_algorithms(mode=True, warn_only=True)
 
 
 def _data(run: Run, model: Any, encoder: Encoder, tell: Tell) -> _Data:
