@@ -11,7 +11,7 @@ import typer
 
 from bot.errors import ConfigError
 from bot.terminal import configured, err, out
-from bot.training.recipe import Method
+from bot.training.recipe import Method, Precision
 from bot.wording import span
 
 if TYPE_CHECKING:
@@ -116,7 +116,9 @@ def train(  # noqa: PLR0913 - every hyperparameter is an option
     max_length: Annotated[
         int | None,
         typer.Option(
-            help="Tokens of prompt and answer; longer rows are left out.", rich_help_panel=_RECIPE
+            help="Tokens of prompt and answer; longer rows are left out. Default: what both may "
+            "have in the arena.",
+            rich_help_panel=_RECIPE,
         ),
     ] = None,
     evaluate_every: Annotated[
@@ -157,7 +159,7 @@ def train(  # noqa: PLR0913 - every hyperparameter is an option
         typer.Option(help="Compute twice, to save memory.", rich_help_panel=_MACHINE),
     ] = None,
     precision: Annotated[
-        str | None,
+        Precision | None,
         typer.Option(
             help="Of the base model: `bfloat16` or `float32`. Default: what the machine is good "
             "at.",

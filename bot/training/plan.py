@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,6 +81,10 @@ class Lengths:
     prompts: tuple[int, ...]
     answers: tuple[int, ...]
 
+    def longer_than(self, max_length: int) -> int:
+        """How many rows have more tokens."""
+        return sum(length > max_length for length in self.rows)
+
     def percentile(self, share: float) -> int:
         """The length below which this share of the rows lies."""
         ordered = sorted(self.rows)
@@ -106,6 +110,16 @@ def lengths_of(dataset: Dataset, tokenizer: Path) -> Lengths:
         longest.append(max(sides))
         answers.append(sum(side - prompt for side in sides))
     return Lengths(tuple(longest), tuple(prompts), tuple(answers))
+
+
+def fitting(dataset: Dataset, lengths: Lengths, max_length: int) -> Dataset:
+    """The dataset without its rows of more than `max_length` tokens."""
+    each = iter(lengths.rows)
+    splits = {
+        split: tuple(row for row in rows if next(each) <= max_length)
+        for split, rows in dataset.splits.items()
+    }
+    return replace(dataset, splits=splits)
 
 
 def memory_needed(shape: Shape, recipe: Recipe, lengths: Lengths) -> int:
@@ -162,8 +176,11 @@ def require_room(needed: int, *, gpu: int | None = None) -> None:
         )
 
 
-def require_enough(dataset: Dataset) -> None:
-    """Raise ConfigError where there are too few pairs to mean anything."""
+def require_enough(dataset: Dataset, *, too_long: int = 0) -> None:
+    """Raise ConfigError where there are too few pairs to mean anything.
+
+    `too_long` is how many rows are not in the dataset any more because they were too long.
+    """
     pairs, held_out = dataset.pairs(TRAIN), dataset.pairs(VALIDATION, TEST)
     if not any(row.is_pair for rows in dataset.splits.values() for row in rows):
         pairs = len(dataset.splits.get(TRAIN, ()))
@@ -177,24 +194,29 @@ def require_enough(dataset: Dataset) -> None:
             f"(there are {held_out})"
         )
     if missing:
+        longer = f" Too long for --max-length: {count(too_long, 'row')}." if too_long else ""
         raise ConfigError(
-            f"These are too few votes to mean anything: it needs {' and '.join(missing)}. Collect "
-            "more votes first, or say --anyway. Exports hold back more prompts with a larger "
-            "--validation and --test."
+            f"These are too few votes to mean anything: it needs {' and '.join(missing)}.{longer} "
+            "Collect more votes first, or say --anyway. Exports hold back more prompts with a "
+            "larger --validation and --test."
         )
 
 
+def left_out(lengths: Lengths, recipe: Recipe) -> Iterator[str]:
+    """Say how many rows are too long, if any are."""
+    if too_long := lengths.longer_than(recipe.max_length):
+        yield f"{count(too_long, 'row')} longer than {recipe.max_length} tokens will be left out"
+
+
 def told(dataset: Dataset, lengths: Lengths, recipe: Recipe, needed: int) -> Iterator[str]:
-    """What a dry run says, before it measures."""
+    """What a dry run says, before it measures; the dataset has only rows that fit."""
     train = dataset.splits.get(TRAIN, ())
     held_out = {split: dataset.splits.get(split, ()) for split in (VALIDATION, TEST)}
     kept = ", ".join(f"{len(rows):,} for {split}" for split, rows in held_out.items())
     yield f"{count(len(train), 'row')} to train on, {dataset.pairs(TRAIN):,} of them pairs; {kept}"
     shares = ", ".join(f"{share:.0%} {lengths.percentile(share)}" for share in (0.5, 0.9, 0.99))
     yield f"tokens of prompt and longer answer: {shares}, longest {lengths.percentile(1)}"
-    too_long = sum(n > recipe.max_length for n in lengths.rows)
-    if too_long:
-        yield f"{count(too_long, 'row')} longer than {recipe.max_length} tokens will be left out"
+    yield from left_out(lengths, recipe)
     yield f"memory: about {needed / 1e9:.1f} GB"
     updates = recipe.updates(rows_of(recipe, train))
     yield f"updates: {updates:,} of {recipe.batch} × {recipe.accumulation} rows"

@@ -38,6 +38,13 @@ class Method(StrEnum):
     ORPO = "orpo"
 
 
+class Precision(StrEnum):
+    """What the numbers of the base model are while an adapter on it is trained."""
+
+    BFLOAT16 = "bfloat16"
+    FLOAT32 = "float32"
+
+
 class Recipe(BaseModel):
     """Every hyperparameter of a training. The same recipe and rows give the same adapter.
 

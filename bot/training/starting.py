@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bot.config import Config
     from bot.training.parents import Parent
     from bot.training.plan import Lengths
-    from bot.training.recipe import Recipe
+    from bot.training.recipe import Precision, Recipe
     from bot.training.record import TrainingRecord
     from bot.training.rows import Dataset
 
@@ -48,7 +48,7 @@ class Wanted:
     simulated: bool = False
     template: str | None = None
     chosen: Mapping[str, Any] = field(default_factory=dict)
-    dtype: str | None = None
+    dtype: Precision | None = None
     threads: int | None = None
     anyway: bool = False
 
@@ -57,6 +57,7 @@ class Wanted:
 class Started:
     """A run that is ready, with what is known of it beforehand.
 
+    `dataset` has the rows that fit, `lengths` are those of all.
     `memory` is what it needs and `gpu` what a GPU has free, both in bytes; None without a GPU.
     """
 
@@ -79,6 +80,8 @@ class Started:
         place = self.run.adapter
         if place is None:
             plan.require_room(self.memory, gpu=self.gpu)
+            for line in plan.left_out(self.lengths, self.run.job.recipe):
+                err.print(line, soft_wrap=True)
             with showing(held_out=self.held_out) as hear:
                 place = child.train(self.run, hear)
         else:
@@ -142,19 +145,21 @@ def begun(config: Config, wanted: Wanted) -> Started:
     identity = str(dataset.manifest["dataset"])
     asyncio.run(require_learnable(identity, config, unknown=wanted.anyway))
     rows.require_template(dataset, template, templates[template].frame)
+    chosen = {"max_length": _most_tokens(parent, config), **config.training, **wanted.chosen}
+    lengths = plan.lengths_of(dataset, weights / "tokenizer.json")
+    dataset = plan.fitting(dataset, lengths, chosen["max_length"])
     if not wanted.anyway:
-        plan.require_enough(dataset)
+        plan.require_enough(dataset, too_long=lengths.longer_than(chosen["max_length"]))
     parameters = parameters_of(weights)
     gpu = free_on_gpu()
     recipe = _recipe(
         method,
-        {**config.training, **wanted.chosen},
+        chosen,
         parent,
         dataset,
         parameters=parameters,
         gpu=gpu is not None,
     )
-    lengths = plan.lengths_of(dataset, weights / "tokenizer.json")
     dtype = wanted.dtype or str(choose_dtype("cpu" if gpu is None else "cuda"))
     shape = plan.Shape.of(weights, parameters=parameters, dtype=dtype.removeprefix("torch."))
     job = Job(
@@ -183,6 +188,12 @@ def begun(config: Config, wanted: Wanted) -> Started:
 def method_of(config: Config) -> Method:
     """The one that the settings name, else DPO."""
     return Method(config.training.get("method", Method.DPO))
+
+
+def _most_tokens(parent: Parent, config: Config) -> int:
+    """Of a prompt and an answer together, where the parent's model is in the arena."""
+    answers = (c.max_tokens for c in config.contenders if c.model == parent.model)
+    return config.context_tokens + max(answers)
 
 
 def _recipe(

@@ -6,7 +6,9 @@ import json
 import shutil
 
 from bot.training import record
+from bot.training.plan import lengths_of
 from bot.training.recipe import Method
+from bot.training.rows import read
 from tests.unit.answered import answered
 from tests.unit.exports import exported
 
@@ -55,8 +57,9 @@ def test_a_dry_run_tells_and_leaves_nothing(twofold, folders, tmp_path, settings
     assert done.returncode == 0, done.stderr
     for words in ("of them pairs", "tokens of prompt", "memory: about", "measured:", "time: about"):
         assert words in done.stdout
-    for hyperparameter in ("learning_rate 0.0003", "beta 0.3", "max_steps 4"):
-        assert hyperparameter in done.stdout
+    longest = 1024 + 128  # of a prompt, of an answer
+    for chosen in ("learning_rate 0.0003", "beta 0.3", "max_steps 4", f"max_length {longest}"):
+        assert chosen in done.stdout
     assert not (tmp_path / "adapters").exists()
     assert not list(tmp_path.rglob("checkpoint-*"))
 
@@ -71,6 +74,20 @@ async def test_too_few_votes_are_refused_with_how_many_are_missing(twofold, tmp_
     assert f"{50 - splits['train']} more decided pairs" in refused.stderr
     assert f"{20 - held_out} more held out" in refused.stderr
     assert "Traceback" not in refused.stderr
+    shorter = twofold("train", str(tmp_path / "few"), "--max-length", "16")
+    assert "(there are 0)" in shorter.stderr
+    assert f"Too long for --max-length: {sum(splits.values())} rows." in shorter.stderr
+
+
+def test_rows_that_are_too_long_are_told(twofold, folders, tiny):
+    folder = folders[Method.DPO]
+    lengths = lengths_of(read(folder, Method.DPO), tiny / "tokenizer.json")
+    middle = lengths.percentile(0.5)
+    rows = f"{lengths.longer_than(middle)} rows"
+    command = ("train", str(folder), *QUICK, "--max-length", str(middle))
+    done = twofold(*command, "--anyway")
+    assert f"{rows} longer than {middle} tokens will be left out" in done.stderr
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_cannot_be_trained_is_refused_with_a_sentence(twofold, folders, tmp_path):
@@ -83,11 +100,17 @@ def test_what_cannot_be_trained_is_refused_with_a_sentence(twofold, folders, tmp
         (("--template", "nowhere"), "There is no template nowhere"),
         (("--learning-rate", "0"), "learning_rate:"),
         (("--method", "kto", "--batch", "1"), "--batch must be 2 or more"),
+        (("--max-grad-norm", "inf"), "max_grad_norm: Input should be a finite number."),
+        (("--target", "all-linear", "--target", "q_proj"), "name no other --target."),
+        (("--target", "lm_head"), "--target lm_head names no linear layers inside of this model."),
     ):
         refused = twofold("train", folder, "--anyway", *arguments)
         assert refused.returncode == 1
         assert words in refused.stderr
         assert "Traceback" not in refused.stderr
+    unknown = twofold("train", folder, "--anyway", "--precision", "float8")
+    assert unknown.returncode == 2
+    assert "'float8' is not one of 'bfloat16', 'float32'" in unknown.stderr
     nothing = twofold("train", str(tmp_path / "nothing"))
     assert "cannot be read" in nothing.stderr
 
