@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.engines.weights import parse_source, pull
-from bot.errors import ConfigError
+from bot.errors import ConfigError, ModelError
 from bot.training import record
 from storage.records import Kind
 
@@ -112,11 +112,17 @@ def misnamed(slug: str, trained_as: str) -> str:
 
 
 def base_of(
-    learnt: record.TrainingRecord, contenders: Iterable[ContenderConfig], *, name: str = ""
+    learnt: record.TrainingRecord,
+    contenders: Iterable[ContenderConfig],
+    *,
+    name: str = "",
+    adapters: Path | None = None,
 ) -> ContenderConfig:
-    """The first contender with the model that an adapter was trained on, a base one if it can be.
+    """The contender with the model that an adapter was trained on.
 
-    Raises ConfigError where none has it; the adapter is called `name` then, else its slug.
+    Of several it is the nearest that the adapter descends from, else a base one if it can be.
+    `adapters` is the folder with those that it may descend from. Raises ConfigError where none
+    has the model; the adapter is called `name` then, else its slug.
     """
     there = [c for c in contenders if named(c.model) == learnt.base.source]
     if not there:
@@ -124,7 +130,39 @@ def base_of(
             f"{name or learnt.slug} was trained on {learnt.base.source}, which is the model of no "
             "contender of its own or of the settings. Name it there."
         )
-    return next((c for c in there if c.kind is Kind.BASE), there[0])
+    if len({c.model for c in there}) > 1:  # folders of one name, so their weights have to tell
+        there = [c for c in there if _weighs(c.model) == learnt.base.weights] or there
+    line = _line(learnt, adapters)
+
+    def distance(contender: ContenderConfig) -> tuple[int, bool]:
+        far = line.index(contender.slug) if contender.slug in line else len(line)
+        return far, contender.kind is not Kind.BASE
+
+    return min(there, key=distance)
+
+
+def _weighs(model: str) -> str | None:
+    """What stands for the weights in a folder; None where they are not there."""
+    from bot.engines.local.loading import folder_hash  # noqa: PLC0415 - it imports torch
+
+    try:
+        return folder_hash(Path(parse_source(model).name).expanduser())
+    except OSError:
+        return None
+
+
+def _line(learnt: record.TrainingRecord, adapters: Path | None) -> list[str]:
+    """Whom an adapter descends from, the nearest first, as far as that is known here."""
+    line = [learnt.parent]
+    while adapters is not None:
+        try:
+            parent = record.read(adapters / line[-1]).parent
+        except ModelError:
+            break
+        if parent in line:  # a record may come from anywhere
+            break
+        line.append(parent)
+    return line
 
 
 def _tuned(config: Config, slug: str, folder: Path) -> Parent:
@@ -132,7 +170,7 @@ def _tuned(config: Config, slug: str, folder: Path) -> Parent:
     if learnt.slug != slug:
         raise ConfigError(misnamed(slug, learnt.slug))
     own = [c for c in config.contenders if c.slug == slug]
-    base = base_of(learnt, own or config.contenders, name=slug)
+    base = base_of(learnt, own or config.contenders, name=slug, adapters=config.adapters_folder)
     template = (own[0].template if own else None) or learnt.template
     return Parent(slug=slug, model=base.model, template=template, adapter=folder, learnt=learnt)
 

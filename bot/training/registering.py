@@ -22,7 +22,8 @@ def tuning_of(record: TrainingRecord, place: Path, config: Config) -> Tuning:
 
     Raises ConfigError where the settings do not have its base model any more.
     """
-    base, home, place = base_of(record, config.contenders), config.home.resolve(), place.resolve()
+    base = base_of(record, config.contenders, adapters=config.adapters_folder)
+    home, place = config.home.resolve(), place.resolve()
     contender = Contender(
         slug=record.slug,
         kind=Kind.TUNED,

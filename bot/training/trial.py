@@ -84,7 +84,7 @@ async def trial(
     settings have one and it can. Raises EngineError, ModelError and ConfigError.
     """
     factory = EngineFactory(cache=config.models_folder, llama_cpp=False)
-    base = base_of(record, config.contenders)
+    base = base_of(record, config.contenders, adapters=config.adapters_folder)
     key = EngineKey(base.model)
     async with AsyncExitStack() as stack:
 
