@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _COLUMNS = tuple(column.name for column in tunings.columns if column.name != "contender_id")
 _AGAIN = ("method", "dataset", "evaluation")
 """What is stored anew of one that is known."""
+_TOLD = ("revision", "fingerprint")
+"""What is stored of a contender when its engine answers: a training does not know it."""
 
 
 class TuningStore:
@@ -59,7 +61,9 @@ class TuningStore:
         async with self._transactions.write(alone=True) as connection:
             await take_turn_to_register(connection)
             await _require_same(connection, tuning)
-            registering = upsert(connection, contenders, described, key=["slug"], returning=True)
+            registering = upsert(
+                connection, contenders, described, key=["slug"], keep=_TOLD, returning=True
+            )
             row = (await connection.execute(registering, described)).mappings().one()
             number = row["id"]
             parent = await connection.scalar(_id_of(contender.parent))

@@ -179,6 +179,16 @@ async def test_a_slug_is_never_given_to_other_weights(arena: Arena) -> None:
     assert await arena.database.contenders.all() == (CONTENDERS[1], CONTENDERS[0], moved)
 
 
+async def test_recording_again_keeps_what_its_engine_told(arena: Arena) -> None:
+    store, made = arena.database.tunings, tuning(arena)
+    untold = replace(made, contender=replace(made.contender, revision="", fingerprint=""))
+    await store.record(untold)
+    assert await store.all() == (untold,)
+    await arena.database.contenders.register([made.contender], at=arena.at(70))
+    await store.record(untold)
+    assert await store.all() == (made,)
+
+
 async def test_recording_again_finds_what_was_not_known_before(arena: Arena) -> None:
     first, second = await asked(arena, key=1, author=11), await asked(arena, key=2, author=12)
     await export(arena, first, second)
