@@ -22,7 +22,7 @@ from bot.errors import (
 )
 from bot.guilds import Moderation
 from bot.moderation import HIDDEN, concealed, judged, moderated, spoiler
-from bot.roster import template_of
+from bot.roster import edition, template_of
 from storage.records import Answer
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class Answering:
         return self._templates[name]
 
     def _fingerprint(self, contender: Contender, template: PromptTemplate) -> str:
-        return self._roster.fingerprint(contender, template=f"{template.name}@{template.digest}")
+        return self._roster.fingerprint(contender, template=edition(template))
 
     async def _moderated(
         self, conversation: Conversation, answered: tuple[Answer, ...], how: Moderation

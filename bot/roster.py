@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bot.contenders import ContenderConfig, EngineKey
     from bot.engines import Engine
     from bot.errors import EngineError
+    from bot.prompting import PromptTemplate
 
 log = structlog.get_logger(__name__)
 
@@ -197,6 +198,11 @@ def _pairs(contenders: Sequence[Contender]) -> Iterator[_Pair]:
 def template_of(contender: Contender, *, default: str) -> str:
     """The prompt template in force: its own, else chat for instruct models, else the default."""
     return contender.template or (Chat.name if contender.kind is Kind.INSTRUCT else default)
+
+
+def edition(template: PromptTemplate) -> str:
+    """A prompt template's name and digest: what the fingerprint of an answer has of it."""
+    return f"{template.name}@{template.digest}"
 
 
 def fingerprint(contender: Contender, *, template: str) -> str:

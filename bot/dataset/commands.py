@@ -480,6 +480,7 @@ def _means(
         pseudonyms=Pseudonyms.unlinkable() if unlinkable else Pseudonyms.kept_in(config.home),
         redactor=Redactor(more=presidio()),
         templates=templates,
+        system_prompt=config.system_prompt,
         scored=scored,
         about=about,
         key=config.database_key,

@@ -1,7 +1,9 @@
-"""`manifest.json`: how a dataset came about. The same database and options give the same bytes."""
+"""`manifest.json`: how a dataset came about. The same database and settings give the same bytes."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import product
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +14,20 @@ from bot.dataset import trainers
 from bot.dataset.funnel import GONE
 from bot.dataset.layout import MANIFEST, TOMBSTONES, is_data
 from bot.dataset.request import options_of
+from bot.engines import dialect
 from bot.errors import ConfigError
+from bot.prompting import Chat
+from bot.roster import edition
+from bot.roster import fingerprint as fingerprint_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from bot.dataset.pseudonyms import Pseudonyms
     from bot.dataset.request import Means, Request
     from bot.dataset.work import Work
+    from bot.prompting import PromptTemplate
     from storage.database import Database
     from storage.records import Contender
 
@@ -31,6 +38,10 @@ async def manifest_of(
     """Everything that is to be known about an export; `files` are its files by path."""
     funnel, balance = work.funnel, work.balance
     known = {contender.slug: contender for contender in await store.contenders.all()}
+    prompting: tuple[PromptTemplate, ...] = (
+        *means.templates.values(),
+        Chat(system=means.system_prompt),
+    )
     return {
         "twofold": __version__,
         "schema": await store.revision(),
@@ -44,7 +55,7 @@ async def manifest_of(
         "funnel": funnel.to_json(),
         "splits": {name: work.splits[name] for name in sorted(work.splits)},
         "contenders": [
-            _contender(who, known.get(who[0]), work)
+            _contender(who, known.get(who[0]), prompting, work)
             for who in sorted(balance.chosen_by.keys() | balance.rejected_by.keys())
         ],
         "balance": balance.to_json(),
@@ -112,18 +123,38 @@ def _source(request: Request, means: Means) -> dict[str, Any]:
     }
 
 
-def _contender(who: tuple[str, str, str], known: Contender | None, work: Work) -> dict[str, Any]:
+def _contender(
+    who: tuple[str, str, str],
+    known: Contender | None,
+    prompting: Iterable[PromptTemplate],
+    work: Work,
+) -> dict[str, Any]:
     slug, kind, fingerprint = who
-    current = known is not None and known.fingerprint == fingerprint
+    current = known and _as_it_answered(known, fingerprint, prompting)
     return {
         "contender": slug,
         "kind": kind,
         "fingerprint": fingerprint,
-        "model": _model(known.model) if known and current else None,
-        "template": known.template if known and current else None,
+        "model": _model(current.model) if current else None,
+        "template": current.template if current else None,
         "chosen": work.balance.chosen_by[who],
         "rejected": work.balance.rejected_by[who],
     }
+
+
+def _as_it_answered(
+    known: Contender, fingerprint: str, prompting: Iterable[PromptTemplate]
+) -> Contender | None:
+    """A contender with the template that makes its fingerprint; None where it is another now."""
+    if known.fingerprint == fingerprint:  # imported answers have that of their contender
+        return known
+    # A server's revision is stored when the bot starts, before any argument is refused.
+    revisions = dialect.revisions(known.revision) if known.base_url else (known.revision,)
+    for revision, template in product(revisions, prompting):
+        then = replace(known, revision=revision, template=template.name)
+        if fingerprint_of(then, template=edition(template)) == fingerprint:
+            return then
+    return None
 
 
 def _model(source: str) -> str:

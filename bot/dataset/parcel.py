@@ -99,12 +99,14 @@ class Parcels:
         home: Path,
         redactor: Redactor,
         templates: Mapping[str, Framed],
+        system_prompt: str,
         clock: Callable[[], datetime],
         stopping: Callable[[], bool],
     ) -> None:
         self._home = home
         self._redactor = redactor
         self._templates = templates
+        self._system_prompt = system_prompt
         self._clock = clock
         self._stopping = stopping
 
@@ -177,6 +179,7 @@ class Parcels:
                 pseudonyms=Pseudonyms.kept_in(self._home).within(wanted.guild_id),
                 redactor=self._redactor,
                 templates=self._templates,
+                system_prompt=self._system_prompt,
             ),
             out=folder,
             at=self._clock(),

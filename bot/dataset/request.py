@@ -41,14 +41,16 @@ class Means:
     """What an export works with, besides the database: hashes, redaction, templates, a scorer.
 
     `collection` are the files of a collection that was imported; of a bot's own database
-    there are none. `about` are the options of the card. `url` is where a second process may
-    read the same database; without one, one process does it all. `key` is that of the database,
-    where it is encrypted.
+    there are none. `system_prompt` is the system text of instruct contenders, by which they are
+    known again. `about` are the options of the card. `url` is where a second process may read
+    the same database; without one, one process does it all. `key` is that of the database, where
+    it is encrypted.
     """
 
     pseudonyms: Pseudonyms
     redactor: Redactor
     templates: Mapping[str, Framed]
+    system_prompt: str = ""
     scored: Scored | None = None
     collection: tuple[str, Sequence[Import]] | None = None
     about: Mapping[str, Any] = field(default_factory=dict)

@@ -95,6 +95,7 @@ class ServingService:
             home=config.home,
             redactor=redactor,
             templates=templates,
+            system_prompt=config.system_prompt,
             clock=clock,
             stopping=self._stopping.is_set,
         )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from bot.engines import CompletionRequest
 
@@ -24,6 +25,8 @@ _OPTIONAL = ("stream_options", *_GOING_ON, *_SAMPLING, "stop", "max_tokens")
 
 _UNNAMED = frozenset({"stream_options", *_GOING_ON, *_BEYOND_OPENAI})
 """What to give up where a refusal does not say what it is about."""
+
+_WITHOUT = " without "
 
 _TOO_LONG = re.compile(
     r"context.{0,9}(length|size|window)|(prompt|input).{0,20}too (long|large)|exceed.{0,20}context",
@@ -78,3 +81,17 @@ def is_too_long(words: str) -> bool:
 def lost(without: Collection[str]) -> tuple[str, ...]:
     """Of what was given up, the arguments that change how tokens are drawn."""
     return tuple(name for name in _SAMPLING if name in without)
+
+
+def revision(model: str, without: Collection[str]) -> str:
+    """A model's name, and what was given up that changes how tokens are drawn."""
+    gone = lost(without)
+    return f"{model}{_WITHOUT}{', '.join(gone)}" if gone else model
+
+
+def revisions(known: str) -> Iterator[str]:
+    """What `revision` may say of a model of which it said `known` once."""
+    model = known.partition(_WITHOUT)[0]
+    for number in range(len(_SAMPLING) + 1):
+        for without in combinations(_SAMPLING, number):
+            yield revision(model, without)

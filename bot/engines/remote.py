@@ -87,8 +87,7 @@ class RemoteEngine:
 
         For an adapter, both ids.
         """
-        lost = dialect.lost(self.without)
-        return f"{self._named} without {', '.join(lost)}" if lost else self._named
+        return dialect.revision(self._named, self.without)
 
     async def start(self) -> None:
         """Make the client. The server is not asked: it may come up later than the bot."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from bot.config import Config
 from bot.dataset.export import export as write
 from bot.dataset.files import Files
 from bot.dataset.policy import Policy
@@ -44,7 +45,12 @@ async def export(
         files=files,
         since=since,
     )
-    means = Means(pseudonyms=names, redactor=Redactor(), templates=library({}))
+    means = Means(
+        pseudonyms=names,
+        redactor=Redactor(),
+        templates=library({}),
+        system_prompt=Config().system_prompt,
+    )
     return await write(store, request, means, out=out, at=NOON)
 
 
