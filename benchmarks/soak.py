@@ -202,7 +202,7 @@ def judge(
     waiting, left = max(s.waiting for s in samples), end.waiting
     yield Verdict("waiting battles", f"{left:g} at the end, {waiting:g} at most", "0", left == 0)
     stalls = samples[-1].stalls - samples[0].stalls
-    longest = max(sample.stall for sample in warm)
+    longest = max(sample.stall for sample in samples)
     told = f"{stalls} over {LONGEST_STALL * 1000:g} ms, the longest {longest * 1000:.0f} ms"
     yield Verdict("hold-ups of the event loop", told, "0", holds=stalls == 0)
     limited, requests = statuses[429], statuses.total()

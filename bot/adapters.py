@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from bot.disk import size_of
 from bot.engines.adapters import WEIGHTS
 from bot.errors import ConfigError, ModelError
-from bot.training import making, record
+from bot.prompting import library
+from bot.training import datasets, record
 from bot.wording import printable
 from storage.records import Standing
 
@@ -34,12 +35,16 @@ _STANDS = {
 
 def tuned_lines(tunings: Iterable[Tuning], config: Config) -> Iterator[str]:
     """Each tuned contender: its name, whole for copying, then what it is and how it stands."""
+    configured = {contender.slug for contender in config.contenders}
     for tuning in tunings:
         contender = tuning.contender
         slug = contender.slug
         yield slug
         origin = f"tuned from {contender.parent} by {tuning.method}"
         stands = _STANDS[tuning.standing].format(slug=slug)
+        gone = f"`twofold models rm {slug}`"
+        if slug in configured:
+            stands, gone = "in the settings", "out of the settings"
         yield f"  {origin}, generation {tuning.generation}, {_where(contender, config)}, {stands}"
         if figures := _figures(tuning.evaluation):
             yield f"  on prompts that it was not trained on: {figures}"
@@ -47,15 +52,16 @@ def tuned_lines(tunings: Iterable[Tuning], config: Config) -> Iterator[str]:
             yield (
                 f"  stale since {tuning.stale_since:%Y-%m-%d}: it learnt from what was erased, "
                 "taken back or removed since, and cannot forget. Train a new one, and take this "
-                f"one away: `twofold models rm {slug}`"
+                f"one away: {gone}"
             )
 
 
 async def enter(store: TuningStore, slug: str, *, config: Config, anyway: bool = False) -> None:
     """Have a tuned contender drawn for battles.
 
-    Raises ConfigError where its adapter is not as it was trained, or it learnt from what was
-    erased since, unless `anyway`; StorageError where there is none of the name.
+    Raises ConfigError where its adapter or its prompt template is not as it was trained, or it
+    learnt from what was erased since, unless `anyway`; StorageError where there is none of the
+    name.
     """
     tuning = await _find(store, slug, config)
     if tuning.stale_since is not None and not anyway:
@@ -66,6 +72,8 @@ async def enter(store: TuningStore, slug: str, *, config: Config, anyway: bool =
     folder = _folder(tuning.contender, config)
     if folder is not None:
         _require_weights(folder / WEIGHTS, tuning)
+        with suppress(ModelError):
+            record.template_of(record.read(folder), library(config.templates))
     await store.set_standing(slug, Standing.ENTERED)
 
 
@@ -120,7 +128,7 @@ def _own_dataset(folder: Path, config: Config) -> Iterator[Path]:
                 with suppress(ModelError):
                     others.add(record.read(other.parent).dataset.identity)
         if learnt.dataset.identity not in others:
-            yield making.folder_of(learnt.dataset.identity, config)
+            yield datasets.folder_of(config.home, learnt.dataset.identity)
 
 
 async def _find(store: TuningStore, slug: str, config: Config) -> Tuning:

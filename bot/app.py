@@ -53,6 +53,7 @@ from bot.shards import Identifying, require_shared
 from bot.telemetry.gateway import Gateway
 from bot.telemetry.instruments import Instruments
 from bot.telemetry.lag import LoopLag
+from bot.training import record
 from bot.voting import VotingService
 from storage.database import Database, database_url, was_cut_off
 from storage.identifying import identify_turn
@@ -289,6 +290,7 @@ async def open_services(  # noqa: PLR0913 - what those who need their own may gi
             contenders=store.contenders,
             configured=config.contenders,
             templates=templates,
+            learnt=lambda adapter: record.read(config.adapter_folder(adapter)),
             roster=roster,
             budgets=budgets,
             make=make,

@@ -338,6 +338,7 @@ async def _serve_discord(config: Config) -> None:
     from bot.config import environment
     from bot.memory import spared
     from bot.telemetry.watching import observing, watched
+    from bot.training.datasets import sweeping
     from bot.training.schedule import scheduled
 
     stop = asyncio.Event()
@@ -348,6 +349,7 @@ async def _serve_discord(config: Config) -> None:
         open_services(config, instruments=instruments) as services,
         watched(services),
         scheduled(config),
+        sweeping(config.home, services.store.exports),
     ):
         await serve(services, stop=stop)
 
@@ -420,6 +422,7 @@ async def _erase(config: Config, member_id: int) -> tuple[Erasure, bool]:
     from bot.errors import DatabaseTaken
     from bot.keeping.erased import Erased
     from bot.mydata import MyDataService
+    from bot.training.datasets import sweep
     from storage.database import Database, database_url, file_of
 
     url = database_url(config.database_location)
@@ -441,6 +444,7 @@ async def _erase(config: Config, member_id: int) -> tuple[Erasure, bool]:
         if rewrites:
             overwritten = await store.erasure.rewrite_file()
             erasure = replace(erasure, overwritten=overwritten)
+        await sweep(config.home, store.exports)
     return erasure, rewrites
 
 

@@ -261,8 +261,8 @@ class Config(BaseSettings):
     training: Annotated[dict[str, Any], AfterValidator(hyperparameters)] = Field(
         default_factory=dict,
         description="Hyperparameters of `twofold train` and `twofold round`, as a `[training]` "
-        "table: `method`, and what `twofold train --help` lists, with `_` for `-`. Default: by the "
-        "size of the data.",
+        "table: `method`, and the names that `twofold train --dry-run` shows. Default: by the size "
+        "of the data.",
     )
     training_export: bool = Field(
         default=False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from bot.contenders import ContenderConfig
 from bot.errors import ConfigError, ModelError, StorageError, TwofoldError
 from bot.roster import contender_of
 from bot.training.parents import misnamed
+from bot.training.record import template_of
 from storage.records import Kind, Standing
 
 if TYPE_CHECKING:
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
     from bot.budgets import BudgetService
     from bot.engines import Engine
+    from bot.prompting import Framed
     from bot.roster import Roster
     from bot.telemetry.instruments import Instruments
+    from bot.training.record import TrainingRecord
     from storage.contenders import ContenderStore
     from storage.records import Contender, Tuning
     from storage.tunings import TuningStore
@@ -41,9 +44,10 @@ UNEXPECTED = "something unexpected happened. The log says what"
 class NewcomerService:
     """Has the roster hold the tuned contenders that have entered, and no others.
 
-    `make` makes an engine, not started; without it nobody comes. `is_busy` tells whether a
-    contender is in a battle that is being answered: only then is the engine kept of one that has
-    left. `kept_out` says of those that should be there why they are not; every look tries again.
+    `learnt` reads what is known of an adapter. `make` makes an engine, not started; without it
+    nobody comes. `is_busy` tells whether a contender is in a battle that is being answered: only
+    then is the engine kept of one that has left. `kept_out` says of those that should be there
+    why they are not; every look tries again.
     """
 
     def __init__(  # noqa: PLR0913 - collaborators, all by keyword
@@ -52,7 +56,8 @@ class NewcomerService:
         tunings: TuningStore,
         contenders: ContenderStore,
         configured: Iterable[ContenderConfig],
-        templates: Container[str],
+        templates: Mapping[str, Framed],
+        learnt: Callable[[str], TrainingRecord],
         roster: Roster,
         budgets: BudgetService,
         make: Make | None,
@@ -64,6 +69,7 @@ class NewcomerService:
         self._contenders = contenders
         self._configured = {config.slug: config for config in configured}
         self._templates = templates
+        self._learnt = learnt
         self._roster = roster
         self._budgets = budgets
         self._make = make
@@ -165,6 +171,8 @@ class NewcomerService:
             raise ModelError(
                 f"its prompt template {config.template} is not there. Put it back into the settings"
             )
+        with suppress(ModelError):  # on a server, or its engine says what is wrong with it
+            template_of(self._learnt(config.adapter or ""), self._templates)
 
     def _keep_out(self, slug: str, why: str) -> None:
         if self.kept_out.get(slug) != why:

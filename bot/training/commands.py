@@ -66,7 +66,11 @@ def train(  # noqa: PLR0913 - every hyperparameter is an option
         typer.Option("--dry-run", help="Tell pairs, tokens, memory, time and recipe, and stop."),
     ] = False,
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Train although there are very few pairs.")
+        bool,
+        typer.Option(
+            "--anyway",
+            help="Train although there are very few pairs, or another database wrote them.",
+        ),
     ] = False,
     learning_rate: Annotated[
         float | None, typer.Option(help="At its highest.", rich_help_panel=_RECIPE)

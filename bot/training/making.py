@@ -5,16 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import psutil
-from filelock import FileLock, Timeout
-
 from bot.dataset.export import export, told
 from bot.dataset.gate import TRAINING_NEEDS, require_permission
-from bot.dataset.manifest import left_in
 from bot.dataset.policy import Policy
 from bot.dataset.pseudonyms import Pseudonyms
 from bot.dataset.request import Means, Request
@@ -23,20 +18,18 @@ from bot.prompting import library
 from bot.redaction import Redactor
 from bot.redaction.presidio import presidio
 from bot.terminal import database_of, err
+from bot.training import datasets
 from bot.training.recipe import Method
 from bot.training.rows import TAKES
-from bot.training.runs import JOB, Run
 from storage.database import Database
 from storage.records import Consent
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from pathlib import Path
     from typing import Any
 
     from bot.config import Config
 
-DATASETS = "datasets"
 VALIDATION, TEST = 0.1, 0.25
 """Shares of the prompts: of 150 pairs 37 are left for the test, which 25 right ones pass.
 
@@ -67,9 +60,7 @@ def dataset_for(
         test=TEST,
     )
     request = Request(format=form, purpose=Consent.TRAIN, policy=policy)
-    place = config.home / "training" / DATASETS
-    _sweep(place, config)
-    draft = place / f".new-{os.getpid()}"
+    draft = datasets.draft_of(config.home, os.getpid())
     manifest = asyncio.run(_export(config, request, draft))
     for line in told(manifest):
         err.print(line, soft_wrap=True)
@@ -79,52 +70,12 @@ def dataset_for(
             "No vote can be learnt from yet: none is on a battle that "
             "all who are in it allowed for training. `twofold export` tells what was left out."
         )
-    folder = folder_of(str(manifest["dataset"]), config)
+    folder = datasets.folder_of(config.home, str(manifest["dataset"]))
     if folder.exists():
         shutil.rmtree(draft)
     else:
         draft.replace(folder)
     return folder
-
-
-def datasets(config: Config) -> list[Path]:
-    """The folders of all that were made for trainings."""
-    return list((config.home / "training" / DATASETS).glob("[!.]*"))
-
-
-def _sweep(place: Path, config: Config) -> None:
-    """Take away what was broken off, and what has words or votes of somebody who left since."""
-    for draft in place.glob(".new-*"):
-        if not psutil.pid_exists(int(draft.name.removeprefix(".new-"))):
-            shutil.rmtree(draft)
-    left = asyncio.run(_left(config))
-    for dataset in left:
-        shutil.rmtree(folder_of(dataset, config), ignore_errors=True)
-    for job in place.parent.glob(f"*/{JOB}"):
-        _forget(Run(job.parent), left)
-
-
-def _forget(run: Run, left: Collection[str]) -> None:
-    """Take a run away that was broken off, if its dataset is gone or somebody has left it since.
-
-    Its checkpoints have learnt from them.
-    """
-    with suppress(OSError, ValueError, Timeout), FileLock(run.folder / ".lock", timeout=0):
-        if run.adapter is None and left_in(run.job.dataset).get("dataset") in {None, *left}:
-            shutil.rmtree(run.folder)
-
-
-async def _left(config: Config) -> list[str]:
-    """The datasets that somebody has left since."""
-    url = database_of(config, None)
-    async with Database.open(url, key=config.database_key) as store:
-        states = await store.exports.states()
-    return [dataset for dataset, export in states.items() if export.stale_since is not None]
-
-
-def folder_of(identity: str, config: Config) -> Path:
-    """Where the dataset of an identity is, if it was made for a training."""
-    return config.home / "training" / DATASETS / identity[:12]
 
 
 async def _export(config: Config, request: Request, out: Path) -> dict[str, Any]:
@@ -137,4 +88,5 @@ async def _export(config: Config, request: Request, out: Path) -> dict[str, Any]
         key=config.database_key,
     )
     async with Database.open(url, key=means.key) as store:
+        await datasets.sweep(config.home, store.exports)
         return await export(store, request, means, out=out, at=datetime.now(UTC))

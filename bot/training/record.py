@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bot.disk import write_whole
-from bot.errors import ModelCorrupt, ModelNotFound
+from bot.errors import ConfigError, ModelCorrupt, ModelNotFound
 from bot.training.recipe import Recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from bot.prompting import Framed
 
 RECORD = "training.json"
 
@@ -114,6 +117,17 @@ def read(folder: Path) -> TrainingRecord:
         ) from None
     except ValidationError:
         raise ModelCorrupt(f"{folder / RECORD} cannot be read. Train the adapter anew.") from None
+
+
+def template_of(learnt: TrainingRecord, templates: Mapping[str, Framed]) -> Framed:
+    """The prompt template that it was trained in. Raises ConfigError where that is not there."""
+    template = templates.get(learnt.template)
+    if template is None or template.digest != learnt.template_digest:
+        raise ConfigError(
+            f"{learnt.slug} was trained in the prompt template {learnt.template}, which is not in "
+            "the settings any more, or says something else now. Put it back as it was."
+        )
+    return template
 
 
 def write(folder: Path, record: TrainingRecord) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.config import Config
+    from bot.training.parents import Parent
     from bot.training.record import TrainingRecord
 
 
@@ -79,6 +80,23 @@ async def require_learnable(dataset: str, config: Config, *, unknown: bool = Fal
         raise ConfigError(
             "This database did not write the dataset, so it could not tell whom an adapter learnt "
             "from, nor which battles must not rank it. Export it here, or say --anyway."
+        )
+
+
+async def require_known(parent: Parent, config: Config) -> None:
+    """Raise ConfigError for a tuned parent that this database does not know.
+
+    Nobody could tell then whom its children learnt from, nor which battles must not rank them.
+    """
+    if parent.learnt is None:
+        return
+    async with opened(config) as store:
+        known = {tuning.contender.slug for tuning in await store.tunings.all()}
+    if parent.slug not in known:
+        raise ConfigError(
+            f"This database does not know {parent.slug}, so it could not tell whom a child of it "
+            "learnt from. The `twofold train` that made it notes it when it is given again; or go "
+            "on from another one with --contender."
         )
 
 

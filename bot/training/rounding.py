@@ -44,7 +44,9 @@ def round_(
     ] = 0,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, help="Another seed, another adapter.", show_default=False),
+        typer.Option(
+            min=0, max=2**32 - 1, help="Another seed, another adapter.", show_default=False
+        ),
     ] = None,
     *,
     anyway: Annotated[
@@ -132,13 +134,14 @@ def head_of_line(config: Config, *, simulated: bool) -> str:
     from bot.training.registering import opened
     from storage.records import Standing
 
+    configured = {contender.slug for contender in config.contenders}
+
     async def answering() -> list[str]:
         async with opened(config) as store:
-            return [
-                tuning.contender.slug
-                for tuning in await store.tunings.all()
-                if tuning.standing is Standing.ENTERED and tuning.stale_since is None
-            ]
+            fit = [one for one in await store.tunings.all() if one.stale_since is None]
+        entered = {one.contender.slug for one in fit if one.standing is Standing.ENTERED}
+        slugs = (one.contender.slug for one in fit)
+        return [slug for slug in slugs if slug in entered | configured]
 
     for slug in reversed(asyncio.run(answering())):
         with suppress(TwofoldError):

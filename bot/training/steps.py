@@ -14,15 +14,16 @@ from bot import adapters
 from bot.dataset.gate import require_permission
 from bot.disk import write_whole
 from bot.errors import ConfigError, TwofoldError
+from bot.prompting import library
 from bot.ranking import Interval
 from bot.terminal import advancing
-from bot.training import beside, making, record, registering, rows, starting
+from bot.training import beside, datasets, making, record, registering, rows, starting
 from bot.training.gates import gates
 from bot.training.parents import parent_of
 from bot.training.report import report
 from bot.training.rounds import REPORT, Step, folder_of, save
 from bot.training.trial import held_out, trial
-from bot.training.trying import parent_folder, rendered, template_of
+from bot.training.trying import parent_folder, rendered
 from bot.wording import count
 from storage.records import Consent, Standing
 
@@ -51,36 +52,56 @@ class TooFew(ConfigError):
 
 def require_possible(config: Config, asked: Asked) -> None:
     """Raise ConfigError for a round that could never come to its end, before it is begun."""
-    parent_of(config, asked.parent)
+    parent = parent_of(config, asked.parent)
+    asyncio.run(registering.require_known(parent, config))
     if not asked.simulated:
         require_permission(Consent.TRAIN, training_export=config.training_export)
 
 
 def freshen(config: Config, one: Round) -> None:
-    """Look whether somebody has left since whose words or votes a round has exported.
+    """Look whether a round can go on with what it has exported and trained.
 
-    One that is not trained yet exports anew. One that is trained is given up, as its adapter
-    cannot forget. Raises ConfigError then.
+    Somebody may have left since whose words or votes that has, or it was taken away. One that is
+    not trained yet exports anew then. One that is trained is given up, as its adapter cannot
+    forget. Raises ConfigError then.
     """
-    if Step.EXPORT not in one.done or Step.EVALUATE in one.done:
+    if Step.EXPORT not in one.done or Step.ENTER in one.done:
         return
-    bases = {contender.slug for contender in config.contenders if contender.adapter is None}
-    stale = registering.is_stale(
-        config,
-        dataset=one.done[Step.EXPORT]["dataset"],
-        parent=None if one.asked.parent in bases else one.asked.parent,
-    )
-    if not asyncio.run(stale):
+    why = _broken(config, one)
+    if why is None:
         return
     one.given_up = Step.TRAIN in one.done
     if not one.given_up:
         del one.done[Step.EXPORT]
     save(config.home, one)
     if one.given_up:
-        raise ConfigError(
-            f"Somebody has left since whose words or votes {one.done[Step.TRAIN]['slug']} learnt "
-            "from, so this round is given up. `twofold round` begins another."
-        )
+        raise ConfigError(f"{why}, so this round is given up. `twofold round` begins another.")
+
+
+def _broken(config: Config, one: Round) -> str | None:
+    """Why a round cannot go on with what it has."""
+    trained = one.done.get(Step.TRAIN)
+    if trained and not Path(trained["folder"]).is_dir():
+        return f"{trained['slug']} was taken away"
+    if Step.EVALUATE in one.done:
+        return None
+    if not _path(one, Step.EXPORT, "folder").is_dir():
+        return "The dataset was taken away"
+    parent = one.asked.parent
+    if not trained:
+        try:
+            parent_of(config, parent)
+        except TwofoldError:
+            return f"{parent} was taken away"
+    bases = {contender.slug for contender in config.contenders if contender.adapter is None}
+    stale = registering.is_stale(
+        config,
+        dataset=one.done[Step.EXPORT]["dataset"],
+        parent=None if parent in bases else parent,
+    )
+    if asyncio.run(stale):
+        return "Somebody has left since whose words or votes it learnt from"
+    return None
 
 
 def collect(config: Config, one: Round) -> dict[str, Any]:
@@ -112,7 +133,7 @@ def export(config: Config, one: Round) -> dict[str, Any]:
     """Write the pairs that the parent has not learnt from. Raises TooFew."""
     asked = one.asked
     parent = parent_of(config, asked.parent)
-    there = set(making.datasets(config))
+    there = set(datasets.all_of(config.home))
     folder = making.dataset_for(
         asked.method,
         parent.template,
@@ -160,7 +181,7 @@ def evaluate(config: Config, one: Round) -> dict[str, Any]:
     freshen(config, one)
     place = _path(one, Step.TRAIN, "folder")
     learnt = record.read(place)
-    template = template_of(learnt, config)
+    template = record.template_of(learnt, library(config.templates))
     asked = held_out(_path(one, Step.EXPORT, "folder"), learnt.recipe.method)
     samples = tuple(rendered(learnt, config, text) for text in SAMPLES)
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bot.config import Config
-    from bot.prompting import Framed
     from bot.ranking import Interval
     from bot.training.record import TrainingRecord
     from bot.training.trial import Trial
@@ -58,18 +57,21 @@ def try_adapter(
 
     Example: `twofold models try gemma-3-270m-dpo-1a2b3c4d`
     """
+    from bot.prompting import library
     from bot.training import record as records
     from bot.training.trial import held_out, trial
 
     config = configured()
     place = _place(adapter, config)
     record = records.read(place)
-    template = template_of(record, config)
+    template = records.template_of(record, library(config.templates))
     if prompt:
         asked = tuple(rendered(record, config, text) for text in prompt)
     else:
         own = _dataset(record, place, config)
-        asked = held_out(_required(dataset or own), record.recipe.method, own=own, most=prompts)
+        folder = _required(dataset or own)
+        _require_nobody_left(folder, config)
+        asked = held_out(folder, record.recipe.method, own=own, most=prompts)
     if not asked:
         raise ConfigError("No prompt was held out. Name some with --prompt.")
     with advancing("both answer") as advance:
@@ -171,38 +173,35 @@ def _place(named: str, config: Config) -> Path:
     )
 
 
-def template_of(record: TrainingRecord, config: Config) -> Framed:
-    """The prompt template that it was trained in. Raises ConfigError where it is gone."""
-    from bot.prompting import library
-
-    templates = library(config.templates)
-    if record.template not in templates:
-        raise ConfigError(
-            f"{record.slug} was trained in the prompt template {record.template}, which is not in "
-            "the settings any more. Put it back."
-        )
-    return templates[record.template]
-
-
 def rendered(record: TrainingRecord, config: Config, text: str) -> str:
     """What the model is given for a message of one member's. Raises as `template_of`."""
+    from bot.prompting import library
+    from bot.training.record import template_of
     from storage.records import Conversation, Turn
 
     turn = Turn(author_id=1, name="alice", text=text)
     talk = Conversation(turns=(turn,), bot_name="Twofold")
-    return str(template_of(record, config).render(talk).prompt)
+    return str(template_of(record, library(config.templates)).render(talk).prompt)
 
 
 def _dataset(record: TrainingRecord, place: Path, config: Config) -> Path | None:
     """The folder that it was trained on, if that is still here."""
-    from bot.training.making import folder_of
+    from bot.training.datasets import folder_of
     from bot.training.runs import JOB, Run
 
     runs = (Run(job.parent) for job in (config.home / "training").glob(f"*/{JOB}"))
     named = (run.job.dataset for run in runs if run.adapter == place.resolve())
     return next(
-        (f for f in (folder_of(record.dataset.identity, config), *named) if f.is_dir()), None
+        (f for f in (*named, folder_of(config.home, record.dataset.identity)) if f.is_dir()), None
     )
+
+
+def _require_nobody_left(dataset: Path, config: Config) -> None:
+    from bot.dataset.manifest import left_in
+    from bot.training.registering import require_learnable
+
+    identity = str(left_in(dataset).get("dataset"))
+    asyncio.run(require_learnable(identity, config, unknown=True))
 
 
 def _required(folder: Path | None) -> Path:

@@ -142,7 +142,7 @@ def test_what_is_commented_out_in_the_example_can_be_used(
     example = (ROOT / "twofold.example.toml").read_text("utf-8")
     _, tables = example.split("# [[contenders]]", 1)
     used = tmp_path / "twofold.toml"
-    used.write_text(re.sub("^# ", "", f"# [[contenders]]{tables}", flags=re.MULTILINE))
+    used.write_text(re.sub(r"^# (?=\[|\w+ =)", "", f"# [[contenders]]{tables}", flags=re.MULTILINE))
     monkeypatch.setenv("TWOFOLD_CONFIG", str(used))
     assert [contender.slug for contender in load().contenders] == ["my-base", "my-instruct"]
 

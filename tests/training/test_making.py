@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import sqlite3
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.config import Config
-from bot.training import making, rows
+from bot.training import datasets, making, rows
 from bot.training.recipe import Method, Recipe
 from bot.training.rounds import Asked, Step, begin
 from bot.training.runs import RESULT, Job, Run
 from bot.training.steps import TooFew, export
+from storage.database import Database, database_url
 from tests.unit.records import NOON
 
 if TYPE_CHECKING:
@@ -70,14 +72,25 @@ def test_what_has_learnt_from_somebody_who_left_goes_with_the_dataset(config):
     assert done.folder.exists(), "models list tells of its adapter"
 
 
+async def test_a_running_bot_looks_for_those_who_left_by_itself(config):
+    dataset = await asyncio.to_thread(dataset_for, config)
+    with closing(sqlite3.connect(config.home / "twofold.db")) as connection, connection:
+        connection.execute("UPDATE exports SET stale_since = created_at")
+    opening = Database.open(database_url(config.home / "twofold.db"))
+    async with opening as store, datasets.sweeping(config.home, store.exports):
+        async with asyncio.timeout(10):
+            while dataset.exists():  # noqa: ASYNC110 - files tell nobody
+                await asyncio.sleep(0.01)
+
+
 def test_too_few_pairs_take_no_dataset_away_that_was_there(config):
     asked = Asked(parent=config.contenders[0].slug, least=10**6, simulated=1)
     one = begin(config.home, asked, at=NOON)
     one.done = {Step.COLLECT: {}}
     with pytest.raises(TooFew):
         export(config, one)
-    assert making.datasets(config) == []
+    assert datasets.all_of(config.home) == []
     there = dataset_for(config)
     with pytest.raises(TooFew):
         export(config, one)
-    assert making.datasets(config) == [there]
+    assert datasets.all_of(config.home) == [there]

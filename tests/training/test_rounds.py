@@ -19,7 +19,7 @@ from bot.config import Config
 from bot.errors import ConfigError
 from bot.training.recipe import Method
 from bot.training.registering import opened
-from bot.training.rounds import Asked, Step, all_of, alone, begin, save, unfinished
+from bot.training.rounds import Asked, Round, Step, all_of, alone, begin, save, unfinished
 from bot.training.schedule import due
 from bot.training.steps import freshen
 from storage.records import Consent
@@ -148,6 +148,27 @@ class TestOneAfterTheOther:
         """
         assert asked(home, met)[0][0], "the entered one met the others"
 
+    def test_what_is_not_as_it_was_is_refused(self, home: Path) -> None:
+        [(slug,)] = asked(home, "SELECT slug FROM contenders WHERE parent = 'tiny'")
+        record = home / "adapters" / str(slug) / "training.json"
+        as_it_was = record.read_text("utf-8")
+        told = json.loads(as_it_was)
+        record.write_text(json.dumps(told | {"template_digest": "0" * 8}), "utf-8")
+        for command in (("try", str(slug)), ("enter", str(slug))):
+            assert "or says something else now" in twofold(home, "models", *command).stderr
+        record.write_text(as_it_was, "utf-8")
+
+        leave(home)
+        tried = twofold(home, "models", "try", str(slug))
+        assert "Somebody has left since" in tried.stderr
+        assert not tried.stdout
+
+        with closing(sqlite3.connect(home / "twofold.db")) as connection, connection:
+            connection.execute("DELETE FROM tunings")
+        for command in (("round", "--simulated", "1"), ("train", "--simulated")):
+            begun = twofold(home, *command, "--contender", str(slug))
+            assert f"does not know {slug}" in begun.stderr
+
 
 async def exported(config: Config, dataset: str) -> None:
     async with opened(config) as store:
@@ -160,34 +181,65 @@ def leave(home: Path) -> None:
         connection.execute("UPDATE exports SET stale_since = created_at")
 
 
-def test_where_somebody_left_a_round_exports_anew_or_is_given_up(tmp_path: Path) -> None:
+@pytest.fixture
+def trained(tmp_path: Path) -> tuple[Config, Round]:
+    """A round that has exported and trained."""
     config = Config(home=tmp_path)
     one = begin(tmp_path, Asked(parent=config.contenders[0].slug, least=1), at=NOON)
-    one.done = {Step.COLLECT: {}, Step.EXPORT: {"dataset": "d1", "folder": "x"}}
+    folders = {name: tmp_path / name for name in ("dataset", "adapter")}
+    for folder in folders.values():
+        folder.mkdir()
+    one.done = {
+        Step.COLLECT: {},
+        Step.EXPORT: {"dataset": "d1", "folder": str(folders["dataset"])},
+        Step.TRAIN: {"slug": "tuned", "folder": str(folders["adapter"])},
+    }
     asyncio.run(exported(config, "d1"))
-    freshen(config, one)
-    assert Step.EXPORT in one.done
-    leave(tmp_path)
-    freshen(config, one)
-    assert set(all_of(tmp_path)[0].done) == {Step.COLLECT}
-    one.done[Step.EXPORT] = {"dataset": "d1", "folder": "x"}
+    return config, one
+
+
+def untrained(one: Round) -> Round:
+    done = {step: found for step, found in one.done.items() if step is not Step.TRAIN}
+    return one.model_copy(update={"done": done})
+
+
+def test_where_somebody_left_a_round_exports_anew_or_is_given_up(
+    trained: tuple[Config, Round],
+) -> None:
+    config, one = trained
+    early = untrained(one)
+    freshen(config, early)
+    assert Step.EXPORT in early.done
+    leave(config.home)
+    freshen(config, early)
+    assert set(all_of(config.home)[0].done) == {Step.COLLECT}
     asyncio.run(exported(config, "d1"))  # the same rows, as they came back
     freshen(config, one)
-    assert Step.EXPORT in one.done
-    one.done[Step.TRAIN] = {"slug": "tuned", "folder": "y"}
-    leave(tmp_path)
-    with pytest.raises(ConfigError, match="this round is given up"):
+    assert not one.given_up
+    leave(config.home)
+    with pytest.raises(ConfigError, match=r"Somebody has left.*this round is given up"):
         freshen(config, one)
-    assert unfinished(tmp_path, simulated=False) is None
+    assert unfinished(config.home, simulated=False) is None
 
 
-def test_a_round_does_not_train_who_is_gone(tmp_path: Path) -> None:
-    config = Config(home=tmp_path)
-    one = begin(tmp_path, Asked(parent="gone-dpo-1a2b3c4d", least=1), at=NOON)
-    one.done = {Step.COLLECT: {}, Step.EXPORT: {"dataset": "d1", "folder": "x"}}
-    asyncio.run(exported(config, "d1"))
-    freshen(config, one)
-    assert set(one.done) == {Step.COLLECT}
+@pytest.mark.parametrize("gone", ["dataset", "adapter"])
+def test_so_is_one_whose_files_were_taken_away(trained: tuple[Config, Round], gone: str) -> None:
+    config, one = trained
+    (config.home / gone).rmdir()
+    early = untrained(one)
+    freshen(config, early)
+    assert (Step.EXPORT in early.done) is (gone == "adapter")
+    with pytest.raises(ConfigError, match="was taken away, so this round is given up"):
+        freshen(config, one)
+    assert unfinished(config.home, simulated=False) is None
+
+
+def test_a_round_does_not_train_who_is_gone(trained: tuple[Config, Round]) -> None:
+    config, one = trained
+    early = untrained(one)
+    early.asked = one.asked.model_copy(update={"parent": "gone-dpo-1a2b3c4d"})
+    freshen(config, early)
+    assert set(early.done) == {Step.COLLECT}
 
 
 def test_two_at_once_are_refused(tmp_path: Path) -> None:

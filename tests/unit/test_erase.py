@@ -69,6 +69,14 @@ def kept(home: Path) -> bytes:
     return b"".join(path.read_bytes() for path in home.glob("twofold.db*"))
 
 
+def test_what_was_made_to_train_on_goes_too(home: Path) -> None:
+    dataset = home / "training" / "datasets" / "cd"
+    dataset.mkdir(parents=True)
+    (dataset / "train.jsonl").write_text(SECRET, "utf-8")
+    assert twofold(home, "erase", "--member", str(AUTHOR), "--yes").returncode == 0
+    assert not dataset.exists()
+
+
 def test_the_operator_is_told_what_was_erased_and_what_is_left_elsewhere(home: Path) -> None:
     assert SECRET.encode() in kept(home)
     done = twofold(home, "erase", "--member", str(AUTHOR), "--yes")
