@@ -10,14 +10,17 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from contextlib import suppress
+from collections import defaultdict
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import orjson
@@ -30,6 +33,7 @@ from benchmarks.throughput import cpu
 from bot.insight.arena import Entrant
 from bot.insight.plots.descent import generations
 from bot.insight.results import Estimate, Generation
+from bot.simulation.readers import worth
 from storage.records import Kind
 
 SETTINGS = """\
@@ -156,6 +160,21 @@ def generation_of(told: dict[str, Any]) -> Generation:
     )
 
 
+def liking(home: Path) -> str:
+    """What the voters find the answers of each contender worth on average, in log odds."""
+    answers = """
+        SELECT contenders.slug, battles.prompt, answers.shown FROM answers
+        JOIN battles ON battles.id = answers.battle_id
+        JOIN contenders ON contenders.id = answers.contender_id
+        WHERE battles.state = 'closed' ORDER BY contenders.id
+    """
+    found = defaultdict(list)
+    with closing(sqlite3.connect(home / "twofold.db")) as connection:
+        for slug, prompt, shown in connection.execute(answers):
+            found[slug].append(worth(prompt, shown))
+    return ", ".join(f"{slug} {fmean(all_of_it):.2f}" for slug, all_of_it in found.items())
+
+
 def table(rounds: list[Brought]) -> Table:
     """What the rounds brought, a line each."""
     found = Table(title=f"Rounds on {cpu()}")
@@ -223,6 +242,7 @@ def main() -> None:
             rounds.append(one_round(home, options))
             CONSOLE.print(table(rounds))
             CONSOLE.print(f"seconds: {rounds[-1].steps}")
+        CONSOLE.print(f"worth to the voters, at most 1.50: {liking(home)}")
         if options.picture:
             options.picture.write_bytes(generations(descent(home)).png())
 
