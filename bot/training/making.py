@@ -84,6 +84,7 @@ async def _export(config: Config, request: Request, out: Path) -> dict[str, Any]
         pseudonyms=Pseudonyms.kept_in(config.home),
         redactor=Redactor(more=presidio()),
         templates=library(config.templates),
+        system_prompt=config.system_prompt,
         url=url,
         key=config.database_key,
     )

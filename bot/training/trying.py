@@ -228,7 +228,7 @@ def _divergence(record: TrainingRecord, place: Path, tried: Trial, config: Confi
         (prompt, answer.raw, answer.ended)
         for prompt, answer in zip(tried.prompts, tried.tuned, strict=True)
     ]
-    model = base_of(record, config.contenders).model
+    model = base_of(record, config.contenders, adapters=config.adapters_folder).model
     base = pull(parse_source(model), config.models_folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # what libraries tell each other
