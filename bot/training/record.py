@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bot.disk import write_whole
-from bot.errors import ConfigError, ModelCorrupt, ModelNotFound
+from bot.engines.adapters import WEIGHTS
+from bot.errors import ConfigError, ModelCorrupt, ModelError, ModelNotFound
 from bot.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -133,6 +134,14 @@ def template_of(learnt: TrainingRecord, templates: Mapping[str, Framed]) -> Fram
 def write(folder: Path, record: TrainingRecord) -> None:
     """Put the record into the adapter's folder."""
     write_whole(folder / RECORD, f"{record.model_dump_json(indent=2)}\n".encode())
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether an adapter is there with the weights that it was trained to have."""
+    try:
+        return sha256_of(folder / WEIGHTS) == read(folder).weights_sha256
+    except (OSError, ModelError):
+        return False
 
 
 def sha256_of(path: Path) -> str:

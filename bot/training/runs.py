@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from bot.disk import sync, write_whole
+from bot.training import record
 from bot.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -107,12 +108,12 @@ class Run:
 
     @property
     def adapter(self) -> Path | None:
-        """Where the adapter of a finished run is; None while there is none."""
+        """Where the adapter of a finished run is; None while there is none, or it is damaged."""
         try:
             place = Path(json.loads((self.folder / RESULT).read_bytes())["adapter"])
         except (OSError, ValueError):
             return None
-        return place if place.is_dir() else None
+        return place if record.is_whole(place) else None
 
     def finish(self, adapter: Path) -> None:
         """Note where the adapter is; what was needed on the way goes."""

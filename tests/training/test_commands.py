@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+from bot.engines.adapters import WEIGHTS
 from bot.training import record
 from bot.training.plan import lengths_of
 from bot.training.recipe import Method
@@ -25,6 +26,11 @@ def test_it_trains_once_and_says_where_the_adapter_is(twofold, folders, tmp_path
     again = twofold(*command)
     assert "finished already" in again.stderr
     assert again.stdout == done.stdout
+    weights = folder / WEIGHTS
+    as_trained = weights.read_bytes()
+    weights.write_bytes(as_trained[:-1])
+    assert twofold(*command).returncode == 0
+    assert weights.read_bytes() == as_trained
     child = twofold(
         "train", str(folders[Method.DPO]), *QUICK, "--anyway", "--contender", folder.name
     )

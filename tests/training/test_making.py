@@ -18,6 +18,7 @@ from bot.training.rounds import Asked, Step, begin
 from bot.training.runs import RESULT, Job, Run
 from bot.training.steps import TooFew, export
 from storage.database import Database, database_url
+from tests.training.adapters import adapter
 from tests.unit.records import NOON
 
 if TYPE_CHECKING:
@@ -56,12 +57,11 @@ def begun(config: Config, dataset: Path, name: str) -> Run:
     return run
 
 
-def test_what_has_learnt_from_somebody_who_left_goes_with_the_dataset(config):
+def test_what_has_learnt_from_somebody_who_left_goes_with_the_dataset(config, tiny):
     dataset = dataset_for(config)
     unfinished, done = (begun(config, dataset, name) for name in ("unfinished", "done"))
-    adapter = config.adapters_folder / "small-dpo-1"
-    adapter.mkdir(parents=True)
-    (done.folder / RESULT).write_text(json.dumps({"adapter": str(adapter)}), "utf-8")
+    place = adapter(config.adapters_folder / "small-dpo-1", base=tiny)
+    (done.folder / RESULT).write_text(json.dumps({"adapter": str(place)}), "utf-8")
     assert dataset_for(config) == dataset
     assert unfinished.folder.exists()
     with closing(sqlite3.connect(config.home / "twofold.db")) as connection, connection:

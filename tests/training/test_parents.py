@@ -9,16 +9,14 @@ import pytest
 from bot.config import Config
 from bot.contenders import ContenderConfig
 from bot.engines.factory import EngineFactory
-from bot.engines.local.loading import folder_hash
 from bot.errors import ConfigError, EngineError
 from bot.prompting import library
 from bot.training import record
 from bot.training.parents import base_of, parent_of
-from bot.training.recipe import Recipe
 from bot.training.registering import tuning_of
 from bot.training.trial import trial
 from storage.records import Kind
-from tests.unit.records import NOON
+from tests.training.adapters import learnt
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,42 +36,6 @@ def contender(slug: str, folder: Path, kind: Kind = Kind.BASE, **more: object) -
 def settings(home: Path, *contenders: ContenderConfig) -> Config:
     polite = ContenderConfig(slug="polite", kind=Kind.INSTRUCT, model="scripted:")
     return Config(home=home, contenders=(*contenders, polite))
-
-
-def learnt(parent: str, folder: Path, *, generation: int = 1) -> record.TrainingRecord:
-    slug = f"{parent}-dpo-{generation}"
-    return record.TrainingRecord(
-        slug=slug,
-        parent=parent,
-        generation=generation,
-        method="dpo",
-        recipe=Recipe(),
-        base=record.Base(source=f"path:{folder.name}", weights=folder_hash(folder)),
-        template="transcript",
-        template_digest="0",
-        dataset=record.Learnt(
-            identity="d",
-            manifest_sha256="m",
-            policy={},
-            purpose="train",
-            source={},
-            rows=1,
-            pairs=1,
-            held_out=0,
-            too_long=0,
-        ),
-        ended=record.Ended.DONE,
-        best_step=1,
-        steps=1,
-        curves=(),
-        evaluation=record.Evaluation(),
-        seed=0,
-        versions={},
-        seconds=1,
-        peak_memory_bytes=1,
-        created_at=NOON,
-        weights_sha256=slug,
-    )
 
 
 def left(config: Config, of: record.TrainingRecord) -> Path:

@@ -17,7 +17,7 @@ from bot.engines.adapters import CONFIG, WEIGHTS
 from bot.errors import ConfigError, ModelCorrupt
 from bot.training import card
 from bot.training.recipe import ALL_LINEAR
-from bot.training.record import sha256_of, write
+from bot.training.record import is_whole, sha256_of, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,9 +98,10 @@ def publish(run: Run, job: Job, model: Any, record: TrainingRecord) -> Path:
     write(draft, record)
     card.write(draft, record, base=job.base_folder)
     place = job.adapters / record.slug
-    if place.is_dir():  # the very same weights, from a run that was cut off before its last word
+    if is_whole(place):  # the very same weights, from a run that was cut off before its last word
         shutil.rmtree(draft)
         return place
+    shutil.rmtree(place, ignore_errors=True)
     for path in draft.rglob("*"):
         sync(path)
     job.adapters.mkdir(parents=True, exist_ok=True)
