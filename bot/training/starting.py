@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from bot.console import fetch
+from bot.dataset.gate import require_permission
 from bot.errors import ConfigError
 from bot.prompting import library
 from bot.terminal import err
@@ -16,9 +17,10 @@ from bot.training import child, plan, record, rows
 from bot.training.making import dataset_for
 from bot.training.parents import named, parameters_of, parent_of, weights_of
 from bot.training.recipe import Method, advised, reason
-from bot.training.registering import require_learnable
+from bot.training.registering import require_known, require_learnable
 from bot.training.runs import Job, Run
 from bot.training.showing import showing
+from storage.records import Consent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -111,6 +113,7 @@ def begun(config: Config, wanted: Wanted) -> Started:
     )
 
     parent = parent_of(config, wanted.contender)
+    asyncio.run(require_known(parent, config))
     if parent.learnt and (fixed := [name for name in _LORA if name in wanted.chosen]):
         raise ConfigError(
             f"{parent.slug} goes on with its own adapter, so --{fixed[0].replace('_', '-')} cannot "
@@ -123,6 +126,8 @@ def begun(config: Config, wanted: Wanted) -> Started:
         raise ConfigError(
             f"There is no template {template}. Choose one of: {', '.join(templates)}."
         )
+    if parent.learnt and parent.learnt.template == template:
+        record.template_of(parent.learnt, templates)
     fetch(parent.model, config=config, console=err)
     weights = weights_of(parent, config)
     digest = folder_hash(weights)
@@ -144,6 +149,8 @@ def begun(config: Config, wanted: Wanted) -> Started:
     dataset = rows.read(folder, method)
     identity = str(dataset.manifest["dataset"])
     asyncio.run(require_learnable(identity, config, unknown=wanted.anyway))
+    if not dataset.manifest["policy"].get("simulated"):
+        require_permission(Consent.TRAIN, training_export=config.training_export)
     rows.require_template(dataset, template, templates[template].frame)
     chosen = {"max_length": _most_tokens(parent, config), **config.training, **wanted.chosen}
     lengths = plan.lengths_of(dataset, weights / "tokenizer.json")

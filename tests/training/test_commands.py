@@ -70,9 +70,12 @@ def test_a_dry_run_tells_and_leaves_nothing(twofold, folders, tmp_path, settings
     assert not list(tmp_path.rglob("checkpoint-*"))
 
 
-async def test_too_few_votes_are_refused_with_how_many_are_missing(twofold, tmp_path):
+async def test_too_few_votes_are_refused_with_how_many_are_missing(twofold, tmp_path, settings):
     await answered(tmp_path)
     manifest = await exported(tmp_path, "few", "dpo", render_with="transcript")
+    off = twofold("train", str(tmp_path / "few"), "--dry-run")
+    assert "Exports for training and publishing are off" in off.stderr
+    settings["TWOFOLD_TRAINING_EXPORT"] = "true"
     refused = twofold("train", str(tmp_path / "few"), "--dry-run")
     splits = manifest["splits"]
     held_out = splits.get("validation", 0) + splits.get("test", 0)
