@@ -282,8 +282,10 @@ def erase(
     if again is (member is not None):
         raise ConfigError("Name with --member who is to be erased, or say --again.")
     if member is None:
-        number = asyncio.run(_erase_again(configured()))
+        config = configured()
+        number = asyncio.run(_erase_again(config))
         out.print(f"Erased again: {number}")
+        asyncio.run(_sweep(config))
         return
     if member <= LAST_ID:
         # Such a number stands in the texts of many, and what names a member is wiped.
@@ -303,6 +305,7 @@ def erase(
             "run this again while Twofold is stopped.",
             soft_wrap=True,
         )
+    asyncio.run(_sweep(config))
 
 
 def main() -> None:
@@ -422,7 +425,6 @@ async def _erase(config: Config, member_id: int) -> tuple[Erasure, bool]:
     from bot.errors import DatabaseTaken
     from bot.keeping.erased import Erased
     from bot.mydata import MyDataService
-    from bot.training.datasets import sweep
     from storage.database import Database, database_url, file_of
 
     url = database_url(config.database_location)
@@ -444,8 +446,17 @@ async def _erase(config: Config, member_id: int) -> tuple[Erasure, bool]:
         if rewrites:
             overwritten = await store.erasure.rewrite_file()
             erasure = replace(erasure, overwritten=overwritten)
-        await sweep(config.home, store.exports)
     return erasure, rewrites
+
+
+async def _sweep(config: Config) -> None:
+    """Take away what was made to train on of those who left."""
+    from bot.training.datasets import sweep
+    from storage.database import Database, database_url
+
+    url = database_url(config.database_location)
+    async with Database.open(url, key=config.database_key) as store:
+        await sweep(config.home, store.exports)
 
 
 async def _erase_again(config: Config) -> int:

@@ -135,8 +135,9 @@ class Framed:
 
     @cached_property
     def digest(self) -> str:
-        """Eight hex digits that change when the frame does."""
-        return hashlib.sha256(self.frame.model_dump_json().encode()).hexdigest()[:8]
+        """Eight hex digits that change when what is written does."""
+        told = self.frame.model_dump_json(exclude={"help"}, exclude_defaults=True)
+        return hashlib.sha256(told.encode()).hexdigest()[:8]
 
     def render(self, conversation: Conversation) -> Rendering:
         """The preamble, the turns and the cue, one below the other.

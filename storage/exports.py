@@ -83,12 +83,16 @@ class ExportStore:
             rows = (await connection.execute(select(exports).order_by(exports.c.id))).mappings()
             return tuple(map(_export_of, rows))
 
-    async def states(self) -> dict[str, Export]:
-        """The newest export of each state, by its identity: that one tells whether somebody left.
+    async def left(self) -> dict[str, bool]:
+        """Whether somebody has left since, by the identity of each state.
 
-        Who took consent back and gave it again has left an earlier export of the same rows.
+        The newest export of a state tells: who took consent back and gave it again has left an
+        earlier one of the same rows.
         """
-        return {export.dataset: export for export in await self.all() if export.dataset}
+        statement = select(exports.c.dataset, exports.c.stale_since).order_by(exports.c.id)
+        async with self._transactions.read() as connection:
+            rows = await connection.execute(statement.where(exports.c.dataset.is_not(None)))
+            return {dataset: since is not None for dataset, since in rows}
 
     async def find(self, dataset: str, *, format: str, purpose: Consent) -> Export | None:  # noqa: A002
         """Find the newest export of a state in this format and for this purpose."""

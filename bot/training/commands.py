@@ -120,6 +120,7 @@ def train(  # noqa: PLR0913 - every hyperparameter is an option
     max_length: Annotated[
         int | None,
         typer.Option(
+            min=16,
             help="Tokens of prompt and answer; longer rows are left out. Default: what both may "
             "have in the arena.",
             rich_help_panel=_RECIPE,

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import psutil
 import structlog
 from filelock import FileLock, Timeout
 
 from bot.dataset.manifest import left_in
-from bot.errors import StorageError
+from bot.errors import ConfigError, TwofoldError
 from bot.training.runs import JOB, Run
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection
+    from collections.abc import AsyncIterator, Collection, Iterator, Mapping
     from pathlib import Path
 
     from storage.exports import ExportStore
@@ -26,8 +25,6 @@ log = structlog.get_logger(__name__)
 
 LOOKS = timedelta(minutes=10)
 """Between two looks whether somebody has left."""
-
-_DRAFT = ".new-"
 
 
 def all_of(home: Path) -> list[Path]:
@@ -40,21 +37,31 @@ def folder_of(home: Path, identity: str) -> Path:
     return _place(home) / identity[:12]
 
 
-def draft_of(home: Path, process: int) -> Path:
-    """Where a process writes one that is not whole yet."""
-    return _place(home) / f"{_DRAFT}{process}"
+@contextmanager
+def drafting(home: Path) -> Iterator[Path]:
+    """Where one is written that is not whole yet; nobody else writes one meanwhile."""
+    place = _place(home)
+    place.mkdir(parents=True, exist_ok=True)
+    with FileLock(place / ".lock"):
+        draft = place / ".draft"
+        shutil.rmtree(draft, ignore_errors=True)
+        try:
+            yield draft
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 async def sweep(home: Path, exports: ExportStore) -> None:
     """Take away what was broken off, and what has words or votes of somebody who left since.
 
-    Raises StorageError.
+    So goes what this database does not know, as after a backup was restored: it could not tell
+    who is in it. Raises StorageError, and ConfigError where something cannot be deleted.
     """
     if not _place(home).is_dir():
         return
-    states = await exports.states()
-    left = {dataset for dataset, export in states.items() if export.stale_since is not None}
-    await asyncio.to_thread(_take_away, home, left)
+    there = await asyncio.to_thread(all_of, home)  # first: what is written later is fit
+    left = await exports.left()
+    await asyncio.to_thread(_take_away, home, there, left)
 
 
 @asynccontextmanager
@@ -72,29 +79,47 @@ async def _watch(home: Path, exports: ExportStore) -> None:
     while True:
         try:
             await sweep(home, exports)
-        except (OSError, StorageError) as error:
-            log.warning("datasets of those who left are still there", why=str(error))
+        except TwofoldError as error:
+            log.warning("datasets of those who left are still there", why=error.user_message)
+        except Exception:
+            log.exception("datasets of those who left are still there")
         await asyncio.sleep(LOOKS.total_seconds())
 
 
-def _take_away(home: Path, left: Collection[str]) -> None:
-    for draft in _place(home).glob(f"{_DRAFT}*"):
-        if not psutil.pid_exists(int(draft.name.removeprefix(_DRAFT))):
-            shutil.rmtree(draft, ignore_errors=True)
-    for dataset in left:
-        shutil.rmtree(folder_of(home, dataset), ignore_errors=True)
+def _take_away(home: Path, there: Collection[Path], left: Mapping[str, bool]) -> None:
+    fit = {folder_of(home, identity) for identity, has_left in left.items() if not has_left}
+    stuck = [*_delete([folder for folder in there if folder not in fit])]
+    with suppress(Timeout), FileLock(_place(home) / ".lock", timeout=0):
+        stuck += _delete([_place(home) / ".draft"])
     for job in (home / "training").glob(f"*/{JOB}"):
-        _forget(Run(job.parent), left)
+        run = Run(job.parent)
+        with suppress(OSError, ValueError, Timeout), FileLock(run.folder / ".lock", timeout=0):
+            # Its checkpoints have learnt from them.
+            if _has_left(run.job.dataset, home, left) and run.adapter is None:
+                stuck += _delete([run.folder])
+    if stuck:
+        raise ConfigError(
+            "Words or votes of somebody who left may be in what cannot be deleted: "
+            f"{', '.join(stuck)}. Delete it yourself."
+        )
 
 
-def _forget(run: Run, left: Collection[str]) -> None:
-    """Take a run away that was broken off, if its dataset is gone or somebody has left it since.
+def _has_left(dataset: Path, home: Path, left: Mapping[str, bool]) -> bool:
+    """Whether somebody has left a dataset; one that was made here is gone then."""
+    if dataset.parent == _place(home).resolve():
+        return not dataset.exists()
+    return left.get(str(left_in(dataset).get("dataset")), False)
 
-    Its checkpoints have learnt from them.
-    """
-    with suppress(OSError, ValueError, Timeout), FileLock(run.folder / ".lock", timeout=0):
-        if run.adapter is None and left_in(run.job.dataset).get("dataset") in {None, *left}:
-            shutil.rmtree(run.folder)
+
+def _delete(folders: Collection[Path]) -> Iterator[str]:
+    """Delete folders; those that stay, with the reason."""
+    for folder in folders:
+        try:
+            shutil.rmtree(folder)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            yield f"{folder} ({error.strerror})"
 
 
 def _place(home: Path) -> Path:

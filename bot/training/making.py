@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -60,21 +58,18 @@ def dataset_for(
         test=TEST,
     )
     request = Request(format=form, purpose=Consent.TRAIN, policy=policy)
-    draft = datasets.draft_of(config.home, os.getpid())
-    manifest = asyncio.run(_export(config, request, draft))
-    for line in told(manifest):
-        err.print(line, soft_wrap=True)
-    if not manifest["rows"]:
-        shutil.rmtree(draft)
-        raise ConfigError(
-            "No vote can be learnt from yet: none is on a battle that "
-            "all who are in it allowed for training. `twofold export` tells what was left out."
-        )
-    folder = datasets.folder_of(config.home, str(manifest["dataset"]))
-    if folder.exists():
-        shutil.rmtree(draft)
-    else:
-        draft.replace(folder)
+    with datasets.drafting(config.home) as draft:
+        manifest = asyncio.run(_export(config, request, draft))
+        for line in told(manifest):
+            err.print(line, soft_wrap=True)
+        if not manifest["rows"]:
+            raise ConfigError(
+                "No vote can be learnt from yet: none is on a battle that "
+                "all who are in it allowed for training. `twofold export` tells what was left out."
+            )
+        folder = datasets.folder_of(config.home, str(manifest["dataset"]))
+        if not folder.exists():
+            draft.replace(folder)
     return folder
 
 

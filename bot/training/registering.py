@@ -71,12 +71,12 @@ async def require_learnable(dataset: str, config: Config, *, unknown: bool = Fal
     database did not write it: nobody could tell then which adapters learnt from whom.
     """
     async with opened(config) as store:
-        written = (await store.exports.states()).get(dataset)
-    if written is not None and written.stale_since is not None:
+        left = (await store.exports.left()).get(dataset)
+    if left:
         raise ConfigError(
             "Somebody has left since whose words or votes this dataset has. Export it anew."
         )
-    if written is None and not unknown:
+    if left is None and not unknown:
         raise ConfigError(
             "This database did not write the dataset, so it could not tell whom an adapter learnt "
             "from, nor which battles must not rank it. Export it here, or say --anyway."
@@ -106,9 +106,9 @@ async def is_stale(config: Config, *, dataset: str, parent: str | None) -> bool:
     `parent` is a tuned one; it is stale too where it is not there any more.
     """
     async with opened(config) as store:
-        written = (await store.exports.states()).get(dataset)
+        left = (await store.exports.left()).get(dataset)
         tunings = {one.contender.slug: one for one in await store.tunings.all()}
-    if written is not None and written.stale_since is not None:
+    if left:
         return True
     return parent is not None and (parent not in tunings or tunings[parent].stale_since is not None)
 

@@ -59,8 +59,8 @@ def round_(
     """Close the loop once: collect, export, train, evaluate, enter.
 
     From the votes that the contender has not learnt from yet a child of it is trained, compared
-    with it on prompts that were held out, and entered into the arena, where it meets its
-    parent and the instruct models, blind. It stays out where a gate does not hold: held-out
+    with it on prompts that were held out, and entered into the arena, where it meets base
+    and instruct models and its parent, blind. It stays out where a gate does not hold: held-out
     votes must be predicted better than by chance, and its answers must not have collapsed. A
     bot that runs takes it up within a minute.
 

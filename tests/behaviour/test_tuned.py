@@ -12,14 +12,18 @@ from bot.colours import KIND_COLOURS
 from bot.contenders import ContenderConfig
 from bot.engines.scripted import ScriptedEngine
 from bot.errors import ConfigError, ModelError
+from bot.training import record
 from cogs._render import health as health_views
 from storage.records import NOBODY, Closing, Consent, Contender, Kind, Side, Standing, Tuning
 from tests.behaviour.conftest import BASE, INSTRUCT, Town, texts
 from tests.behaviour.test_chat import LABELS, buttons
 from tests.behaviour.test_guessing import REVEALED, asked, voted
+from tests.training.adapters import adapter
 from tests.unit.records import NOON
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from storage.records import Battle
     from tests.behaviour.conftest import OpenTown
 
@@ -165,6 +169,26 @@ async def test_one_that_cannot_be_served_is_told_of_and_the_others_go_on(
         await town.services.newcomers.look()
         assert (await town.services.health.report()).kept_out == {}
         assert all(engine.closed for slug, engine in adapters.made.items() if slug == CHILD)
+
+
+async def test_one_whose_template_says_something_else_now_is_kept_out(
+    open_town: OpenTown, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    base.mkdir()
+    (base / "config.json").write_text("{}", "utf-8")
+    place = adapter(tmp_path / CHILD, base=base)
+    async with open_town(make=Adapters()) as town:
+        known = tuning(CHILD, BASE, adapter=str(place), template="transcript")
+        await town.services.store.tunings.record(known)
+        await town.services.newcomers.look()
+        report = await town.services.health.report()
+        assert "or says something else now" in report.kept_out[CHILD]
+        learnt = record.read(place)
+        digest = town.services.templates["transcript"].digest
+        record.write(place, learnt.model_copy(update={"template_digest": digest}))
+        await town.services.newcomers.look()
+        assert CHILD in {one.slug for one in town.services.roster.contenders}
 
 
 async def test_one_that_the_settings_call_something_else_is_refused(open_town: OpenTown) -> None:

@@ -129,7 +129,7 @@ async def test_exports_are_remembered(arena: Arena) -> None:
     assert [await exports.rows(export.id) for export in recorded] == [{}, written]
     assert await exports.find("12", format="dpo", purpose=Consent.TRAIN) == recorded[-1]
     assert await exports.find("12", format="kto", purpose=Consent.TRAIN) is None
-    assert (await exports.states())["12"] == recorded[-1]
+    assert (await exports.left())["12"] is False
     assert await exports.find("12", format="dpo", purpose=Consent.EVALUATE) is None
 
 

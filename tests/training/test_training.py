@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from statistics import mean
@@ -222,6 +223,7 @@ def test_some_layers_can_be_named_by_the_end_of_their_names(run_of):
 
 def test_a_gpu_is_asked_to_compute_the_same_each_time(monkeypatch):
     before = torch.are_deterministic_algorithms_enabled()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     try:
         training._repeat()
         assert torch.are_deterministic_algorithms_enabled() == before, "a processor does anyway"
@@ -231,6 +233,19 @@ def test_a_gpu_is_asked_to_compute_the_same_each_time(monkeypatch):
         assert torch.is_deterministic_algorithms_warn_only_enabled()
     finally:
         torch.use_deterministic_algorithms(before)
+
+
+def test_a_dataset_may_go_while_it_is_trained_on(run_of, folders, tmp_path):
+    dataset = shutil.copytree(folders[Method.DPO], tmp_path / "dataset")
+    run = run_of(max_steps=2)
+    run.begin(run.job.model_copy(update={"dataset": dataset}))
+
+    def hear(event):
+        if event.get("stage") == "training":
+            shutil.rmtree(dataset)
+
+    assert record.is_whole(child.train(run, hear))
+    assert not dataset.exists()
 
 
 def test_a_fault_that_nobody_knew_of_is_in_the_log(run_of):

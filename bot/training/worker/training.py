@@ -50,8 +50,12 @@ _LIBRARIES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate")
 
 @dataclass(frozen=True, kw_only=True)
 class _Data:
-    """The rows by split as token ids, their scores under the parent, how many were too long."""
+    """The rows by split as token ids, their scores under the parent, how many were too long.
 
+    `dataset` is read once: when somebody leaves, its folder goes while it is trained on.
+    """
+
+    dataset: rows.Dataset
     encoded: Mapping[str, list[Encoded]]
     reference: Mapping[str, list[Scores]]
     too_long: int
@@ -131,7 +135,7 @@ def _data(run: Run, model: Any, encoder: Encoder, tell: Tell) -> _Data:
             for split, found in encoded.items()
         }
         write_whole(kept, json.dumps(reference).encode())
-    return _Data(encoded=encoded, reference=reference, too_long=too_long)
+    return _Data(dataset=dataset, encoded=encoded, reference=reference, too_long=too_long)
 
 
 def _told(tell: Tell, done: int, total: int) -> None:
@@ -173,7 +177,7 @@ def _record(job: Job, trainer: Any, data: _Data, following: Following) -> Traini
     state = trainer.state
     split = rows.TEST if data.encoded.get(rows.TEST) else rows.VALIDATION
     held_out, before = data.of(split)
-    told = rows.read(job.dataset, job.recipe.method)
+    told = data.dataset
     kept = data.encoded[rows.TRAIN]
     if following.diverged is not None:
         ended = Ended.DIVERGED
