@@ -452,10 +452,9 @@ async def _erase(config: Config, member_id: int) -> tuple[Erasure, bool]:
 async def _sweep(config: Config) -> None:
     """Take away what was made to train on of those who left."""
     from bot.training.datasets import sweep
-    from storage.database import Database, database_url
+    from bot.training.registering import opened
 
-    url = database_url(config.database_location)
-    async with Database.open(url, key=config.database_key) as store:
+    async with opened(config) as store:
         await sweep(config.home, store.exports)
 
 

@@ -139,9 +139,11 @@ def head_of_line(config: Config, *, simulated: bool) -> str:
     async def answering() -> list[str]:
         async with opened(config) as store:
             fit = [one for one in await store.tunings.all() if one.stale_since is None]
-        entered = {one.contender.slug for one in fit if one.standing is Standing.ENTERED}
-        slugs = (one.contender.slug for one in fit)
-        return [slug for slug in slugs if slug in entered | configured]
+        return [
+            one.contender.slug
+            for one in fit
+            if one.standing is Standing.ENTERED or one.contender.slug in configured
+        ]
 
     for slug in reversed(asyncio.run(answering())):
         with suppress(TwofoldError):
