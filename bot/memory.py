@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bot.background import meanwhile
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
@@ -34,11 +36,8 @@ async def spared() -> AsyncIterator[None]:
         yield
         return
     library.mallopt(_M_ARENA_MAX, ARENAS)
-    trimming = asyncio.create_task(_again_and_again(partial(library.malloc_trim, 0)))
-    try:
+    async with meanwhile(_again_and_again(partial(library.malloc_trim, 0))):
         yield
-    finally:
-        trimming.cancel()
 
 
 async def _again_and_again(trim: Callable[[], object]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from bot.background import meanwhile
 from bot.contenders import ContenderConfig
 from bot.errors import ConfigError, ModelError, StorageError, TwofoldError
 from bot.roster import contender_of
@@ -89,12 +90,8 @@ class NewcomerService:
         await self._require_names()
         try:
             await self.look()
-            watching = asyncio.create_task(self._watch())
-            try:
+            async with meanwhile(self._watch()):
                 yield
-            finally:
-                watching.cancel()
-                await asyncio.wait([watching])
         finally:
             for engine in self._engines.values():
                 await engine.close()

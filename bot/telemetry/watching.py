@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from prometheus_client import (
 )
 
 from bot import __version__
+from bot.background import meanwhile
 from bot.telemetry.endpoint import application, serving
 from bot.telemetry.instruments import Instruments
 from bot.telemetry.logs import Counting
@@ -55,8 +55,7 @@ async def watched(services: Services) -> AsyncIterator[None]:
     """Watch the loop, and serve what is to be seen where a port is set. Raises ConfigError."""
     config, health = services.config, services.health
     async with AsyncExitStack() as stack:
-        watching = asyncio.create_task(health.lag.run())
-        stack.callback(watching.cancel)
+        await stack.enter_async_context(meanwhile(health.lag.run()))
         if config.metrics_port:
             served = application(
                 services.instruments.registry, verdict=health.verdict, measure=health.measure

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 from filelock import FileLock, Timeout
 
+from bot.background import meanwhile
 from bot.dataset.manifest import left_in
 from bot.errors import ConfigError, TwofoldError
 from bot.training.runs import JOB, Run
@@ -67,12 +68,8 @@ async def sweep(home: Path, exports: ExportStore) -> None:
 @asynccontextmanager
 async def sweeping(home: Path, exports: ExportStore) -> AsyncIterator[None]:
     """Sweep again and again while the bot runs."""
-    watching = asyncio.create_task(_watch(home, exports))
-    try:
+    async with meanwhile(_watch(home, exports)):
         yield
-    finally:
-        watching.cancel()
-        await asyncio.wait([watching])
 
 
 async def _watch(home: Path, exports: ExportStore) -> None:

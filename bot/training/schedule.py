@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from bot.background import meanwhile
 from bot.errors import ConfigError
 from bot.training import beside
 from bot.training.rounds import all_of
@@ -58,12 +59,8 @@ async def scheduled(config: Config) -> AsyncIterator[None]:
     if not config.round_every_days or (config.shards and 0 not in config.shards.ids):
         yield
         return
-    watching = asyncio.create_task(_watch(config, timedelta(days=config.round_every_days)))
-    try:
+    async with meanwhile(_watch(config, timedelta(days=config.round_every_days))):
         yield
-    finally:
-        watching.cancel()
-        await asyncio.wait([watching])
 
 
 async def _watch(config: Config, every: timedelta) -> None:
