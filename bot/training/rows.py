@@ -107,7 +107,13 @@ def read(folder: Path, method: Method) -> Dataset:
     splits = {}
     for split, path in layout.tables(told).get(layout.ONE_TABLE, {}).items():
         rows = _lines(folder / path, expected=told["files"][path]["sha256"])
-        splits[split] = tuple(_pairs(rows, told["format"]))
+        try:
+            splits[split] = tuple(_pairs(rows, told["format"]))
+        except (KeyError, TypeError, ValueError):
+            raise ConfigError(
+                f"{folder / path} has rows that {told['format']} of an export does not have. "
+                "Export it again."
+            ) from None
     digest = hashlib.sha256((folder / layout.MANIFEST).read_bytes()).hexdigest()
     return Dataset(folder, told, digest, splits)
 

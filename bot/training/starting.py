@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.config import Config
+    from bot.prompting import Framed
     from bot.training.parents import Parent
     from bot.training.plan import Lengths
     from bot.training.recipe import Precision, Recipe
@@ -120,14 +121,7 @@ def begun(config: Config, wanted: Wanted) -> Started:
             "be chosen."
         )
     method = wanted.method or method_of(config)
-    template = wanted.template or parent.template
-    templates = library(config.templates)
-    if template not in templates:
-        raise ConfigError(
-            f"There is no template {template}. Choose one of: {', '.join(templates)}."
-        )
-    if parent.learnt and parent.learnt.template == template:
-        record.template_of(parent.learnt, templates)
+    template = _template(parent, wanted, config)
     fetch(parent.model, config=config, console=err)
     weights = weights_of(parent, config)
     digest = folder_hash(weights)
@@ -136,22 +130,7 @@ def begun(config: Config, wanted: Wanted) -> Started:
             f"{parent.slug} was trained on other weights of {parent.learnt.base.source} than are "
             "here now. Put those back, or train from the base model."
         )
-    folder = wanted.dataset
-    if folder is None:
-        folder = dataset_for(
-            method, template, config, simulated=wanted.simulated, new_to=parent.tuned
-        )
-        err.print(
-            f"These votes are in {folder}. Where it is broken off and more are given meanwhile, "
-            "name that folder to go on.",
-            soft_wrap=True,
-        )
-    dataset = rows.read(folder, method)
-    identity = str(dataset.manifest["dataset"])
-    asyncio.run(require_learnable(identity, config, unknown=wanted.anyway))
-    if not dataset.manifest["policy"].get("simulated"):
-        require_permission(Consent.TRAIN, training_export=config.training_export)
-    rows.require_template(dataset, template, templates[template].frame)
+    dataset = _dataset(parent, method, template, wanted, config)
     chosen = {"max_length": _most_tokens(parent, config), **config.training, **wanted.chosen}
     lengths = plan.lengths_of(dataset, weights / "tokenizer.json")
     dataset = plan.fitting(dataset, lengths, chosen["max_length"])
@@ -177,8 +156,8 @@ def begun(config: Config, wanted: Wanted) -> Started:
         parent_adapter=parent.adapter and parent.adapter.resolve(),
         parent_sha256=parent.learnt and parent.learnt.weights_sha256,
         generation=parent.generation + 1,
-        template=template,
-        template_digest=templates[template].digest,
+        template=template.name,
+        template_digest=template.digest,
         dataset=dataset.folder.resolve(),
         dataset_identity=dataset.identity,
         recipe=recipe,
@@ -195,6 +174,43 @@ def begun(config: Config, wanted: Wanted) -> Started:
 def method_of(config: Config) -> Method:
     """The one that the settings name, else DPO."""
     return Method(config.training.get("method", Method.DPO))
+
+
+def _template(parent: Parent, wanted: Wanted, config: Config) -> Framed:
+    """The template that is trained in. Raises ConfigError where the parent learnt another."""
+    name = wanted.template or parent.template
+    templates = library(config.templates)
+    if name not in templates:
+        raise ConfigError(f"There is no template {name}. Choose one of: {', '.join(templates)}.")
+    if parent.learnt and parent.learnt.template == name:
+        record.template_of(parent.learnt, templates)
+    return templates[name]
+
+
+def _dataset(
+    parent: Parent, method: Method, template: Framed, wanted: Wanted, config: Config
+) -> Dataset:
+    """The rows that were named, else those that the votes give. Raises TwofoldError.
+
+    ConfigError where they must not be trained on, or not in this template.
+    """
+    folder = wanted.dataset
+    if folder is None:
+        folder = dataset_for(
+            method, template.name, config, simulated=wanted.simulated, new_to=parent.tuned
+        )
+        err.print(
+            f"These votes are in {folder}. Where it is broken off and more are given meanwhile, "
+            "name that folder to go on.",
+            soft_wrap=True,
+        )
+    dataset = rows.read(folder, method)
+    identity = str(dataset.manifest["dataset"])
+    asyncio.run(require_learnable(identity, config, unknown=wanted.anyway))
+    if not dataset.manifest["policy"].get("simulated"):
+        require_permission(Consent.TRAIN, training_export=config.training_export)
+    rows.require_template(dataset, template.name, template.frame)
+    return dataset
 
 
 def _most_tokens(parent: Parent, config: Config) -> int:

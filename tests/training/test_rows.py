@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -92,6 +93,17 @@ async def test_a_manifest_that_lacks_what_a_training_tells_is_refused(dpo, chang
     told = json.loads(manifest.read_text()) | changed
     manifest.write_text(json.dumps({key: value for key, value in told.items() if value}))
     with pytest.raises(ConfigError, match=f"does not tell {re.escape(where)} as an export does"):
+        read(dpo, Method.DPO)
+
+
+@pytest.mark.parametrize("row", [{"prompt": "Why?", "chosen": "So."}, [], 3, None])
+async def test_rows_that_lack_a_column_are_refused(dpo, row):
+    table, manifest = dpo / "train.jsonl", dpo / "manifest.json"
+    table.write_bytes(table.read_bytes() + json.dumps(row).encode() + b"\n")
+    told = json.loads(manifest.read_text())
+    told["files"]["train.jsonl"]["sha256"] = hashlib.sha256(table.read_bytes()).hexdigest()
+    manifest.write_text(json.dumps(told))
+    with pytest.raises(ConfigError, match=r"train\.jsonl has rows that dpo of an export"):
         read(dpo, Method.DPO)
 
 
