@@ -136,7 +136,8 @@ def train(  # noqa: PLR0913 - every hyperparameter is an option
     patience: Annotated[
         int | None,
         typer.Option(
-            help="Such looks without improvement until it stops; 0 never stops.",
+            help="Such looks without improvement until it stops and keeps the best; at 0 it goes "
+            "to the end and keeps that. Default: 3, or 0 with few held-out rows.",
             rich_help_panel=_RECIPE,
         ),
     ] = None,

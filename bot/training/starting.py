@@ -236,6 +236,14 @@ def _recipe(
     answers = sum(len(row.texts) for row in train)
     number = answers if method is Method.KTO else len(train)
     try:
-        return advised(method, rows=number, liked=liked, parameters=parameters, gpu=gpu, **settled)
+        return advised(
+            method,
+            rows=number,
+            liked=liked,
+            held_out=len(dataset.splits.get(rows.VALIDATION, ())),
+            parameters=parameters,
+            gpu=gpu,
+            **settled,
+        )
     except ValidationError as error:
         raise ConfigError(f"{reason(error)}.") from None

@@ -7,27 +7,29 @@ from math import inf, nan
 import pytest
 from pydantic import ValidationError
 
-from bot.training.recipe import LARGE, UPDATES, Method, Recipe, advised, hyperparameters
+from bot.training.recipe import LARGE, TELLING, UPDATES, Method, Recipe, advised, hyperparameters
 
 
 @pytest.mark.parametrize("rows", [60, 300, 2000])
 @pytest.mark.parametrize("method", list(Method))
 def test_few_rows_are_seen_more_often_than_many(method, rows):
-    few = advised(method, rows=rows, liked=rows // 2, parameters=10**8)
-    many = advised(method, rows=20 * rows, liked=10 * rows, parameters=10**8)
+    few = advised(method, rows=rows, liked=rows // 2, held_out=0, parameters=10**8)
+    many = advised(method, rows=20 * rows, liked=10 * rows, held_out=0, parameters=10**8)
     assert few.epochs >= many.epochs >= 1
     assert few.epochs == 1 or few.updates(rows) <= UPDATES * 1.5
     assert few.evaluate_every <= few.updates(rows)
 
 
 def test_what_is_chosen_goes_before_what_is_advised():
-    recipe = advised(Method.DPO, rows=300, liked=300, parameters=10**8, learning_rate=3e-5, batch=2)
+    recipe = advised(
+        Method.DPO, rows=300, liked=300, held_out=0, parameters=10**8, learning_rate=3e-5, batch=2
+    )
     assert (recipe.learning_rate, recipe.batch) == (3e-5, 2)
     assert recipe.batch * recipe.accumulation == 8
 
 
 def test_the_rarer_kind_of_answers_weighs_more_in_kto():
-    recipe = advised(Method.KTO, rows=400, liked=100, parameters=10**8)
+    recipe = advised(Method.KTO, rows=400, liked=100, held_out=0, parameters=10**8)
     assert (recipe.desirable_weight, recipe.undesirable_weight) == (3.0, 1.0)
     assert recipe.desirable_weight * 100 == recipe.undesirable_weight * 300
 
@@ -49,8 +51,20 @@ def test_hyperparameters_of_the_settings_are_as_a_recipe_has_them():
 
 
 def test_large_models_compute_twice_to_save_memory():
-    assert not advised(Method.DPO, rows=300, liked=300, parameters=LARGE).gradient_checkpointing
-    assert advised(Method.DPO, rows=300, liked=300, parameters=LARGE + 1).gradient_checkpointing
+    assert not advised(
+        Method.DPO, rows=300, liked=300, held_out=0, parameters=LARGE
+    ).gradient_checkpointing
+    assert advised(
+        Method.DPO, rows=300, liked=300, held_out=0, parameters=LARGE + 1
+    ).gradient_checkpointing
+
+
+def test_few_held_out_rows_neither_end_a_training_nor_choose_its_weights():
+    few, many = (
+        advised(Method.DPO, rows=300, liked=300, held_out=held_out, parameters=10**8)
+        for held_out in (TELLING - 1, TELLING)
+    )
+    assert (few.patience, many.patience) == (0, 3)
 
 
 def test_a_recipe_has_a_digest_that_changes_with_anything_in_it():

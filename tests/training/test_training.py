@@ -119,6 +119,14 @@ def test_what_is_preferred_becomes_more_likely_than_what_is_not(run_of):
     assert found.curves[0]["margin"] == pytest.approx(0, abs=1e-3)  # it begins as its parent
 
 
+def test_without_patience_it_goes_to_the_end_and_keeps_that(run_of):
+    more = {"max_steps": 6, "evaluate_every": 1, "learning_rate": 0.5}
+    found = record.read(trained(run_of(**more, patience=0)))
+    assert (found.ended, found.best_step, found.steps) == (record.Ended.DONE, 6, 6)
+    looks = [step["held_out_loss"] for step in found.curves]
+    assert min(looks) < looks[-1]
+
+
 @pytest.mark.parametrize("method", [Method.DPO, Method.KTO])
 def test_killed_at_any_step_it_ends_with_the_same_adapter(run_of, method):
     more = {

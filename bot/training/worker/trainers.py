@@ -161,6 +161,7 @@ def _orpo() -> tuple[Any, Any]:
 
 def _arguments(recipe: Recipe, folder: Path, *, evaluates: bool) -> dict[str, Any]:
     gpu = torch.cuda.is_available()
+    chooses = evaluates and recipe.patience > 0
     common = {
         "output_dir": str(folder),
         "seed": recipe.seed,
@@ -188,9 +189,9 @@ def _arguments(recipe: Recipe, folder: Path, *, evaluates: bool) -> dict[str, An
         "save_total_limit": 2,
         "eval_strategy": "steps" if evaluates else "no",
         "eval_steps": recipe.evaluate_every,
-        "load_best_model_at_end": evaluates,
+        "load_best_model_at_end": chooses,
         "restore_callback_states_from_checkpoint": True,  # or patience would begin anew
-        "metric_for_best_model": "loss",
+        "metric_for_best_model": "loss" if chooses else None,
         "greater_is_better": False,
     }
     return common | _OWN[recipe.method](recipe)
