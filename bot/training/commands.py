@@ -180,7 +180,7 @@ def train(  # noqa: PLR0913 - every hyperparameter is an option
     """Train a LoRA adapter on a base model from the votes: a tuned contender.
 
     It learns in the very prompts of the arena, in a process of the lowest priority, and stops
-    when held-out votes are predicted no better. Killed, it goes on with the same command and
+    when many held-out votes are predicted no better. Killed, it goes on with the same command and
     ends with the same adapter. The folder that it leaves has the adapter, a card with its
     curves, and all that is known of it.
 

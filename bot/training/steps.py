@@ -155,7 +155,11 @@ def export(config: Config, one: Round) -> dict[str, Any]:
                 else "go on collecting votes. `twofold round` goes on here then."
             )
         )
-    return {"folder": str(folder), "dataset": str(dataset.manifest["dataset"]), "pairs": pairs}
+    return {
+        "folder": str(folder.resolve()),
+        "dataset": str(dataset.manifest["dataset"]),
+        "pairs": pairs,
+    }
 
 
 def train(config: Config, one: Round) -> dict[str, Any]:

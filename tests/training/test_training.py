@@ -162,18 +162,23 @@ def test_killed_at_any_step_it_ends_with_the_same_adapter(run_of, method):
             "evaluating",
         ),
         ({"max_steps": 5, "evaluate_every": 5, "schedule": "constant"}, "writing the adapter"),
+        (
+            {"max_steps": 6, "evaluate_every": 1, "patience": 0, "learning_rate": 0.5},
+            "evaluating",
+        ),
     ],
-    ids=["stopped early", "inside an epoch"],
+    ids=["stopped early", "inside an epoch", "to the end"],
 )
 def test_killed_when_its_training_is_over_it_does_not_train_on(run_of, more, stage):
     undisturbed = trained(run_of("undisturbed", **more))
     whole = record.read(undisturbed)
     early = whole.ended is record.Ended.STOPPED_EARLY
-    assert early == (whole.steps < more["max_steps"]) == ("patience" in more)
+    assert early == (whole.steps < more["max_steps"]) == bool(more.get("patience"))
     run = run_of("killed", **more)
     killed(run, at=stage)
     assert run.adapter is None
-    again = record.read(trained(run))
+    moved = Run(run.folder.rename(run.folder.with_name("moved")))  # as a data folder may be
+    again = record.read(trained(moved))
     assert (again.weights_sha256, again.ended) == (whole.weights_sha256, whole.ended)
     assert (again.steps, again.best_step) == (whole.steps, whole.best_step)
     assert (again.curves, again.evaluation) == (whole.curves, whole.evaluation)

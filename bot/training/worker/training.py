@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -86,7 +87,7 @@ def train(run: Run, tell: Tell) -> None:
         raise ModelError(
             f"The training diverged at step {following.diverged}: its loss is no number any more, "
             f"and nothing good was kept before. Try again with a lower --learning-rate than "
-            f"{job.recipe.learning_rate:g}."
+            f"{job.recipe.learning_rate:g}; for a round, `learning_rate` stands under [training]."
         )
     tell("stage", stage="evaluating")
     record = _record(job, trainer, data, following)
@@ -168,7 +169,8 @@ def _restore(trainer: Any, last: Checkpoint) -> None:
     one more update where an epoch was not over.
     """
     trainer.state = TrainerState.load_from_json(str(last.folder / TRAINER_STATE_NAME))
-    best = trainer.state.best_model_checkpoint or last.folder
+    # The state has the path of when it was written, and the folder may have moved.
+    best = last.folder.with_name(Path(trainer.state.best_model_checkpoint or last.folder).name)
     set_peft_model_state_dict(trainer.model, load_peft_weights(str(best)))
 
 
