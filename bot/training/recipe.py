@@ -23,7 +23,7 @@ MANY = 2000
 
 TELLING = 64
 """Held-out rows from which on their loss tells which weights are better. With fewer it is mostly
-chance: by 20 rows a quarter of a training was once kept, for a difference of 0.02."""
+chance: by 20 rows a quarter of a training was once kept, for a difference of 0.01."""
 
 LARGE = 2_000_000_000
 """From so many parameters on activations are computed twice, to save memory."""
