@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from tests.wire.ledger import Ballot
     from tests.wire.world import Message
 
-UNDERWAY = 'showing = "lockstep"\n' + roster("delay=0.2", "delay=0.2")
-"""Contenders that take a few seconds and are shown as they write; much can happen meanwhile."""
+UNDERWAY = 'showing = "lockstep"\n' + roster("delay=0.4", "delay=0.4")
+"""Contenders that take some seconds and are shown as they write; much can happen meanwhile."""
 
 
 @asynccontextmanager
